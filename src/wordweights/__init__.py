@@ -1,0 +1,53 @@
+"""How sentence encoders weigh words: contributions by Integrated Gradients, against -log P(w)."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wordweights.attribution import WordAttribution, attribute
+    from wordweights.encoders import Encoder, known_encoders, load_encoder
+    from wordweights.errors import WordweightsError
+    from wordweights.frequencies import Frequencies, add_information, load_frequencies
+    from wordweights.sentences import filter_sentences, load_sentences
+    from wordweights.statistics import correlation, correlation_table
+
+# Imported at first use: torch, spaCy and scipy take seconds, and not every command needs them.
+_HOMES = {
+    "Encoder": "encoders",
+    "Frequencies": "frequencies",
+    "WordAttribution": "attribution",
+    "WordweightsError": "errors",
+    "add_information": "frequencies",
+    "attribute": "attribution",
+    "correlation": "statistics",
+    "correlation_table": "statistics",
+    "filter_sentences": "sentences",
+    "known_encoders": "encoders",
+    "load_encoder": "encoders",
+    "load_frequencies": "frequencies",
+    "load_sentences": "sentences",
+}
+
+__all__ = [
+    "Encoder",
+    "Frequencies",
+    "WordAttribution",
+    "WordweightsError",
+    "add_information",
+    "attribute",
+    "correlation",
+    "correlation_table",
+    "filter_sentences",
+    "known_encoders",
+    "load_encoder",
+    "load_frequencies",
+    "load_sentences",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

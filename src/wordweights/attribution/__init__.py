@@ -1,0 +1,6 @@
+"""Contributions of words to a sentence vector, by Integrated Gradients."""
+
+from wordweights.attribution.gradients import WordAttribution
+from wordweights.attribution.table import attribute
+
+__all__ = ["WordAttribution", "attribute"]

@@ -1,0 +1,485 @@
+"""Sentence encoders, frozen: tokenizer, word embeddings, the rest of the model, and pooling.
+
+An encoder maps the word embeddings W of a sentence (before positions, token types and LayerNorm are
+added) to its sentence vector s = M(W). Attribution needs exactly that split, so it is the face of
+:class:`Encoder`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import inspect
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wordweights.errors import WordweightsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from torch import Tensor
+
+POOLINGS = ("cls", "mean")
+UNTRAINED = " (untrained)"
+
+# Heads and buffers that a checkpoint may carry although the encoder does not use them.
+_UNUSED_KEYS = re.compile(
+    r"(^|\.)(pooler|cls|lm_head|vocab_transform|vocab_layer_norm|vocab_projector|classifier|mlp)\."
+    r"|position_ids$"
+)
+_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, EOFError)
+_WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A frozen sentence encoder.
+
+    Attributes
+    ----------
+    name : str
+        The name it was loaded by.
+    pooling : str
+        ``"cls"``: the last hidden state of the first token; ``"mean"``: the mean of the last
+        hidden states of all tokens, special ones included.
+    tokenizer : PreTrainedTokenizerBase
+        A fast tokenizer (it knows character offsets).
+    model : PreTrainedModel
+        In evaluation mode, every parameter without gradient.
+    base : str or None
+        The encoder this one was fine-tuned from, when known.
+    trained : bool
+        False for the control with random weights.
+    note : str
+        One line about it.
+    """
+
+    name: str
+    pooling: str
+    tokenizer: Any = field(repr=False)
+    model: Any = field(repr=False)
+    base: str | None = None
+    trained: bool = True
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        _check_pooling(self.pooling, self.name)
+        _check_tokenizer(self.tokenizer, self.model, self.name)
+        _check_finite(self.model, self.name)
+        self.model.eval()
+        self.model.requires_grad_(False)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width d of the word embeddings, and of the sentence vector."""
+        return int(self.embedding_matrix.shape[1])
+
+    @property
+    def embedding_matrix(self) -> Tensor:
+        """Word embeddings, shape (vocabulary, d)."""
+        return self.model.get_input_embeddings().weight
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embedding_matrix.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the weights."""
+        return self.embedding_matrix.dtype
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest sentence it can read, in wordpieces with the special tokens."""
+        config = self.model.config
+        positions = int(config.max_position_embeddings)
+        if config.model_type in ("roberta", "mpnet", "xlm-roberta", "camembert"):
+            # these families number positions from padding_idx + 1
+            positions -= int(config.pad_token_id) + 1
+        return min(positions, int(self.tokenizer.model_max_length))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the names and bytes of all weights: what makes two encoders the same."""
+        import torch
+
+        sha = hashlib.sha256(self.model.config.model_type.encode())
+        for name, tensor in sorted(self.model.state_dict().items()):
+            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            sha.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return sha.hexdigest()
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Look up the word embeddings.
+
+        Parameters
+        ----------
+        ids : Tensor
+            Wordpiece ids, shape (..., tokens).
+
+        Returns
+        -------
+        Tensor
+            Shape (..., tokens, d).
+        """
+        return self.embedding_matrix[ids]
+
+    def vectors(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute M: from word embeddings to sentence vectors.
+
+        Parameters
+        ----------
+        embeddings : Tensor
+            Shape (batch, tokens, d).
+        mask : Tensor | None
+            Shape (batch, tokens), 1 for real tokens; None when nothing is padded.
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, d).
+        """
+        import torch
+
+        if mask is None:
+            mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
+        hidden = self.model(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
+        if self.pooling == "cls":
+            return hidden[:, 0]
+        weights = mask.to(hidden.dtype).unsqueeze(-1)  # (batch, tokens, 1)
+        return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+
+    def encode(self, sentences: Sequence[str]) -> Tensor:
+        """Sentence vectors of texts.
+
+        Parameters
+        ----------
+        sentences : Sequence[str]
+            At least one.
+
+        Returns
+        -------
+        Tensor
+            Shape (sentences, d).
+        """
+        import torch
+
+        batch = self.tokenizer(list(sentences), padding=True, return_tensors="pt")
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        with torch.no_grad():
+            return self.vectors(self.embed(ids.to(self.device)), mask.to(self.device))
+
+
+def load_encoder(
+    name_or_path: str | Path,
+    pooling: str | None = None,
+    *,
+    trained: bool = True,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+) -> Encoder:
+    """Load a sentence encoder by its registered name, from a folder, or from the model hub.
+
+    Parameters
+    ----------
+    name_or_path : str | Path
+        A name of :func:`known_encoders`, a folder with a checkpoint, or ``owner/model`` on the
+        hub. A name that ends in `` (untrained)`` is the control of that encoder.
+    pooling : str | None
+        ``"cls"`` or ``"mean"``; None takes what the registry or the checkpoint's
+        ``1_Pooling/config.json`` says. There is no silent default: SimCSE has no such file, and
+        reading it by its mean would be another encoder.
+    trained : bool
+        False: the same architecture and tokenizer with random weights, the control that must not
+        show the effect.
+    seed : int
+        Of the random weights.
+    device : str
+        A torch device.
+    dtype : torch.dtype | None
+        Floating-point type of the weights; None is float32, whatever the checkpoint holds.
+
+    Returns
+    -------
+    Encoder
+        In evaluation mode, without gradients on its weights.
+
+    Raises
+    ------
+    WordweightsError
+        For an unknown name, a hub that cannot be reached, a checkpoint that is incomplete, altered
+        or holds NaN, a tokenizer without special tokens, an unknown pooling.
+    """
+    import torch
+
+    asked = str(name_or_path)
+    label = asked.removesuffix(UNTRAINED)
+    trained = trained and not asked.endswith(UNTRAINED)
+    if pooling is not None:
+        _check_pooling(pooling, label)
+    entry = _registry().get(label, {})
+    folder = _locate(label, entry)
+    _check_digest(folder, entry.get("sha256"), label)
+    pooling = pooling or entry.get("pooling") or _pooling_of(folder, label)
+    model = _load_model(folder, label, trained=trained, seed=seed)
+    model = model.to(device=device, dtype=dtype or torch.float32)
+    name = label if trained else label + UNTRAINED
+    return Encoder(
+        name=name,
+        pooling=pooling,
+        tokenizer=_load_tokenizer(folder, label),
+        model=model,
+        base=entry.get("base"),
+        trained=trained,
+        note=entry.get("note", "") if trained else "the same architecture with random weights",
+    )
+
+
+def known_encoders() -> pd.DataFrame:
+    """List the registered encoders.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an encoder: name, pooling, hub_id, base, note.
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "name": name,
+            "pooling": entry["pooling"],
+            "hub_id": entry["hub"],
+            "base": entry.get("base"),
+            "note": entry["note"],
+        }
+        for name, entry in _registry().items()
+    ]
+    return pd.DataFrame(rows, columns=["name", "pooling", "hub_id", "base", "note"])
+
+
+@cache
+def _registry() -> Mapping[str, Mapping[str, str]]:
+    text = resources.files("wordweights").joinpath("data/encoders.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _locate(label: str, entry: Mapping[str, str]) -> Path:
+    """Find the folder of a checkpoint: an installed package, a local folder, or the hub's cache."""
+    if "package" in entry:
+        spec = importlib.util.find_spec(entry["package"])
+        if spec is not None and spec.submodule_search_locations:
+            return Path(spec.submodule_search_locations[0]) / entry["folder"]
+    elif not entry:
+        if Path(label).is_dir():
+            return Path(label)
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or Path(label).exists():
+            raise WordweightsError(
+                f"Encoder {label!r} is neither a known name, nor a folder with a checkpoint, nor a "
+                f"hub id of the form owner/model. Known names: {', '.join(_registry())}; each also "
+                f"with the suffix {UNTRAINED!r}."
+            )
+    return _download(entry.get("hub", label), entry.get("revision"), label)
+
+
+def _download(hub_id: str, revision: str | None, label: str) -> Path:
+    """Fetch what an encoder needs from the hub, or take it from the local cache."""
+    import httpx
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    small = ["*.json", "*.txt", "*.model", "1_Pooling/*"]
+    try:
+        for weights in _WEIGHT_FILES:  # safetensors first; the .bin only where there is none
+            folder = Path(
+                snapshot_download(hub_id, revision=revision, allow_patterns=[*small, weights])
+            )
+            if (folder / weights).exists():
+                return folder
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WordweightsError(
+            f"Encoder {label!r} needs the model hub repository {hub_id!r}, which could not be "
+            f"fetched ({reason}). Either connect this machine to the hub, or copy the hub cache "
+            f"of a machine that has it (HF_HOME) and set HF_HUB_OFFLINE=1, or give the path of a "
+            f"local folder with config.json, the tokenizer's files and model.safetensors in place "
+            f"of the name."
+        ) from None
+    raise WordweightsError(
+        f"The hub repository {hub_id!r} of encoder {label!r} holds neither of "
+        f"{' and '.join(_WEIGHT_FILES)}; an encoder needs one of them."
+    )
+
+
+def _check_digest(folder: Path, expected: str | None, label: str) -> None:
+    if expected is None:
+        return
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise WordweightsError(f"Encoder {label!r}: {path} is missing; reinstall its package.")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise WordweightsError(
+            f"Encoder {label!r}: {path} has SHA-256 {found}, but the official file has {expected}. "
+            f"The file was altered or cut; it is not used. Reinstall what carries it, or load it "
+            f"by its path if you mean to use this one."
+        )
+
+
+def _pooling_of(folder: Path, label: str) -> str:
+    """Read the pooling that sentence-transformers recorded beside a checkpoint."""
+    path = folder / "1_Pooling" / "config.json"
+    choices = f"pass pooling= one of {', '.join(map(repr, POOLINGS))}"
+    if not path.is_file():
+        raise WordweightsError(
+            f"Encoder {label!r}: the checkpoint does not say how its sentence vector is pooled "
+            f"({path.name} of 1_Pooling is missing), and guessing would make it another encoder; "
+            f"{choices}."
+        )
+    config = json.loads(path.read_text("utf-8"))
+    modes = {key.removeprefix("pooling_mode_") for key, value in config.items() if value is True}
+    modes |= {str(config.get("pooling_mode", ""))}
+    for mode, pooling in (("cls_token", "cls"), ("cls", "cls"), ("mean_tokens", "mean")):
+        if modes - {"", "include_prompt"} == {mode}:
+            return pooling
+    if "mean" in modes:
+        return "mean"
+    raise WordweightsError(f"Encoder {label!r}: {path} names a pooling not known here; {choices}.")
+
+
+def _load_model(folder: Path, label: str, *, trained: bool, seed: int) -> Any:
+    from pickle import UnpicklingError
+
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModel
+
+    try:
+        with _quiet_transformers():
+            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            options = _without_pooler(config)
+            if not trained:
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(seed)
+                    return AutoModel.from_config(
+                        config, attn_implementation="eager", dtype=torch.float32, **options
+                    )
+            # eager attention: the others lack forward-mode or batched derivatives
+            model, info = AutoModel.from_pretrained(
+                folder,
+                local_files_only=True,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                output_loading_info=True,
+                **options,
+            )
+    except (*_UNREADABLE, SafetensorError, UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WordweightsError(
+            f"Encoder {label!r}: the checkpoint in {folder} cannot be loaded ({reason}). It must "
+            f"hold config.json, the tokenizer's files and {' or '.join(_WEIGHT_FILES)} of a model "
+            f"family that transformers knows."
+        ) from None
+    missing = sorted(info["missing_keys"])
+    extra = sorted(key for key in info["unexpected_keys"] if not _UNUSED_KEYS.search(key))
+    if missing or extra:
+        raise WordweightsError(
+            f"Encoder {label!r}: the checkpoint in {folder} does not fit its architecture; missing "
+            f"weights: {', '.join(missing) or 'none'}; weights with no place: "
+            f"{', '.join(extra) or 'none'}. Missing weights would be random, so it is not used."
+        )
+    return model
+
+
+def _without_pooler(config: Any) -> dict[str, bool]:
+    """Leave out a pooler, which no encoder here reads, where the family lets us say so."""
+    from transformers import AutoModel
+
+    model_class: Any = AutoModel._model_mapping[type(config)]
+    known = inspect.signature(model_class).parameters
+    return {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
+
+
+def _load_tokenizer(folder: Path, label: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        with _quiet_transformers():
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WordweightsError(
+            f"Encoder {label!r}: the tokenizer in {folder} cannot be loaded ({reason}). It must "
+            f"hold tokenizer.json, or vocab.txt with tokenizer_config.json."
+        ) from None
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep load reports and bars of transformers away: what matters in them is checked here."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _check_pooling(pooling: str, label: str) -> None:
+    if pooling not in POOLINGS:
+        raise WordweightsError(
+            f"Encoder {label!r}: pooling {pooling!r} is not known; use one of "
+            f"{', '.join(map(repr, POOLINGS))}."
+        )
+
+
+def _check_tokenizer(tokenizer: Any, model: Any, label: str) -> None:
+    if not getattr(tokenizer, "is_fast", False):
+        raise WordweightsError(
+            f"Encoder {label!r}: its tokenizer is not a fast one, so words cannot be aligned with "
+            f"wordpieces by character offsets; use a checkpoint with tokenizer.json or vocab.txt."
+        )
+    roles = {"[PAD]": "pad_token_id", "[CLS]": "cls_token_id", "[SEP]": "sep_token_id"}
+    absent = [role for role, name in roles.items() if getattr(tokenizer, name, None) is None]
+    if absent:
+        raise WordweightsError(
+            f"Encoder {label!r}: its tokenizer defines no {', '.join(absent)} token. The baseline "
+            f"is made of [PAD] embeddings between [CLS] and [SEP], so all three are needed; add "
+            f"them to tokenizer_config.json."
+        )
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise WordweightsError(
+            f"Encoder {label!r}: the tokenizer has {len(tokenizer)} entries but the model embeds "
+            f"only {rows}; they belong to different checkpoints."
+        )
+
+
+def _check_finite(model: Any, label: str) -> None:
+    import torch
+
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            bad = int((~torch.isfinite(tensor)).sum())
+            raise WordweightsError(
+                f"Encoder {label!r}: weight {name!r} holds {bad} NaN or infinite values of "
+                f"{tensor.numel()}; the checkpoint is broken. Fetch it again, or convert it from a "
+                f"type with a wider range."
+            )

@@ -1,0 +1,179 @@
+"""The table of contributions: its rows, its independence of batching, and its memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from wordweights.attribution import WordAttribution, attribute
+from wordweights.attribution import table as module
+from wordweights.encoders import Encoder
+from wordweights.errors import WordweightsError
+
+SENTENCES = [
+    "a woman is cutting an onion .",
+    "there are dogs in the forest .",
+    "the man is playing",
+    "a dog was running and sleeping !",
+    "there are dogs in the forest .",
+]
+EXACT = {"n_steps": 8, "quadrature": "gauss-legendre", "probes": "all", "progress": False}
+QUICK = {"n_steps": 4, "probes": 4, "progress": False}
+
+
+def test_one_row_a_word(tiny_encoder: Encoder) -> None:
+    table = attribute(tiny_encoder, SENTENCES, **EXACT)
+    assert list(table.columns) == [
+        "sentence_id",
+        "position",
+        "word",
+        "contribution",
+        "standard_error",
+        "residual",
+        "n_steps",
+    ]
+    first = table[table["sentence_id"] == 0]
+    assert first["word"].tolist() == SENTENCES[0].split()
+    assert first["position"].tolist() == list(range(7))
+    assert (table["contribution"] > 0).all()
+    assert (table["standard_error"] == 0).all()
+    assert table.attrs["settings"]["encoder"] == tiny_encoder.digest
+
+
+def test_a_word_of_several_pieces_gets_the_norm_over_all_their_entries(
+    tiny_encoder: Encoder,
+) -> None:
+    sentence = "the man is playing"  # play ##ing
+    table = attribute(tiny_encoder, [sentence], **EXACT)
+    ids = torch.tensor(tiny_encoder.tokenizer([sentence])["input_ids"])
+    pads = ids.clone()
+    pads[:, 1:-1] = tiny_encoder.tokenizer.pad_token_id
+    pieces = WordAttribution(tiny_encoder.vectors).attribute(
+        tiny_encoder.embed(ids), tiny_encoder.embed(pads), n_steps=8
+    )[0]
+    assert table["contribution"].iloc[-1] == pytest.approx(pieces[4:6].norm().item(), rel=1e-9)
+    assert table["contribution"].iloc[0] == pytest.approx(pieces[1].item(), rel=1e-9)
+
+
+def test_the_residual_is_that_of_the_sentence(tiny_encoder: Encoder) -> None:
+    table = attribute(tiny_encoder, SENTENCES[:1], **EXACT)
+    ids = torch.tensor(tiny_encoder.tokenizer(SENTENCES[:1])["input_ids"])
+    pads = ids.clone()
+    pads[:, 1:-1] = tiny_encoder.tokenizer.pad_token_id
+    w, b = tiny_encoder.embed(ids), tiny_encoder.embed(pads)
+    _, delta = WordAttribution(tiny_encoder.vectors).attribute(
+        w, b, n_steps=8, return_convergence_delta=True
+    )
+    change = tiny_encoder.vectors(w) - tiny_encoder.vectors(b)
+    assert table["residual"].tolist() == pytest.approx([(delta.norm() / change.norm()).item()] * 7)
+
+
+def test_order_and_company_change_nothing(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    together = attribute(tiny_encoder, SENTENCES, **QUICK)
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "other"))
+    monkeypatch.setattr(module, "_BATCH", 1)
+    backwards = attribute(tiny_encoder, SENTENCES[::-1], **QUICK)
+    for i, sentence in enumerate(SENTENCES):
+        one = together[together["sentence_id"] == i]
+        other = backwards[backwards["sentence_id"] == len(SENTENCES) - 1 - i]
+        assert one["word"].tolist() == other["word"].tolist(), sentence
+        np.testing.assert_allclose(one["contribution"], other["contribution"], rtol=1e-9)
+        np.testing.assert_allclose(one["standard_error"], other["standard_error"], rtol=1e-9)
+
+
+def test_the_estimate_is_near_the_exact_value_as_its_error_says(tiny_encoder: Encoder) -> None:
+    exact = attribute(tiny_encoder, SENTENCES[:4], n_steps=8, probes="all", progress=False)
+    ratios = []
+    for seed in range(12):
+        estimate = attribute(
+            tiny_encoder, SENTENCES[:4], n_steps=8, probes=8, seed=seed, progress=False
+        )
+        gap = estimate["contribution"] - exact["contribution"]
+        ratios.append(gap / estimate["standard_error"])
+    z = np.concatenate(ratios)
+    assert np.mean(np.abs(z) < 2) > 0.8  # eight probes: Student's t with 7 degrees, nominal 0.91
+    assert np.sqrt(np.mean(z**2)) < 2.5
+
+
+def test_the_same_is_computed_once(tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = attribute(tiny_encoder, SENTENCES, **QUICK)
+
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("computed twice")
+
+    monkeypatch.setattr(WordAttribution, "probe_squares", never)
+    after = attribute(tiny_encoder, SENTENCES[::-1], **QUICK)
+    assert sorted(after["contribution"]) == sorted(before["contribution"])
+    with pytest.raises(AssertionError, match="computed twice"):
+        attribute(tiny_encoder, ["the man is running"], **QUICK)
+
+
+@pytest.mark.parametrize(
+    "change", [{"n_steps": 5}, {"probes": 5}, {"seed": 1}, {"quadrature": "gauss-legendre"}]
+)
+def test_another_setting_is_another_result(
+    tiny_encoder: Encoder, change: dict[str, object]
+) -> None:
+    before = attribute(tiny_encoder, SENTENCES[:1], **QUICK)
+    after = attribute(tiny_encoder, SENTENCES[:1], **(QUICK | change))
+    assert (before["contribution"] != after["contribution"]).any()
+
+
+def test_another_pooling_is_another_result(tiny_encoder: Encoder) -> None:
+    cls = Encoder("tiny", "cls", tiny_encoder.tokenizer, tiny_encoder.model)
+    before = attribute(tiny_encoder, SENTENCES[:1], **QUICK)
+    after = attribute(cls, SENTENCES[:1], **QUICK)
+    assert (before["contribution"] != after["contribution"]).all()
+
+
+def test_a_table_keeps_its_sentence_ids(tiny_encoder: Encoder) -> None:
+    sentences = pd.DataFrame({"sentence_id": [7, 3], "sentence": SENTENCES[:2]})
+    table = attribute(tiny_encoder, sentences, **QUICK)
+    assert table["sentence_id"].tolist() == [7] * 7 + [3] * 7
+
+
+def test_no_sentences_give_no_rows(tiny_encoder: Encoder) -> None:
+    table = attribute(tiny_encoder, [], **QUICK)
+    assert len(table) == 0
+    assert "contribution" in table
+
+
+def test_the_mode_of_the_model_comes_back_after_an_error(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_encoder.model.encoder.train()
+    monkeypatch.setattr(WordAttribution, "probe_squares", lambda *a, **k: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        attribute(tiny_encoder, SENTENCES, **QUICK)
+    assert tiny_encoder.model.encoder.training
+    assert not tiny_encoder.model.training
+
+
+def test_dropout_is_off_while_attributing(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    still = attribute(tiny_encoder, SENTENCES[:1], **QUICK)
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "other"))
+    tiny_encoder.model.train()
+    moving = attribute(tiny_encoder, SENTENCES[:1], **QUICK)
+    np.testing.assert_array_equal(still["contribution"], moving["contribution"])
+
+
+@pytest.mark.parametrize(
+    ("sentences", "message"),
+    [
+        ("a dog", r"one string; give a list"),
+        (pd.DataFrame({"text": ["a dog"]}), "no column 'sentence'; it has text"),
+        (pd.DataFrame({"sentence": ["a", "b"], "sentence_id": [1, 1]}), "repeats a sentence_id"),
+        (["a dog", "  "], "Sentence 1 is empty"),
+    ],
+)
+def test_bad_input_is_named(tiny_encoder: Encoder, sentences: object, message: str) -> None:
+    with pytest.raises(WordweightsError, match=message):
+        attribute(tiny_encoder, sentences, **QUICK)

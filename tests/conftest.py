@@ -1,0 +1,78 @@
+"""Tiny tokenizers and models, made in memory: no test downloads anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from wordweights.encoders import Encoder
+
+WORDS = (
+    "a an the in is are was on there woman man dog dogs forest onion cutting running sleeping "
+    "and happy quick . , ! ?"
+).split()
+PIECES = ["##s", "##ing", "##er", "un", "play", "cut"]
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+@pytest.fixture(autouse=True)
+def _own_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test's results to itself."""
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "results"))
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """A lower-casing WordPiece tokenizer of a few words and pieces."""
+    vocabulary = {word: i for i, word in enumerate(SPECIALS + WORDS + PIECES)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=24,
+    )
+
+
+def random_bert(tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> BertModel:
+    """A two-layer BERT, 16 wide, with weights large enough to be far from linear."""
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=24,
+        initializer_range=0.2,
+        attn_implementation="eager",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return BertModel(config, add_pooling_layer=False)
+
+
+@pytest.fixture
+def tiny_encoder(tiny_tokenizer: PreTrainedTokenizerFast) -> Encoder:
+    """A random encoder in float64, read by its mean."""
+    return Encoder("tiny", "mean", tiny_tokenizer, random_bert(tiny_tokenizer).double())
+
+
+@pytest.fixture
+def tiny_checkpoint(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> Path:
+    """A model as a folder with a checkpoint, which does not say how to pool."""
+    folder = tmp_path / "checkpoint"
+    random_bert(tiny_tokenizer, seed=5).save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(folder)
+    return folder

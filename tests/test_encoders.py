@@ -1,0 +1,226 @@
+"""Encoders: the split of the model, the registry, and every way a checkpoint can be wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, PreTrainedTokenizerFast
+
+from wordweights import encoders
+from wordweights.encoders import Encoder, known_encoders, load_encoder
+from wordweights.errors import WordweightsError
+
+SENTENCES = ["a woman is cutting an onion .", "there are dogs !"]
+
+
+def alter_weights(checkpoint: Path, change: dict[str, torch.Tensor | None]) -> None:
+    """Replace, add or (None) remove tensors of a checkpoint."""
+    path = checkpoint / "model.safetensors"
+    weights = load_file(path) | change
+    save_file({k: v for k, v in weights.items() if v is not None}, path, {"format": "pt"})
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_vectors_equal_those_of_plain_transformers(tiny_checkpoint: Path, pooling: str) -> None:
+    encoder = load_encoder(tiny_checkpoint, pooling)
+    model = AutoModel.from_pretrained(tiny_checkpoint)
+    for sentence, vector in zip(SENTENCES, encoder.encode(SENTENCES), strict=True):
+        with torch.no_grad():
+            hidden = model(**encoder.tokenizer(sentence, return_tensors="pt")).last_hidden_state[0]
+        expected = hidden[0] if pooling == "cls" else hidden.mean(dim=0)
+        torch.testing.assert_close(vector, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_word_embeddings_are_those_before_positions(tiny_encoder: Encoder) -> None:
+    ids = torch.tensor([[2, 7, 8, 3]])
+    table = tiny_encoder.model.embeddings.word_embeddings.weight
+    torch.testing.assert_close(tiny_encoder.embed(ids), table[ids])
+    direct = tiny_encoder.model(input_ids=ids).last_hidden_state.mean(dim=1)
+    torch.testing.assert_close(tiny_encoder.vectors(tiny_encoder.embed(ids)), direct)
+
+
+def test_an_encoder_is_frozen(tiny_checkpoint: Path) -> None:
+    encoder = load_encoder(tiny_checkpoint, "cls")
+    assert not encoder.model.training
+    assert not any(p.requires_grad for p in encoder.model.parameters())
+
+
+def test_weights_are_float32_whatever_the_checkpoint(tiny_checkpoint: Path) -> None:
+    weights = load_file(tiny_checkpoint / "model.safetensors")
+    alter_weights(
+        tiny_checkpoint, {k: v.half() for k, v in weights.items() if v.is_floating_point()}
+    )
+    assert load_encoder(tiny_checkpoint, "cls").dtype == torch.float32
+    assert load_encoder(tiny_checkpoint, "cls", dtype=torch.float64).dtype == torch.float64
+
+
+def test_the_digest_is_that_of_the_weights(tiny_checkpoint: Path) -> None:
+    first, again = (load_encoder(tiny_checkpoint, "cls").digest for _ in range(2))
+    bias = load_file(tiny_checkpoint / "model.safetensors")["embeddings.LayerNorm.bias"]
+    alter_weights(tiny_checkpoint, {"embeddings.LayerNorm.bias": bias + 1e-3})
+    assert first == again != load_encoder(tiny_checkpoint, "cls").digest
+
+
+def test_the_control_is_random_and_seeded(tiny_checkpoint: Path) -> None:
+    trained = load_encoder(tiny_checkpoint, "mean")
+    state = torch.random.get_rng_state()
+    control = load_encoder(tiny_checkpoint, "mean", trained=False)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert control.name.endswith(" (untrained)")
+    assert not control.trained
+    assert control.digest == load_encoder(f"{tiny_checkpoint} (untrained)", "mean").digest
+    other = load_encoder(tiny_checkpoint, "mean", trained=False, seed=1)
+    assert len({trained.digest, control.digest, other.digest}) == 3
+    assert control.embedding_matrix.shape == trained.embedding_matrix.shape
+
+
+def test_pooling_comes_from_the_checkpoint_but_is_never_guessed(tiny_checkpoint: Path) -> None:
+    with pytest.raises(WordweightsError, match="does not say how its sentence vector is pooled"):
+        load_encoder(tiny_checkpoint)
+    folder = tiny_checkpoint / "1_Pooling"
+    folder.mkdir()
+    for key, expected in (("cls_token", "cls"), ("mean_tokens", "mean")):
+        config = {"word_embedding_dimension": 16, f"pooling_mode_{key}": True}
+        (folder / "config.json").write_text(json.dumps(config))
+        assert load_encoder(tiny_checkpoint).pooling == expected
+    (folder / "config.json").write_text(json.dumps({"pooling_mode_max_tokens": True}))
+    with pytest.raises(WordweightsError, match="pooling not known here"):
+        load_encoder(tiny_checkpoint)
+
+
+def test_unknown_pooling_is_named(tiny_checkpoint: Path) -> None:
+    with pytest.raises(WordweightsError, match="pooling 'max' is not known; use one of 'cls'"):
+        load_encoder(tiny_checkpoint, "max")
+
+
+def test_the_registry_names_the_five_of_the_paper_and_what_they_came_from() -> None:
+    table = known_encoders().set_index("name")
+    assert table.loc["Unsup. SimCSE (CLS)", "base"] == "BERT (CLS)"
+    assert table.loc["Sup. SimCSE (CLS)", "base"] == "BERT (CLS)"
+    assert table.loc["SBERT (MEAN)", "base"] == "BERT (MEAN)"
+    assert table.loc["BERT (CLS)", "hub_id"] == table.loc["BERT (MEAN)", "hub_id"]
+    assert set(table["pooling"]) == {"cls", "mean"}
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(WordweightsError) as error:
+        load_encoder("all-MiniLM-L7")
+    for name in known_encoders()["name"]:
+        assert name in str(error.value)
+
+
+def test_a_hub_out_of_reach_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The hub is a closed port of this machine."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(WordweightsError, match=r"HF_HUB_OFFLINE=1.*local folder") as error:
+        load_encoder("BERT (CLS)")
+    assert "google-bert/bert-base-uncased" in str(error.value)
+    assert error.value.__suppress_context__
+
+
+def test_an_altered_file_is_refused(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registered digest is that of the official file; another file is not used."""
+    entry = {"pooling": "cls", "package": "tiny_package", "folder": "model", "sha256": "0" * 64}
+    monkeypatch.setattr(encoders, "_registry", lambda: {"tiny": entry})
+    package = tiny_checkpoint.parent / "tiny_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    shutil.copytree(tiny_checkpoint, package / "model")
+    monkeypatch.syspath_prepend(tiny_checkpoint.parent)
+    with pytest.raises(
+        WordweightsError, match=r"SHA-256 [0-9a-f]{64}, but the official file has 0"
+    ):
+        load_encoder("tiny")
+    (package / "model" / "model.safetensors").unlink()
+    with pytest.raises(WordweightsError, match="is missing"):
+        load_encoder("tiny")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tiny_checkpoint: Path, value: float) -> None:
+    name = "encoder.layer.0.output.dense.bias"
+    alter_weights(tiny_checkpoint, {name: torch.full((16,), value)})
+    with pytest.raises(WordweightsError, match=rf"'{name}' holds 16 NaN or infinite"):
+        load_encoder(tiny_checkpoint, "cls")
+
+
+def test_missing_and_foreign_weights_are_listed(tiny_checkpoint: Path) -> None:
+    alter_weights(
+        tiny_checkpoint,
+        {"encoder.layer.1.output.dense.weight": None, "strange.weight": torch.ones(2)},
+    )
+    with pytest.raises(WordweightsError) as error:
+        load_encoder(tiny_checkpoint, "cls")
+    assert "encoder.layer.1.output.dense.weight" in str(error.value)
+    assert "strange.weight" in str(error.value)
+
+
+def test_heads_and_old_buffers_do_not_matter(tiny_checkpoint: Path) -> None:
+    before = load_encoder(tiny_checkpoint, "cls").digest
+    alter_weights(
+        tiny_checkpoint,
+        {
+            "pooler.dense.weight": torch.ones(16, 16),
+            "cls.predictions.bias": torch.ones(3),
+            "embeddings.position_ids": torch.arange(24)[None],
+        },
+    )
+    assert load_encoder(tiny_checkpoint, "cls").digest == before
+
+
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_an_incomplete_checkpoint_is_named(tiny_checkpoint: Path, file: str) -> None:
+    (tiny_checkpoint / file).unlink()
+    with pytest.raises(WordweightsError, match="cannot be loaded"):
+        load_encoder(tiny_checkpoint, "cls")
+
+
+def test_a_truncated_weight_file_is_named(tiny_checkpoint: Path) -> None:
+    path = tiny_checkpoint / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(WordweightsError, match="cannot be loaded"):
+        load_encoder(tiny_checkpoint, "cls")
+
+
+@pytest.mark.parametrize("role", ["pad", "cls", "sep"])
+def test_special_tokens_are_needed(tiny_encoder: Encoder, role: str) -> None:
+    names = {f"{r}_token": f"[{r.upper()}]" for r in ("unk", "pad", "cls", "sep") if r != role}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=tiny_encoder.tokenizer.backend_tokenizer, **names
+    )
+    with pytest.raises(WordweightsError, match=rf"defines no \[{role.upper()}\] token"):
+        Encoder("tiny", "cls", tokenizer, tiny_encoder.model)
+
+
+def test_a_tokenizer_of_another_model_is_refused(tiny_encoder: Encoder) -> None:
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=tiny_encoder.tokenizer.backend_tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+    )
+    tokenizer.add_tokens(["new"])
+    with pytest.raises(WordweightsError, match="belong to different checkpoints"):
+        Encoder("tiny", "cls", tokenizer, tiny_encoder.model)
+
+
+def test_the_embedded_encoder_is_the_official_one() -> None:
+    """Its file passes the registered SHA-256 (checked on load), and it tells paraphrases apart."""
+    encoder = load_encoder("all-MiniLM-L6-v2")
+    assert encoder.pooling == "mean"
+    assert encoder.hidden_size == 384
+    a, b, c = torch.nn.functional.normalize(
+        encoder.encode(
+            ["a woman cuts an onion", "a lady is slicing an onion", "stocks fell on friday"]
+        )
+    )
+    assert a @ b > 0.7 > 0.2 > a @ c

@@ -1,0 +1,89 @@
+"""Quadrature: exactness where it is promised, and better than plain where it is meant to be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wordweights.errors import WordweightsError
+from wordweights.quadrature import choose_rules, gauss_legendre, pilot_nodes, tangent_rule
+
+
+@given(n=st.integers(1, 40), data=st.data())
+def test_gauss_legendre_is_exact_on_polynomials(n: int, data: st.DataObject) -> None:
+    degree = data.draw(st.integers(0, 2 * n - 1))
+    rule = gauss_legendre(n)
+    assert rule.weights @ rule.nodes**degree == pytest.approx(1 / (degree + 1), rel=1e-12)
+
+
+@given(
+    n=st.integers(1, 30),
+    centre=st.floats(0.0, 1.0),
+    width=st.floats(0.02, 5.0),
+    data=st.data(),
+)
+def test_tangent_rule_is_exact_on_polynomials_in_its_own_variable(
+    n: int, centre: float, width: float, data: st.DataObject
+) -> None:
+    degree = data.draw(st.integers(0, 2 * n - 1))
+    rule = tangent_rule(n, centre, width)
+    low, high = np.arctan(-centre / width), np.arctan((1 - centre) / width)
+    theta = np.arctan((rule.nodes - centre) / width)
+    # in z, which runs from 0 to 1 with theta; d z / d alpha turns it into an integral over alpha
+    z = (theta - low) / (high - low)
+    slope = np.cos(theta) ** 2 / (width * (high - low))
+    assert rule.weights @ (z**degree * slope) == pytest.approx(1 / (degree + 1), rel=1e-9)
+
+
+@given(n=st.integers(1, 30), centre=st.floats(0.0, 1.0), width=st.floats(0.02, 5.0))
+def test_nodes_ascend_inside_the_interval_with_positive_weights(
+    n: int, centre: float, width: float
+) -> None:
+    rule = tangent_rule(n, centre, width)
+    assert (rule.weights > 0).all()
+    assert (np.diff(rule.nodes) > 0).all()
+    assert rule.nodes[0] > 0
+    assert rule.nodes[-1] < 1
+
+
+def test_a_wide_tangent_rule_is_gauss_legendre() -> None:
+    wide, plain = tangent_rule(7, 0.5, 1e5), gauss_legendre(7)
+    np.testing.assert_allclose(wide.nodes, plain.nodes, rtol=1e-9)
+    np.testing.assert_allclose(wide.weights, plain.weights, rtol=1e-9)
+
+
+@pytest.mark.parametrize("centre", [0.2, 0.41, 0.7])
+def test_the_chosen_rule_follows_the_peak(centre: float) -> None:
+    """On a peaked path ten chosen nodes beat ten plain ones by far, and know where the peak is."""
+
+    def path(alpha: np.ndarray) -> np.ndarray:  # (points, 2 outputs), a steep step and a bend
+        return np.stack([np.tanh((alpha - centre) / 0.06), np.arctan((alpha - centre) / 0.1)], -1)
+
+    def derivative(alpha: np.ndarray) -> np.ndarray:
+        x = (alpha - centre) / 0.06
+        y = (alpha - centre) / 0.1
+        return np.stack([1 / np.cosh(x) ** 2 / 0.06, 1 / (1 + y**2) / 0.1], -1)
+
+    change = path(np.ones(1))[0] - path(np.zeros(1))[0]
+    (chosen,) = choose_rules(path(pilot_nodes())[None], 10)
+    plain = gauss_legendre(10)
+    gaps = [
+        np.linalg.norm(rule.weights @ derivative(rule.nodes) - change) / np.linalg.norm(change)
+        for rule in (chosen, plain)
+    ]
+    assert gaps[0] < 0.02
+    assert gaps[0] < gaps[1] / 4
+    assert abs(np.median(chosen.nodes) - centre) < 0.1
+
+
+def test_a_straight_path_keeps_a_rule_that_is_exact_on_it() -> None:
+    path = np.outer(pilot_nodes(), [1.0, -2.0, 0.5])[None]
+    (rule,) = choose_rules(path, 6)
+    assert rule.weights.sum() == pytest.approx(1.0, rel=1e-9)
+
+
+def test_no_steps_is_an_error() -> None:
+    with pytest.raises(WordweightsError, match="n_steps is 0"):
+        gauss_legendre(0)

@@ -1,0 +1,100 @@
+"""Results on disk: found again, whole or absent, damaged ones noticed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from wordweights.errors import WordweightsError
+from wordweights.store import digest, open_collection, write_atomically
+
+
+def rows(*keys: str) -> pd.DataFrame:
+    return pd.DataFrame({"key": list(keys), "value": [[float(len(k)), 0.5] for k in keys]})
+
+
+def test_what_is_stored_is_found_by_its_key() -> None:
+    collection = open_collection("things", {"a": 1})
+    assert len(collection.read(["x"])) == 0
+    collection.append(rows("x", "yy"))
+    collection.append(rows("zzz"))
+    found = collection.read(["yy", "zzz", "absent"])
+    assert sorted(found.index) == ["yy", "zzz"]
+    assert list(found.loc["zzz", "value"]) == [3.0, 0.5]
+
+
+def test_other_settings_are_another_collection() -> None:
+    open_collection("things", {"a": 1}).append(rows("x"))
+    assert len(open_collection("things", {"a": 2}).read(["x"])) == 0
+    assert len(open_collection("things", {"a": 1}).read(["x"])) == 1
+
+
+def test_the_digest_does_not_depend_on_order() -> None:
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": "1"})
+
+
+def test_a_damaged_file_is_set_aside_and_the_rest_still_read() -> None:
+    collection = open_collection("things", {})
+    collection.append(rows("x"))
+    (whole,) = collection.folder.glob("batch-*.parquet")
+    collection.append(rows("y"))
+    content = whole.read_bytes()
+    whole.write_bytes(content[: len(content) // 2])
+    with pytest.warns(UserWarning, match="is damaged"):
+        found = collection.read(["x", "y"])
+    assert list(found.index) == ["y"]
+    assert whole.with_suffix(".damaged").exists()
+    collection.append(rows("x"))
+    assert sorted(collection.read(["x", "y"]).index) == ["x", "y"]
+
+
+def test_an_altered_value_is_noticed() -> None:
+    """One flipped byte in the data leaves a parquet file that reads, but for its checksum."""
+    collection = open_collection("things", {})
+    collection.append(pd.DataFrame({"key": ["x"] * 1, "value": [[0.1] * 400]}))
+    (path,) = collection.folder.glob("batch-*.parquet")
+    content = bytearray(path.read_bytes())
+    content[40] ^= 0xFF
+    path.write_bytes(bytes(content))
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert len(collection.read(["x"])) == 0
+
+
+def test_many_files_become_one() -> None:
+    collection = open_collection("things", {})
+    keys = [f"k{i}" for i in range(70)]
+    for key in keys:
+        collection.append(rows(key))
+    collection.compact()
+    assert len(list(collection.folder.glob("batch-*.parquet"))) == 1
+    assert sorted(collection.read(keys).index) == sorted(keys)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file stands where the folder should be: that stops every user, root too."""
+    (tmp_path / "taken").write_text("not a folder")
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "taken"))
+    with pytest.raises(WordweightsError, match=r"taken.*WORDWEIGHTS_RESULTS"):
+        open_collection("things", {}).append(rows("x"))
