@@ -11,10 +11,33 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from wordweights.encoders import Encoder
 
-WORDS = (
-    "a an the in is are was on there woman man dog dogs forest onion cutting running sleeping "
-    "and happy quick . , ! ?"
-).split()
+WORDS = [
+    "a",
+    "an",
+    "the",
+    "in",
+    "is",
+    "are",
+    "was",
+    "on",
+    "there",
+    "woman",
+    "man",
+    "dog",
+    "dogs",
+    "forest",
+    "onion",
+    "cutting",
+    "running",
+    "sleeping",
+    "and",
+    "happy",
+    "quick",
+    ".",
+    ",",
+    "!",
+    "?",
+]
 PIECES = ["##s", "##ing", "##er", "un", "play", "cut"]
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
