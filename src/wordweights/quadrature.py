@@ -2,11 +2,13 @@
 
 Every rule integrates along the same straight path from baseline to input. What differs is where its
 nodes lie. The path derivative of a sentence encoder is smooth but peaked (for all-MiniLM-L6-v2 near
-alpha = 0.4), so a change of variable that spreads the nodes around the peak needs fewer of them.
+alpha = 0.4, with a bump near 0.1), so a change of variable that gathers nodes at the peaks needs
+fewer of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,10 +21,14 @@ from wordweights.errors import WordweightsError
 Array = NDArray[np.float64]
 
 PILOT_POINTS = 65
-"""Points of the forward-only pilot: fewer miss the peak by enough to choose a worse rule."""
+"""Points of the forward-only pilot: with half as many the worse of two rules may look better."""
 
-_CENTRES = np.linspace(0.05, 0.95, 73)
-_WIDTHS = np.geomspace(0.03, 1.0, 18)
+# The grid of candidate rules: a main peak anywhere, a second one that takes a share of the nodes.
+_CENTRES = np.linspace(0.05, 0.95, 37)
+_WIDTHS = np.geomspace(0.04, 0.5, 8)
+_SECOND_CENTRES = np.linspace(0.05, 0.95, 10)
+_SECOND_WIDTH = 0.1
+_SECOND_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,25 @@ class Rule:
 
     nodes: Array
     weights: Array
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A place where nodes gather, as a Cauchy distribution cut to [0, 1].
+
+    Attributes
+    ----------
+    centre : float
+        Where they are densest.
+    width : float
+        Distance from there to half the density, above 0.
+    share : float
+        Its part of all nodes; the shares of a rule sum to 1.
+    """
+
+    centre: float
+    width: float
+    share: float = 1.0
 
 
 def gauss_legendre(n: int) -> Rule:
@@ -65,32 +90,28 @@ def gauss_legendre(n: int) -> Rule:
     return Rule((nodes + 1) / 2, weights / 2)
 
 
-def tangent_rule(n: int, centre: float, width: float) -> Rule:
-    """Gauss-Legendre in the angle theta of alpha = centre + width * tan(theta).
+def peaked_rule(n: int, peaks: Sequence[Peak]) -> Rule:
+    """Gauss-Legendre in the variable u whose density over alpha is a mixture of Cauchy peaks.
 
-    The density of nodes is that of a Cauchy distribution cut to [0, 1]: densest at `centre`, and
-    `width` away from it half as dense. Polynomials in theta of degree up to 2n - 1, times
-    d theta / d alpha, are integrated exactly.
+    u(alpha) is the distribution function of the mixture on [0, 1], a change of variable of the same
+    integral: polynomials in u of degree up to 2n - 1, times du / d alpha, are integrated exactly.
 
     Parameters
     ----------
     n : int
         Number of nodes, at least 1.
-    centre : float
-        Where the nodes are densest.
-    width : float
-        Half width of the dense part, above 0; towards infinity the rule becomes Gauss-Legendre.
+    peaks : Sequence[Peak]
+        At least one; their shares sum to 1.
 
     Returns
     -------
     Rule
         n nodes and weights.
     """
-    low, high = np.arctan(-centre / width), np.arctan((1 - centre) / width)
-    rule = gauss_legendre(n)
-    theta = low + (high - low) * rule.nodes
-    jacobian = (high - low) * width / np.cos(theta) ** 2
-    return Rule(centre + width * np.tan(theta), rule.weights * jacobian)
+    nodes, weights = _peaked_nodes(
+        n, *(np.array([[getattr(p, name) for p in peaks]]) for name in ("centre", "width", "share"))
+    )
+    return Rule(nodes[0], weights[0])
 
 
 def pilot_nodes() -> Array:
@@ -104,13 +125,13 @@ def pilot_nodes() -> Array:
     return np.linspace(0.0, 1.0, PILOT_POINTS)
 
 
-def choose_rules(path: Array, n: int) -> list[Rule]:
-    """Choose for every sentence the tangent rule that integrates its own path best.
+def choose_rules(path: Array, n: int) -> tuple[list[Rule], Array]:
+    """Choose for every sentence the rule that integrates its own path best.
 
     A spline through the pilot gives the path derivative s'(alpha), whose integral s(1) - s(0) is
-    known. Each candidate rule (a grid of centres and widths, and Gauss-Legendre itself) is judged
-    by how well it recovers that. The spline is linear in the pilot, so a rule is one row of
-    coefficients and all candidates are one matrix product.
+    known. Each candidate (Gauss-Legendre, and a grid of peaked rules) is judged by how well it
+    recovers that. The spline is linear in the pilot, so a rule is one row of coefficients and all
+    candidates are one matrix product.
 
     Parameters
     ----------
@@ -121,21 +142,61 @@ def choose_rules(path: Array, n: int) -> list[Rule]:
 
     Returns
     -------
-    list[Rule]
-        One a sentence.
+    tuple[list[Rule], Array]
+        One rule a sentence, and the relative completeness residual that the pilot predicts for it,
+        shape (sentences,).
     """
-    rules, coefficients = _candidates(n)
-    return [
-        rules[int(np.argmin(np.linalg.norm(coefficients @ one - (one[-1] - one[0]), axis=1)))]
-        for one in np.asarray(path, dtype=np.float64)
-    ]
+    nodes, weights, coefficients = _candidates(n)
+    rules, predicted = [], []
+    for one in np.asarray(path, dtype=np.float64):
+        change = one[-1] - one[0]
+        gaps = np.linalg.norm(coefficients @ one - change, axis=1)
+        best = int(np.argmin(gaps))
+        rules.append(Rule(nodes[best], weights[best]))
+        predicted.append(gaps[best] / (np.linalg.norm(change) or 1.0))
+    return rules, np.array(predicted)
 
 
 @lru_cache(maxsize=16)
-def _candidates(n: int) -> tuple[list[Rule], Array]:
-    """Candidate rules with n nodes; row r of the matrix maps a pilot to rule r's integral of s'."""
-    rules = [gauss_legendre(n)]
-    rules += [tangent_rule(n, centre, width) for centre in _CENTRES for width in _WIDTHS]
+def _candidates(n: int) -> tuple[Array, Array, Array]:
+    """Candidate rules with n nodes: nodes and weights, shape (rules, n), and coefficients.
+
+    Row r of the coefficients, shape (rules, PILOT_POINTS), maps a pilot to rule r's integral of s'.
+    """
+    plain = gauss_legendre(n)
+    centre, width, second = (
+        grid.ravel() for grid in np.meshgrid(_CENTRES, _WIDTHS, _SECOND_CENTRES, indexing="ij")
+    )
+    nodes, weights = _peaked_nodes(
+        n,
+        np.stack([centre, second], axis=-1),
+        np.stack([width, np.full_like(width, _SECOND_WIDTH)], axis=-1),
+        np.array([[1 - _SECOND_SHARE, _SECOND_SHARE]]),
+    )
+    nodes, weights = np.vstack([plain.nodes, nodes]), np.vstack([plain.weights, weights])
     derivative = make_interp_spline(pilot_nodes(), np.eye(PILOT_POINTS), k=5).derivative()
-    rows = np.stack([rule.weights @ derivative(rule.nodes) for rule in rules])
-    return rules, rows
+    slopes = derivative(nodes.ravel()).reshape(*nodes.shape, PILOT_POINTS)
+    return nodes, weights, np.einsum("rn,rnp->rp", weights, slopes)
+
+
+def _peaked_nodes(n: int, centre: Array, width: Array, share: Array) -> tuple[Array, Array]:
+    """Nodes and weights, shape (rules, n), of mixtures given by arrays of shape (rules, peaks)."""
+    centre, width, share = (values[:, None, :] for values in (centre, width, share))
+    start = np.arctan(-centre / width)
+    share = share / (np.arctan((1 - centre) / width) - start)  # of the part inside [0, 1]
+
+    def distribution(alpha: Array) -> Array:
+        return (share * (np.arctan((alpha[..., None] - centre) / width) - start)).sum(axis=-1)
+
+    def density(alpha: Array) -> Array:
+        return (share * width / (width**2 + (alpha[..., None] - centre) ** 2)).sum(axis=-1)
+
+    rule = gauss_legendre(n)
+    low = np.zeros((len(centre), n))
+    high = np.ones_like(low)
+    for _ in range(54):  # bisection to the last bit: the distribution is monotone, but may be flat
+        middle = (low + high) / 2
+        below = distribution(middle) < rule.nodes
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    nodes = (low + high) / 2
+    return nodes, rule.weights / density(nodes)

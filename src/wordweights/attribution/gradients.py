@@ -12,6 +12,7 @@ from captum.attr import GradientAttribution
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wordweights.attribution.activations import GeluSlopesKept
 from wordweights.attribution.probes import estimate_norms, orthonormal_probes
 from wordweights.errors import WordweightsError
 from wordweights.quadrature import Rule, choose_rules, gauss_legendre, pilot_nodes
@@ -232,7 +233,7 @@ class WordAttribution(GradientAttribution):
         gauss_legendre(n_steps)  # refuses a bad number of steps before the pilot costs anything
         with torch.no_grad():
             pilot = path.outputs(np.tile(pilot_nodes(), (batch, 1)), rows)
-        return choose_rules(pilot.double().cpu().numpy(), n_steps)
+        return choose_rules(pilot.double().cpu().numpy(), n_steps)[0]
 
 
 @dataclass(frozen=True)
@@ -285,7 +286,8 @@ class _Path:
         w = torch.as_tensor(weights).to(points)
         with torch.enable_grad():
             x = points.flatten(0, 1).requires_grad_()
-            s = self.forward(x, *arguments)  # (batch * n, outputs)
+            with GeluSlopesKept():
+                s = self.forward(x, *arguments)  # (batch * n, outputs)
             last = len(directions) - 1
             for p, direction in enumerate(directions):  # (batch, outputs)
                 cotangent = (w.unsqueeze(-1) * direction.unsqueeze(1)).flatten(0, 1)

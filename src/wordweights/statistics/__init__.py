@@ -2,10 +2,12 @@
 
 from wordweights.statistics.correlations import Correlation, correlation
 from wordweights.statistics.summaries import (
+    INFORMATION,
     certificates,
     coverage,
     information_by_source,
     spread_by_information,
+    weights_by_sentence,
 )
 from wordweights.statistics.tables import (
     MEASURED,
@@ -16,6 +18,7 @@ from wordweights.statistics.tables import (
 )
 
 __all__ = [
+    "INFORMATION",
     "MEASURED",
     "PUBLISHED",
     "Correlation",
@@ -27,4 +30,5 @@ __all__ = [
     "information_by_source",
     "published_correlations",
     "spread_by_information",
+    "weights_by_sentence",
 ]

@@ -14,6 +14,8 @@ from wordweights.statistics.columns import finite_values
 if TYPE_CHECKING:
     from wordweights.frequencies import Frequencies
 
+INFORMATION = "\N{MINUS SIGN}ln P(w) [nats]"
+
 
 def spread_by_information(table: pd.DataFrame, n_bins: int = 8) -> pd.DataFrame:
     """Summarise contributions in bins of information that hold about equally many words.
@@ -89,6 +91,50 @@ def certificates(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def weights_by_sentence(
+    tables: Mapping[str, pd.DataFrame], frequencies: Frequencies
+) -> list[pd.DataFrame]:
+    """Put the information and the contributions of each sentence's words side by side.
+
+    Parameters
+    ----------
+    tables : Mapping[str, pd.DataFrame]
+        From an encoder's name to what :func:`wordweights.attribute` returned, all of the same
+        sentences.
+    frequencies : Frequencies
+        The source of P(w).
+
+    Returns
+    -------
+    list[pd.DataFrame]
+        One table a sentence, in order: word, -ln P(w) in nats (column :data:`INFORMATION`, NaN for
+        a word that the source has never seen), and the contributions by each encoder.
+
+    Raises
+    ------
+    WordweightsError
+        For no tables, and for tables of different words.
+    """
+    keys = ["sentence_id", "position", "word"]
+    if not tables:
+        raise WordweightsError("There is no encoder to show; name at least one.")
+    words = next(iter(tables.values()))[keys]
+    found = frequencies.probabilities.reindex(words["word"].str.lower())
+    columns = {INFORMATION: -np.log(found.to_numpy(dtype=float))}
+    for encoder, table in tables.items():
+        if not table[keys].reset_index(drop=True).equals(words.reset_index(drop=True)):
+            raise WordweightsError(
+                f"Encoder {encoder!r} was attributed on other sentences than the first one; give "
+                f"all of them the same."
+            )
+        columns[encoder] = table["contribution"].to_numpy()
+    together = words.assign(**columns)
+    return [
+        sentence.drop(columns=["sentence_id", "position"]).reset_index(drop=True)
+        for _, sentence in together.groupby("sentence_id", sort=False)
+    ]
+
+
 def information_by_source(words: Iterable[str], sources: Sequence[Frequencies]) -> pd.DataFrame:
     """Look words up in several frequency sources.
 
@@ -104,8 +150,18 @@ def information_by_source(words: Iterable[str], sources: Sequence[Frequencies]) 
     pd.DataFrame
         Index: the distinct words in lower case; one column a source with -ln P(w) in nats, NaN
         where the source has never seen the word; column ``count`` with the occurrences.
+
+    Raises
+    ------
+    WordweightsError
+        For no words, and for two sources of one name.
     """
     counts = pd.Series([word.lower() for word in words], dtype=object).value_counts(sort=False)
+    names = [source.source for source in sources]
+    if counts.empty:
+        raise WordweightsError("There are no words to look up.")
+    if len(set(names)) < len(names):
+        raise WordweightsError(f"A frequency source is named twice among {', '.join(names)}.")
     table = pd.DataFrame({"count": counts}).rename_axis("word")
     for source in sources:
         table[source.source] = -np.log(source.probabilities.reindex(table.index).astype(float))

@@ -1,0 +1,38 @@
+"""Figures of the book: one function each, from a data frame to a matplotlib figure.
+
+No function touches pyplot, so nothing global is left behind. Text from sentences is always shown
+as it is: never as mathtext (a word may be ``$``), never as HTML.
+"""
+
+from wordweights.figures.attributions import (
+    plot_contributions,
+    plot_convergence,
+    plot_estimate,
+    plot_weights,
+)
+from wordweights.figures.html import correlations_html, shaded_rows, shaded_text, table_html
+from wordweights.figures.style import format_number
+from wordweights.figures.words import (
+    plot_coverage,
+    plot_information,
+    plot_rank_frequency,
+    plot_schemes,
+    plot_sources,
+)
+
+__all__ = [
+    "correlations_html",
+    "format_number",
+    "plot_contributions",
+    "plot_convergence",
+    "plot_coverage",
+    "plot_estimate",
+    "plot_information",
+    "plot_rank_frequency",
+    "plot_schemes",
+    "plot_sources",
+    "plot_weights",
+    "shaded_rows",
+    "shaded_text",
+    "table_html",
+]

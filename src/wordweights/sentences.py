@@ -1,0 +1,497 @@
+"""Sentences: read them as they are, split them into words, keep those of the paper's form.
+
+Text is never altered: `NA`, `null`, `1,000`, leading zeros, HTML and double spaces stay what they
+are in the file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from wordweights.errors import WordweightsError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+DATA_VARIABLE = "WORDWEIGHTS_DATA"
+SOURCES = ("bundled", "stsb")
+
+# Parquet files of the STS Benchmark with the columns sentence1, sentence2, score. The revision is
+# pinned, so that the same sentences come back in every year.
+STSB_HUB_ID = "sentence-transformers/stsb"
+STSB_REVISION = "ab7a5ac0e35aa22088bdcf23e7fd99b220e53308"
+# split of the benchmark: its file in the folder that WORDWEIGHTS_DATA names
+_STSB_FILES = {"validation": "dev.csv", "test": "test.csv"}
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a sentence.
+
+    Attributes
+    ----------
+    text : str
+        The word as it stands in the sentence.
+    start : int
+        Offset of its first character.
+    end : int
+        Offset after its last character: ``sentence[start:end] == text``.
+    """
+
+    text: str
+    start: int
+    end: int
+
+
+def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
+    """Read sentences, one a row, exactly as they are in the source.
+
+    Parameters
+    ----------
+    source : str | Path
+        ``"bundled"``: sentences that come with this package. ``"stsb"``: the STS Benchmark (Cer et
+        al. 2017), validation and test, sentence1 and sentence2 of each pair as two rows; from
+        `sentence-transformers/stsb` on the Hugging Face hub, or, when the environment variable
+        ``WORDWEIGHTS_DATA`` names a folder, from its ``stsb/dev.csv`` and ``stsb/test.csv`` (no
+        header: sentence1,sentence2,score). Or a file in UTF-8: .csv or .tsv with a header and a
+        column `sentence` (`genre` if there is one; other columns are ignored; a cell with a line
+        break or a delimiter stands in double quotes), .txt with one sentence a line (blank lines
+        are skipped), or .parquet with a text column `sentence`.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `sentence_id` (row of the source from 0; of a .txt file, its line from 0),
+        `sentence`, and `genre` where a file has it (`split` for ``"stsb"``).
+
+    Raises
+    ------
+    WordweightsError
+        For a source that is unknown, cannot be read, or has an empty or missing sentence.
+    """
+    name_or_path = resolve_source(source, SOURCES, (*_DELIMITERS, ".txt", ".parquet"))
+    if name_or_path == "stsb":
+        return _load_stsb()
+    if name_or_path == "bundled":
+        with resources.as_file(resources.files("wordweights") / "data" / "sentences.csv") as path:
+            return _load_file(path)
+    return _load_file(Path(name_or_path))
+
+
+def split_words(sentence: str) -> list[Word]:
+    """Split a sentence into words: the spaCy tokens that are not whitespace.
+
+    The tokenizer is that of ``spacy.blank("en")``; punctuation marks are words.
+
+    Parameters
+    ----------
+    sentence : str
+        The text as it is.
+
+    Returns
+    -------
+    list[Word]
+        In the order of the sentence. What lies between two words is whitespace.
+    """
+    return [
+        Word(token.text, token.idx, token.idx + len(token))
+        for token in _spacy_tokenizer()(sentence)
+        if not token.is_space
+    ]
+
+
+def filter_sentences(
+    table: pd.DataFrame, tokenizers: Sequence[PreTrainedTokenizerBase], n_words: int | None = 7
+) -> pd.DataFrame:
+    """Keep the sentences of exactly `n_words` words, each a single wordpiece.
+
+    The filter of Kurita et al. (2023). A sentence passes when spaCy gives exactly `n_words` tokens
+    (punctuation counts, and so does a whitespace token, which a double space leaves and which is no
+    wordpiece) and when every tokenizer, reading the whole sentence, gives exactly one known
+    wordpiece for each of them, at the same characters. Of the 5,758 sentences of the STS
+    Benchmark's validation and test sets 617 pass (495 distinct) with the wordpieces of
+    BERT-base-uncased.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        With a text column `sentence`.
+    tokenizers : Sequence[PreTrainedTokenizerBase]
+        Fast tokenizers of Hugging Face; with none, only the number of words counts.
+    n_words : int | None
+        Number of words; None keeps every sentence, of any length and with any words.
+
+    Returns
+    -------
+    pd.DataFrame
+        A copy of the rows that pass, in their order, numbered anew; `sentence_id` stays.
+
+    Raises
+    ------
+    WordweightsError
+        If no sentence passes (the message counts the reasons), and for wrong parameters.
+    """
+    _check_filter(table, tokenizers, n_words)
+    if n_words is None:
+        return table.reset_index(drop=True)
+    split = _spacy_tokenizer()
+    lengths: Counter[int] = Counter()
+    n_whitespace = 0
+    candidates: dict[int, list[tuple[int, int]]] = {}
+    for row, sentence in enumerate(table["sentence"]):
+        tokens = split(sentence)
+        lengths[len(tokens)] += 1
+        if len(tokens) == n_words:
+            if any(token.is_space for token in tokens):
+                n_whitespace += 1
+            else:
+                candidates[row] = [(token.idx, token.idx + len(token)) for token in tokens]
+    refused: Counter[str] = Counter()
+    for tokenizer in tokenizers:
+        passed = _single_wordpieces(table["sentence"].iloc[list(candidates)], candidates, tokenizer)
+        refused[_tokenizer_name(tokenizer)] += len(candidates) - len(passed)
+        candidates = passed
+    if not candidates:
+        usual, often = lengths.most_common(1)[0]
+        reasons = [
+            f"another number of words: {len(table) - lengths[n_words]} (the most frequent number "
+            f"is {usual}: {often})",
+            f"a whitespace token, such as a double space leaves: {n_whitespace}",
+            *(f"a word that is no single wordpiece of {name}: {n}" for name, n in refused.items()),
+        ]
+        raise WordweightsError(
+            f"None of the {len(table)} sentences passes the filter with n_words={n_words}. Refused "
+            f"for {'; '.join(reasons)}. Choose another n_words, or None for every sentence."
+        )
+    return table.iloc[list(candidates)].reset_index(drop=True)
+
+
+def resolve_source(source: str | Path, names: Sequence[str], suffixes: Sequence[str]) -> str | Path:
+    """Tell a known source from the path of a file of a known kind.
+
+    Parameters
+    ----------
+    source : str | Path
+        What the user gave.
+    names : Sequence[str]
+        The known sources.
+    suffixes : Sequence[str]
+        The kinds of file that can be read, such as ``".csv"``.
+
+    Returns
+    -------
+    str | Path
+        One of `names`, or the path of a file that exists; anything else is a WordweightsError.
+    """
+    if isinstance(source, str) and source in names:
+        return source
+    kinds = ", ".join(suffixes)
+    path = Path(source).expanduser() if isinstance(source, str | Path) and str(source) else None
+    if path is None or not (path.suffix or path.exists()):
+        raise WordweightsError(
+            f"Unknown source {str(source)!r}: known are {', '.join(names)}, or the path of a file "
+            f"that exists ({kinds})."
+        )
+    if path.is_dir():
+        raise WordweightsError(f"{path} is a folder: give the path of one file ({kinds}).")
+    if path.suffix.lower() not in suffixes:
+        raise WordweightsError(
+            f"{path}: files of kind {path.suffix!r} cannot be read: give a file that ends in "
+            f"{kinds}."
+        )
+    if not path.exists():
+        raise WordweightsError(
+            f"{path} does not exist (a relative path begins in {Path.cwd()}): give the path of a "
+            f"file, or one of {', '.join(names)}."
+        )
+    return path
+
+
+def read_table(
+    path: Path,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Read columns of a .csv, .tsv or .parquet file, the text exactly as it is.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    required : Sequence[str]
+        Columns that must be there.
+    optional : Sequence[str]
+        Columns that are read if they are there. All others are ignored.
+    numbers : Sequence[str]
+        Of these columns, those that a .parquet file may hold as numbers.
+
+    Returns
+    -------
+    pd.DataFrame
+        Its index names the place in the file for messages: the ``line`` as an editor counts, or, of
+        a .parquet file, the ``row``, both from 1. What is missing in .parquet is None.
+    """
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(path, required, optional, numbers)
+    records = _read_records(path, _DELIMITERS[path.suffix.lower()])
+    _, header = next(records)
+    wanted = _choose_columns(path, header, required, optional)
+    places, rows = [], []
+    for line, record in records:
+        # in a file of one column a blank line is an empty cell, otherwise it is no row at all
+        fields = record or ([""] if len(header) == 1 else [])
+        if not fields:
+            continue
+        if len(fields) != len(header):
+            raise WordweightsError(
+                f"{path}, line {line}: the number of fields is {len(fields)}, but {len(header)} in "
+                f"the header; put text that holds the delimiter between double quotes."
+            )
+        places.append(line)
+        rows.append(fields)
+    return pd.DataFrame(rows, pd.Index(places, name="line"), header, dtype=object)[wanted]
+
+
+def name_places(index: pd.Index) -> str:
+    """Say where in a file something is, from the index of :func:`read_table`: `lines 3, 4`."""
+    shown = ", ".join(str(place) for place in index[:10])
+    more = f" and {len(index) - 10} more" if len(index) > 10 else ""
+    return f"{index.name}{'s' if len(index) > 1 else ''} {shown}{more}"
+
+
+@cache
+def _spacy_tokenizer() -> Any:
+    import spacy
+
+    return spacy.blank("en").tokenizer
+
+
+def _tokenizer_name(tokenizer: PreTrainedTokenizerBase) -> str:
+    return Path(getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__).name
+
+
+def _check_filter(table: pd.DataFrame, tokenizers: Sequence[Any], n_words: int | None) -> None:
+    if n_words is not None and (
+        isinstance(n_words, bool) or not isinstance(n_words, int) or n_words < 1
+    ):
+        raise WordweightsError(
+            f"n_words is {n_words!r}: give a whole number from 1, or None for every length."
+        )
+    if "sentence" not in table.columns:
+        raise WordweightsError(
+            f"The table of sentences has no column 'sentence', only {_quoted(table.columns)}."
+        )
+    if table.empty:
+        raise WordweightsError("The table of sentences is empty: give at least one sentence.")
+    for row, sentence in enumerate(table["sentence"]):
+        if not isinstance(sentence, str):
+            raise WordweightsError(
+                f"Row {row} of the table of sentences is {sentence!r}, not text: the column "
+                f"'sentence' must hold strings."
+            )
+    if callable(tokenizers):
+        raise WordweightsError("tokenizers is one tokenizer: give a list, such as [tokenizer].")
+    for tokenizer in tokenizers:
+        if not getattr(tokenizer, "is_fast", False):
+            raise WordweightsError(
+                f"Tokenizer {_tokenizer_name(tokenizer)} does not know character offsets: give a "
+                f"fast tokenizer of Hugging Face (is_fast=True)."
+            )
+
+
+def _single_wordpieces(
+    sentences: pd.Series, spans: dict[int, list[tuple[int, int]]], tokenizer: Any
+) -> dict[int, list[tuple[int, int]]]:
+    """Keep the rows of `spans` whose words are the wordpieces of `tokenizer`, one for one."""
+    if not spans:
+        return {}
+    encoded = tokenizer(
+        list(sentences), add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
+    passed = {}
+    for (row, words), sentence, ids, offsets in zip(
+        spans.items(), sentences, encoded["input_ids"], encoded["offset_mapping"], strict=True
+    ):
+        # some tokenizers count the space before a word as the wordpiece's
+        pieces = [
+            (end - len(sentence[start:end].lstrip()), start + len(sentence[start:end].rstrip()))
+            for start, end in offsets
+        ]
+        if pieces == words and tokenizer.unk_token_id not in ids:
+            passed[row] = words
+    return passed
+
+
+def _load_file(path: Path) -> pd.DataFrame:
+    if path.suffix.lower() == ".txt":
+        lines = pd.Series(_LINE_END.split(_read_text(path)), dtype=object)
+        lines = lines[lines.str.strip() != ""]
+        return _number(lines.to_frame("sentence"), lines.index)
+    table = read_table(path, ["sentence"], ["genre"])
+    if table.empty:
+        raise WordweightsError(f"{path} has a header but no sentence: give at least one row.")
+    blank = table["sentence"].isna() | (table["sentence"].fillna("").str.strip() == "")
+    if blank.any():
+        raise WordweightsError(
+            f"{path}, {name_places(table.index[blank])}: the column 'sentence' is empty, only "
+            f"whitespace or missing; write the sentence or remove the row."
+        )
+    if "genre" in table:
+        table["genre"] = table["genre"].fillna("")
+    return _number(table, pd.RangeIndex(len(table)))
+
+
+def _number(table: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
+    texts = {name: table[name].tolist() for name in table}
+    return pd.DataFrame({"sentence_id": ids.to_numpy(dtype="int64"), **texts})
+
+
+def _load_stsb() -> pd.DataFrame:
+    folder = os.environ.get(DATA_VARIABLE)
+    rows = [
+        (sentence, split)
+        for split in _STSB_FILES
+        for pair in (_stsb_from_folder(folder, split) if folder else _stsb_from_hub(split))
+        for sentence in pair
+    ]
+    return _number(pd.DataFrame(rows, columns=["sentence", "split"]), pd.RangeIndex(len(rows)))
+
+
+def _stsb_from_folder(folder: str, split: str) -> Iterator[tuple[str, str]]:
+    path = Path(folder) / "stsb" / _STSB_FILES[split]
+    if not path.is_file():
+        raise WordweightsError(
+            f"{path} does not exist: {DATA_VARIABLE} must name a folder with stsb/dev.csv and "
+            f"stsb/test.csv (no header: sentence1,sentence2,score), or be unset to take the STS "
+            f"Benchmark from the Hugging Face hub."
+        )
+    for line, fields in _read_records(path, ","):
+        if len(fields) != 3 or not fields[0].strip() or not fields[1].strip():
+            raise WordweightsError(
+                f"{path}, line {line}: a row must be sentence1,sentence2,score, with a sentence in "
+                f"double quotes where it holds a comma, and neither empty."
+            )
+        yield fields[0], fields[1]
+
+
+def _stsb_from_hub(split: str) -> Iterator[tuple[str, str]]:
+    import datasets
+
+    # whatever the hub, its cache or the network raises is for the user one thing: no data
+    try:
+        pairs = datasets.load_dataset(STSB_HUB_ID, split=split, revision=STSB_REVISION)
+        yield from zip(pairs["sentence1"], pairs["sentence2"], strict=True)
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise WordweightsError(
+            f"The STS Benchmark ({STSB_HUB_ID}, split {split}) could not be read from the Hugging "
+            f"Face hub ({type(error).__name__}: {reason}). Without a network, set {DATA_VARIABLE} "
+            f"to a folder that holds stsb/dev.csv and stsb/test.csv, or HF_HOME to a Hugging Face "
+            f"cache that holds the data set, or give the path of your own sentences "
+            f"(.csv, .tsv, .txt, .parquet), or 'bundled'."
+        ) from None
+
+
+def _read_text(path: Path) -> str:
+    """Decode a file as UTF-8; a byte order mark is no part of the text."""
+    try:
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    except OSError as error:
+        raise WordweightsError(
+            f"{path} cannot be read ({error.strerror}): give a file that you may read."
+        ) from None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = len(_LINE_END.findall(data[: error.start].decode("utf-8"))) + 1
+        raise WordweightsError(
+            f"{path}, line {line}: byte 0x{data[error.start]:02X} (byte {error.start + 1} of the "
+            f"text) is not UTF-8; save the file in the encoding UTF-8."
+        ) from None
+    if not text.strip():
+        raise WordweightsError(f"{path} is empty: give a file with at least one row.")
+    return text
+
+
+def _read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a delimited file with the line on which each begins, from 1."""
+    # blank lines at the end are no rows; a quoted cell ends in its quote
+    text = _read_text(path).rstrip("\r\n")
+    records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = records.line_num + 1
+        try:
+            yield line, next(records)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise WordweightsError(
+                f"{path}, line {line}: double quotes do not match ({error}). A cell that begins "
+                f"with a double quote must end with one, and a double quote inside it is written "
+                f"twice."
+            ) from None
+
+
+def _choose_columns(
+    path: Path, columns: Sequence[str], required: Sequence[str], optional: Sequence[str]
+) -> list[str]:
+    for name in required:
+        if name not in columns:
+            raise WordweightsError(
+                f"{path} has no column {name!r}; its columns are {_quoted(columns)}. Rename one, "
+                f"or add a first line with the names of the columns."
+            )
+    wanted = [*required, *(name for name in optional if name in columns)]
+    for name in wanted:
+        if list(columns).count(name) > 1:
+            raise WordweightsError(f"{path} has more than one column {name!r}: keep one.")
+    return wanted
+
+
+def _quoted(names: Sequence[str] | pd.Index) -> str:
+    return ", ".join(repr(name) for name in names) or "none"
+
+
+def _read_parquet(
+    path: Path, required: Sequence[str], optional: Sequence[str], numbers: Sequence[str]
+) -> pd.DataFrame:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        schema = parquet.read_schema(path)
+        wanted = _choose_columns(path, schema.names, required, optional)
+        table = parquet.read_table(path, columns=wanted)
+    except (pa.ArrowException, OSError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise WordweightsError(f"{path} is not a readable parquet file ({reason}).") from None
+    for name in wanted:
+        kind = table.schema.field(name).type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        if not is_text and not (name in numbers and is_number):
+            right = "text or numbers" if name in numbers else "text"
+            raise WordweightsError(
+                f"{path}: the column {name!r} is of type {kind}; it must be {right}."
+            )
+    index = pd.RangeIndex(1, table.num_rows + 1, name="row")
+    return pd.DataFrame({name: table[name].to_pylist() for name in wanted}, index, dtype=object)
