@@ -14,7 +14,11 @@ from matplotlib.text import Text
 
 from wordweights import figures
 from wordweights.errors import WordweightsError
-from wordweights.statistics import arrange_before_after, published_correlations
+from wordweights.statistics import (
+    arrange_before_after,
+    published_correlations,
+    spread_by_information,
+)
 
 NASTY = ["a", "<b>woman</b>", "is", "$x^2$", "an", "antidisestablishmentarianism", "$", "."]
 
@@ -286,8 +290,8 @@ def test_every_shade_is_readable_in_any_theme():
         rules = dict(rule.split(":") for rule in style.split(";"))
         one, two = luminance(rules["background"]), luminance(rules["color"])
         backgrounds.append(one)
-        # WCAG 2.1, level AA for text
-        assert (max(one, two) + 0.05) / (min(one, two) + 0.05) >= 4.5
+        # WCAG 2.1, level AAA for text
+        assert (max(one, two) + 0.05) / (min(one, two) + 0.05) >= 7
     assert len(backgrounds) == 101
     assert (np.diff(backgrounds) < 0).all()
 
@@ -360,11 +364,33 @@ def test_table_one_shows_where_each_row_is_from():
     rows = [cells[i : i + 8] for i in range(0, len(cells), 8)]
     assert len(rows) == 1 + 7
     none = "\N{EN DASH}"
-    found = ["0.71\n[0.69, 0.73]", none, none, "2,394", "342", "measured here"]
+    found = ["0.71\n[0.69,\N{NO-BREAK SPACE}0.73]", none, none, "2,394", "342", "measured here"]
     assert ["SBERT (MEAN)", "BERT (MEAN)", *found] in rows
     printed = ["0.72", "\N{MINUS SIGN}0.50", none, none, none, "published"]
     assert ["SBERT (MEAN)", "BERT (MEAN)", *printed] in rows
-    assert rows[1][1:3] == ["(random weights)", "\N{MINUS SIGN}0.02\n[\N{MINUS SIGN}0.06, 0.00]"]
+    interval = "[\N{MINUS SIGN}0.06,\N{NO-BREAK SPACE}0.00]"
+    assert rows[1][1:3] == ["(random weights)", f"\N{MINUS SIGN}0.02\n{interval}"]
+
+
+def test_spread_of_encoders_side_by_side(words):
+    spread = spread_by_information(words, 4)
+    other = spread.assign(mean=2.0, sd=np.nan)
+    reader = read(figures.spread_html({"a": spread, "<b>": other}))
+    cells = [text for text in reader.shown if text.strip()]
+    assert "b" not in reader.tags
+    assert cells[:5] == [
+        "from [nats]",
+        "to [nats]",
+        "words",
+        "a:\nmean (s.d.)",
+        "<b>:\nmean (s.d.)",
+    ]
+    assert len(cells) == 5 * (1 + len(spread))
+    assert cells[9::5] == ["2.00\N{NO-BREAK SPACE}(n/a)"] * len(spread)
+    with pytest.raises(WordweightsError, match="'b' has other bins"):
+        figures.spread_html({"a": spread, "b": spread.iloc[1:]})
+    with pytest.raises(WordweightsError, match="no encoder"):
+        figures.spread_html({})
 
 
 def test_table_one_of_published_rows_alone():
@@ -374,7 +400,13 @@ def test_table_one_of_published_rows_alone():
 
 @pytest.mark.parametrize(
     ("value", "digits", "expected"),
-    [(-0.256, 2, "\N{MINUS SIGN}0.26"), (2394, 0, "2,394"), (0.5, 1, "0.5"), (-0.001, 2, "0.00")],
+    [
+        (-0.256, 2, "\N{MINUS SIGN}0.26"),
+        (2394, 0, "2,394"),
+        (0.5, 1, "0.5"),
+        (np.nan, 1, "n/a"),
+        (-0.001, 2, "0.00"),
+    ],
 )
 def test_numbers(value, digits, expected):
     assert figures.format_number(value, digits) == expected

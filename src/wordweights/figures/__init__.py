@@ -10,7 +10,13 @@ from wordweights.figures.attributions import (
     plot_estimate,
     plot_weights,
 )
-from wordweights.figures.html import correlations_html, shaded_rows, shaded_text, table_html
+from wordweights.figures.html import (
+    correlations_html,
+    shaded_rows,
+    shaded_text,
+    spread_html,
+    table_html,
+)
 from wordweights.figures.style import format_number
 from wordweights.figures.words import (
     plot_coverage,
@@ -34,5 +40,6 @@ __all__ = [
     "plot_weights",
     "shaded_rows",
     "shaded_text",
+    "spread_html",
     "table_html",
 ]

@@ -166,7 +166,12 @@ def plot_contributions(
         ax.tick_params(labelbottom=True)
         name_axes(ax, INFORMATION, CONTRIBUTION)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    key = figure.legend(
+        handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
+    for handle in key.legend_handles:
+        if handle is not None:
+            handle.set_alpha(0.8)  # a single point as faint as those of a cloud is hard to see
     return figure
 
 

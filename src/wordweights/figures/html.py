@@ -15,16 +15,21 @@ from pandas.io.formats.style import Styler
 from wordweights.errors import WordweightsError
 from wordweights.figures.style import format_number, format_weight
 
-_FULL = (1, 115, 178)  # the blue of seaborn's colour-blind palette
+_FULL = (
+    86,
+    180,
+    233,
+)  # the light blue of seaborn's colour-blind palette, on which black is readable
 # MathJax would typeset what is between two dollar signs, and pandas' class is known to the theme.
 _AS_IT_IS = "tex2jax_ignore mathjax_ignore"
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def shaded_text(words: Sequence[str], weights: Sequence[float]) -> str:
     """Write words on a background as strong as their weights, each with its number below.
 
     Colour is never alone: the number stands under the word. Every word carries its own background
-    and text colour, of a contrast of at least 4.5 to 1, so the theme of the page does not matter.
+    and text colour, of a contrast of at least 7 to 1, so the theme of the page does not matter.
 
     Parameters
     ----------
@@ -112,7 +117,7 @@ def table_html(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str:
     name = hashlib.sha256(cells.to_csv().encode()).hexdigest()[:10]
     styler = Styler(cells, uuid=name, cell_ids=False, escape="html").hide(axis="index")
     styler = styler.format_index(escape="html", axis="columns")
-    styler = styler.set_table_attributes(f'class="dataframe {_AS_IT_IS}"')
+    styler = styler.set_table_attributes(f'class="dataframe {_AS_IT_IS}" style="font-size:0.85em"')
     return str(styler.set_table_styles(sides, overwrite=False).to_html())
 
 
@@ -143,6 +148,49 @@ def correlations_html(table: pd.DataFrame) -> str:
     return table_html(pd.DataFrame(shown))
 
 
+def spread_html(spreads: Mapping[str, pd.DataFrame]) -> str:
+    """Write mean and standard deviation of contributions by information, encoders side by side.
+
+    Parameters
+    ----------
+    spreads : Mapping[str, pd.DataFrame]
+        From an encoder's name to what :func:`wordweights.statistics.spread_by_information`
+        returned, all of the same words.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+
+    Raises
+    ------
+    WordweightsError
+        For no encoders, and encoders with different bins.
+    """
+    if not spreads:
+        raise WordweightsError("There is no encoder to show; name at least one.")
+    bins = ["low", "high", "n"]
+    first = next(iter(spreads.values()))
+    shown = {
+        "from [nats]": first["low"],
+        "to [nats]": first["high"],
+        "words": first["n"],
+    }
+    for encoder, spread in spreads.items():
+        if not spread[bins].equals(first[bins]):
+            raise WordweightsError(
+                f"Encoder {encoder!r} has other bins of information than the first one; give all "
+                f"of them the same words."
+            )
+        shown[f"{encoder}:\nmean (s.d.)"] = pd.Series(
+            [
+                f"{format_weight(mean)}{_NO_BREAK}({'n/a' if math.isnan(sd) else format_weight(sd)})"
+                for mean, sd in zip(spread["mean"], spread["sd"], strict=True)
+            ]
+        )
+    return table_html(pd.DataFrame(shown))
+
+
 def _with_interval(table: pd.DataFrame, name: str) -> list[str | None]:
     """Write a coefficient, and its interval on a second line where there is one."""
     columns = [name, f"{name}_low", f"{name}_high"]
@@ -153,7 +201,8 @@ def _with_interval(table: pd.DataFrame, name: str) -> list[str | None]:
         elif math.isnan(low):
             cells.append(format_number(r))
         else:
-            cells.append(f"{format_number(r)}\n[{format_number(low)}, {format_number(high)}]")
+            interval = f"[{format_number(low)},{_NO_BREAK}{format_number(high)}]"
+            cells.append(f"{format_number(r)}\n{interval}")
     return cells
 
 
@@ -163,7 +212,7 @@ def _counts(table: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _side(side: str) -> str:
-    return f"text-align:{side};white-space:pre-line;vertical-align:top"
+    return f"text-align:{side};white-space:pre-line;vertical-align:top;padding:0.2em 0.5em"
 
 
 def _cell(value: object, places: int) -> str:
@@ -186,8 +235,7 @@ def _word(word: str, weight: float, share: float) -> str:
         style = shape + "border:1px dashed #767676;background:#ffffff;color:#000000"
         number, title = "?", f"{text}: no number"
     else:
-        background, ink = _colours(share)
-        style = shape + f"border:1px solid #767676;background:{background};color:{ink}"
+        style = shape + f"border:1px solid #767676;background:{_shade(share)};color:#000000"
         number = format_weight(weight)
         title = f"{text}: {number}"
     return (
@@ -196,15 +244,6 @@ def _word(word: str, weight: float, share: float) -> str:
     )
 
 
-def _colours(share: float) -> tuple[str, str]:
-    """Mix the background from white to blue, and choose the ink that contrasts more."""
-    mixed = tuple(round(255 + share * (full - 255)) for full in _FULL)
-    light = _luminance(mixed)
-    ink = "#000000" if (light + 0.05) / 0.05 >= 1.05 / (light + 0.05) else "#ffffff"
-    return "#{:02x}{:02x}{:02x}".format(*mixed), ink
-
-
-def _luminance(colour: Sequence[int]) -> float:
-    """Relative luminance of an sRGB colour (WCAG 2.1)."""
-    linear = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def _shade(share: float) -> str:
+    """Mix a background from white to blue."""
+    return "#{:02x}{:02x}{:02x}".format(*(round(255 + share * (full - 255)) for full in _FULL))

@@ -84,8 +84,10 @@ def format_number(value: float, digits: int = 2) -> str:
     Returns
     -------
     str
-        Such as ``"\N{MINUS SIGN}0.26"``.
+        Such as ``"\N{MINUS SIGN}0.26"``; ``"n/a"`` for NaN.
     """
+    if np.isnan(value):
+        return "n/a"
     return f"{value:z,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 

@@ -1,0 +1,158 @@
+"""The command ``wordweights``: argument parsing and messages, nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wordweights.errors import WordweightsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+def app() -> None:
+    """How sentence encoders weigh words."""
+
+
+@app.command()
+@click.argument("chapters", nargs=-1)
+@click.option("-P", "--profile", default="embedded", help="A profile in notebooks/profiles.")
+@click.option("-f", "--file", type=click.Path(), help="A profile file, instead of --profile.")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of the chapters, such as -p encoders '[all-MiniLM-L6-v2]': text as it is, "
+    "other types as YAML. May be repeated.",
+)
+def run(
+    chapters: tuple[str, ...],
+    profile: str,
+    file: str | None,
+    parameters: tuple[tuple[str, str], ...],
+) -> None:
+    """Execute chapters (such as 03; none means all) into book/chapters."""
+    from dataclasses import replace
+
+    from wordweights.pipeline import choose_chapters, find_root, load_profile, run_chapters
+
+    root = find_root()
+    chosen = load_profile(root, Path(file).resolve() if file else profile)
+    if chapters:
+        chosen = replace(chosen, chapters=tuple(choose_chapters(root, chapters)))
+    run_chapters(root, chosen, dict(parameters), say=lambda line: click.echo(line, err=True))
+
+
+@app.command()
+def book() -> None:
+    """Build the book from the executed chapters."""
+    from wordweights.pipeline import build_book, find_root
+
+    index = build_book(find_root())
+    click.echo(f"The book is at {index}")
+
+
+@app.command()
+@click.argument("sentences")
+@click.option("-e", "--encoder", "name", default="all-MiniLM-L6-v2", help="Name, folder or hub id.")
+@click.option("--pooling", type=click.Choice(["cls", "mean"]), help="Instead of the known one.")
+@click.option(
+    "--frequencies",
+    default="spacy",
+    help="Source of P(w): spacy, wordfreq, bert-pretraining, or a table word,count.",
+)
+@click.option("--n-words", type=int, help="Keep only sentences of so many one-wordpiece words.")
+@click.option("--n-steps", default=12, help="Nodes of the quadrature.")
+@click.option("--probes", default="16", help="Number of random probes, or 'all' for exact values.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file.")
+def attribute(
+    *,
+    sentences: str,
+    name: str,
+    pooling: str | None,
+    frequencies: str,
+    n_words: int | None,
+    n_steps: int,
+    probes: str,
+    output: Path | None,
+) -> None:
+    """Weigh the words of SENTENCES: bundled, stsb, a CSV, TSV, TXT or parquet file, or - (lines).
+
+    One row a word: its contribution to the sentence vector with standard error and residual, its
+    probability P(w) and its information -ln P(w) in nats, both empty for a word that the source of
+    frequencies has never seen.
+    """
+    import wordweights as ww
+
+    if output is not None and output.suffix not in (".csv", ".parquet"):
+        raise WordweightsError(f"Output {output} must end in .csv or .parquet.")
+    encoder = ww.load_encoder(name, pooling)
+    table = _read_sentences(sentences)
+    if n_words is not None:
+        table = ww.filter_sentences(table, [encoder.tokenizer], n_words)
+    source = ww.load_frequencies(frequencies)
+    count: int | str = int(probes) if probes.isdecimal() else probes
+    words = ww.attribute(encoder, table, n_steps=n_steps, probes=count)
+    known = ww.add_information(words, source, unseen="drop")
+    words[["probability", "information"]] = known[["probability", "information"]]  # row by row
+    if known.attrs["n_unseen"]:
+        click.echo(
+            f"{known.attrs['n_unseen']} words have no information: {source.source} never saw "
+            f"{', '.join(known.attrs['unseen_words'][:10])}.",
+            err=True,
+        )
+    _write(words, output)
+
+
+@app.command()
+def encoders() -> None:
+    """List the encoders known by name."""
+    from wordweights import known_encoders
+
+    table = known_encoders().fillna({"base": ""})
+    click.echo(table.rename(columns={"base": "fine-tuned from"}).to_string(index=False))
+
+
+def _read_sentences(source: str) -> pd.DataFrame:
+    """Read sentences from a source, or one a line from the standard input."""
+    import pandas as pd
+
+    import wordweights as ww
+
+    if source != "-":
+        return ww.load_sentences(source)
+    lines = [line for line in sys.stdin.read().splitlines() if line.strip()]
+    if not lines:
+        raise WordweightsError("The standard input holds no sentence; give one a line.")
+    return pd.DataFrame({"sentence_id": range(len(lines)), "sentence": lines})
+
+
+def _write(table: pd.DataFrame, output: Path | None) -> None:
+    if output is None:
+        click.echo(table.to_string(index=False, float_format="{:.4g}".format))
+        return
+    try:
+        if output.suffix == ".csv":
+            table.to_csv(output, index=False)
+        else:
+            table.to_parquet(output, index=False)
+    except OSError as error:
+        reason = error.strerror or error
+        raise WordweightsError(f"Output {output} cannot be written: {reason}.") from None
+
+
+def main() -> None:
+    """Run the command; an error that is the user's is one paragraph, not a traceback."""
+    try:
+        app()
+    except WordweightsError as error:
+        click.echo(f"wordweights: {error}", err=True)
+        sys.exit(1)

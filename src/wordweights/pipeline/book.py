@@ -1,0 +1,84 @@
+"""Build the book from executed chapters, and only from those that are present and current."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from wordweights.errors import WordweightsError
+from wordweights.pipeline.profiles import known_chapters
+from wordweights.pipeline.running import read_manifest, source_digest
+
+
+def build_book(root: Path, book: Path | None = None) -> Path:
+    """Build the Jupyter Book strictly, from a clean doctree.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    book : Path | None
+        The folder of the book's pages, with executed chapters; None is ``book`` in the checkout.
+        The result goes to its folder ``_build``.
+
+    Returns
+    -------
+    Path
+        The book's ``index.html``.
+
+    Raises
+    ------
+    WordweightsError
+        When chapters are missing or stale, and when the build warns or fails.
+    """
+    book = book or root / "book"
+    _check_chapters(root, book / "chapters")
+    shutil.rmtree(book / "_build", ignore_errors=True)
+    command = [
+        *(sys.executable, "-m", "jupyter_book.cli.main", "build", str(book)),
+        *("--config", str(root / "_config.yml"), "--toc", str(book / "_toc.yml")),
+        *("--path-output", str(book), "-n", "-W", "--keep-going", "--quiet"),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    index = book / "_build" / "html" / "index.html"
+    if result.returncode or not index.is_file():
+        lines = (result.stdout + result.stderr).splitlines()
+        shown = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]
+        raise WordweightsError(
+            "The book was not built; every warning is an error:\n" + "\n".join(shown)
+        )
+    return index
+
+
+def _check_chapters(root: Path, chapters: Path) -> None:
+    """Refuse chapters that are absent, older than their sources, or of different parameters."""
+    manifest = read_manifest(chapters)
+    known = known_chapters(root)
+    advice = "Run 'wordweights run' first."
+    missing = [n for n in known if n not in manifest or not (chapters / f"{n}.ipynb").is_file()]
+    if not missing and not (chapters / "status.md").is_file():
+        missing = ["status"]
+    if missing:
+        raise WordweightsError(f"The book lacks the chapters {', '.join(missing)}. {advice}")
+    stale = [
+        name
+        for name in known
+        if manifest[name].source != source_digest(root / "notebooks" / f"{name}.ipynb")
+    ]
+    if stale:
+        raise WordweightsError(
+            f"The chapters {', '.join(stale)} are older than their notebook or the library. "
+            f"{advice}"
+        )
+    values: dict[str, tuple[str, Any]] = {}
+    for name in known:
+        for key, value in manifest[name].parameters.items():
+            first, other = values.setdefault(key, (name, value))
+            if value != other:
+                raise WordweightsError(
+                    f"Chapters {first} and {name} were run with different values of {key!r} "
+                    f"({other!r} and {value!r}), and would contradict each other. {advice}"
+                )
