@@ -15,11 +15,8 @@ from pandas.io.formats.style import Styler
 from wordweights.errors import WordweightsError
 from wordweights.figures.style import format_number, format_weight
 
-_FULL = (
-    86,
-    180,
-    233,
-)  # the light blue of seaborn's colour-blind palette, on which black is readable
+# The light blue of seaborn's colour-blind palette: black is readable on all of its tints.
+_FULL = (86, 180, 233)
 # MathJax would typeset what is between two dollar signs, and pandas' class is known to the theme.
 _AS_IT_IS = "tex2jax_ignore mathjax_ignore"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -182,13 +179,14 @@ def spread_html(spreads: Mapping[str, pd.DataFrame]) -> str:
                 f"Encoder {encoder!r} has other bins of information than the first one; give all "
                 f"of them the same words."
             )
-        shown[f"{encoder}:\nmean (s.d.)"] = pd.Series(
-            [
-                f"{format_weight(mean)}{_NO_BREAK}({'n/a' if math.isnan(sd) else format_weight(sd)})"
-                for mean, sd in zip(spread["mean"], spread["sd"], strict=True)
-            ]
-        )
+        pairs = zip(spread["mean"], spread["sd"], strict=True)
+        shown[f"{encoder}:\nmean (s.d.)"] = pd.Series([_mean_and_sd(*pair) for pair in pairs])
     return table_html(pd.DataFrame(shown))
+
+
+def _mean_and_sd(mean: float, sd: float) -> str:
+    spread = "n/a" if math.isnan(sd) else format_weight(sd)
+    return f"{format_weight(mean)}{_NO_BREAK}({spread})"
 
 
 def _with_interval(table: pd.DataFrame, name: str) -> list[str | None]:

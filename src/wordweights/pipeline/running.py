@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib
 import json
@@ -92,6 +93,8 @@ def run_chapters(
         For parameters that no chapter declares or of another type, and for a chapter that fails:
         then with its cell and its error.
     """
+    import nbformat
+
     notebooks = {name: root / "notebooks" / f"{name}.ipynb" for name in profile.chapters}
     declared = {name: declared_parameters(path) for name, path in notebooks.items()}
     given = read_values(root, profile, overrides or {}, declared)
@@ -104,7 +107,8 @@ def run_chapters(
             manifest.pop(name, None)
         _write_manifest(chapters, manifest)
         for name in profile.chapters:
-            (chapters / f"{name}.ipynb").unlink(missing_ok=True)
+            for path in (chapters / f"{name}.ipynb", *chapters.glob(f"{name}-*.png")):
+                path.unlink(missing_ok=True)
     runs = []
     for name, path in notebooks.items():
         values = {key: value for key, value in given.items() if key in declared[name]}
@@ -116,7 +120,9 @@ def run_chapters(
         run = ChapterRun(name, profile.name, defaults | values, source, seconds)
         manifest[name] = run
         with _writing(chapters):
-            write_atomically(chapters / path.name, notebook.encode())
+            write_atomically(chapters / path.name, nbformat.writes(notebook).encode())
+            for key, picture in _glued_pictures(notebook).items():
+                write_atomically(chapters / f"{name}-{key}.png", picture)
             _write_manifest(chapters, manifest)
         runs.append(run)
         say(f"Chapter {name} took {seconds:.0f} s.")
@@ -169,8 +175,8 @@ def source_digest(notebook: Path) -> str:
     return sha.hexdigest()
 
 
-def _execute(path: Path, values: Mapping[str, Any]) -> str:
-    """Execute one notebook and return it, as text, when it is whole."""
+def _execute(path: Path, values: Mapping[str, Any]) -> Any:
+    """Execute one notebook and return it when it is whole."""
     import nbformat
 
     # The kernel of this environment, whatever kernel of the same name the user has installed.
@@ -212,7 +218,17 @@ def _execute(path: Path, values: Mapping[str, Any]) -> str:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-input")  # papermill drops the tags of the original
     shutil.rmtree(running.parent)
-    return nbformat.writes(notebook)
+    return notebook
+
+
+def _glued_pictures(notebook: Any) -> dict[str, bytes]:
+    """Find the pictures that a notebook glued: other pages show them, with a text of their own."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return {
+        output.metadata["scrapbook"]["name"]: base64.b64decode(output.data["image/png"])
+        for output in outputs
+        if "scrapbook" in output.get("metadata", {}) and "image/png" in output.data
+    }
 
 
 def _place(running: Path, error: Any) -> str:

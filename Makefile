@@ -1,0 +1,50 @@
+# Everything runs in .venv, made from requirements.txt by pip alone. `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help book test verify lab lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+book: $(READY) ## run all chapters with the embedded profile and build the book
+	$(BIN)/wordweights run --profile embedded
+	@$(BIN)/wordweights book
+
+test: $(READY) ## check everything: lint, types, docstrings, tests, notebooks, a strict book build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pydoclint --quiet src
+	$(BIN)/python -m pytest
+
+verify: $(READY) ## check against real data in the folder that WORDWEIGHTS_DATA names
+	@test -d "$(WORDWEIGHTS_DATA)" || { echo "make verify: set WORDWEIGHTS_DATA to a folder with \
+	stsb/dev.csv, stsb/test.csv and bert_pretraining_counts.txt (it is '$(WORDWEIGHTS_DATA)')." >&2; exit 1; }
+	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m pytest tests/verify
+
+lab: $(READY) ## open JupyterLab with the project's kernel
+	$(BIN)/jupyter lab
+
+lock: $(READY) ## compile requirements.txt from pyproject.toml
+	$(BIN)/pip-compile --quiet --extra dev --build-deps-for editable --strip-extras --allow-unsafe \
+	  --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --output-file requirements.txt pyproject.toml
+	sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' requirements.txt # any build of that version will do
+
+clean: ## remove the environment, the executed chapters, the book and the results
+	rm -rf $(VENV) book/chapters book/_build results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -exec rm -rf {} +
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make: Python 3.11 \
+	is needed; '$(PYTHON)' is another or none. Name one with make PYTHON=/path/to/python3.11." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m ipykernel install --sys-prefix --name python3 --display-name "Python 3 (wordweights)"
+	@touch $@
