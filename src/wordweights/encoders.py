@@ -108,6 +108,26 @@ class Encoder:
             positions -= int(config.pad_token_id) + 1
         return min(positions, int(self.tokenizer.model_max_length))
 
+    def activation_bytes(self, tokens: int) -> int:
+        """Estimate the memory that one sentence takes between its forward and backward passes.
+
+        Parameters
+        ----------
+        tokens : int
+            Length of the sentence in wordpieces.
+
+        Returns
+        -------
+        int
+            Bytes: about 14 vectors of the hidden and 3 of the inner width for each token and
+            layer, and the attention weights before and after the softmax and its mask.
+        """
+        config = self.model.config
+        layers = int(config.num_hidden_layers)
+        inner = int(getattr(config, "intermediate_size", 4 * self.hidden_size))
+        numbers = 14 * self.hidden_size + 3 * inner + 3 * tokens * int(config.num_attention_heads)
+        return layers * tokens * numbers * self.embedding_matrix.element_size()
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the names and bytes of all weights: what makes two encoders the same."""

@@ -41,7 +41,7 @@ def test_exact_mode_equals_captum_for_every_output(tiny_encoder: Encoder, poolin
     w, b = embeddings(encoder)
     reference = captum_loop(encoder, w, b, n_steps=12)
     ours, delta = WordAttribution(encoder.vectors).attribute(
-        w, b, n_steps=12, return_convergence_delta=True
+        w, b, n_steps=12, quadrature="gauss-legendre", return_convergence_delta=True
     )
     torch.testing.assert_close(ours, reference.norm(dim=(-2, -1)), rtol=1e-5, atol=0)
     change = encoder.vectors(w) - encoder.vectors(b)
@@ -61,7 +61,9 @@ def test_exact_mode_equals_a_plain_loop_of_autograd(tiny_encoder: Encoder) -> No
         for k in range(s.shape[1]):
             (gradient,) = torch.autograd.grad(s[:, k].sum(), x, retain_graph=True)
             total[..., k] += weight * gradient * (w - b)
-    ours = WordAttribution(tiny_encoder.vectors).attribute(w, b, n_steps=8)
+    ours = WordAttribution(tiny_encoder.vectors).attribute(
+        w, b, n_steps=8, quadrature="gauss-legendre"
+    )
     torch.testing.assert_close(ours, total.norm(dim=(-2, -1)), rtol=1e-10, atol=1e-14)
 
 
@@ -87,7 +89,9 @@ def test_a_polynomial_model_is_integrated_exactly() -> None:
     w = torch.tensor([[[1.0, 2.0], [0.5, -1.0]]], dtype=torch.float64)
     b = torch.tensor([[[0.0, 1.0], [0.5, 3.0]]], dtype=torch.float64)
     attribution = WordAttribution(lambda x: (x**3).sum(dim=(1, 2), keepdim=True)[:, 0])
-    ours = attribution.attribute(w, b, n_steps=2)  # degree 2 needs two nodes
+    ours = attribution.attribute(
+        w, b, n_steps=2, quadrature="gauss-legendre"
+    )  # degree 2 needs two nodes
     torch.testing.assert_close(ours, (w**3 - b**3).norm(dim=-1), rtol=1e-12, atol=0)
 
 
@@ -102,13 +106,48 @@ def test_rows_equal_to_their_baseline_contribute_exactly_nothing(tiny_encoder: E
 def test_all_directions_drawn_at_random_are_exact_too(tiny_encoder: Encoder) -> None:
     w, b = embeddings(tiny_encoder)
     attribution = WordAttribution(tiny_encoder.vectors)
-    exact, exact_delta = attribution.attribute(w, b, n_steps=6, return_convergence_delta=True)
-    drawn, drawn_delta = attribution.attribute(
-        w, b, n_steps=6, probes=tiny_encoder.hidden_size, return_convergence_delta=True
-    )
+    exact = attribution.attribute(w, b, n_steps=6)
+    drawn = attribution.attribute(w, b, n_steps=6, probes=tiny_encoder.hidden_size)
     torch.testing.assert_close(drawn, exact, rtol=1e-9, atol=1e-14)
-    # one forward-mode pass gives the gap that all the backward passes give
-    torch.testing.assert_close(drawn_delta, exact_delta, rtol=1e-7, atol=1e-11)
+
+
+@pytest.mark.parametrize("quadrature", ["adaptive", "gauss-legendre"])
+def test_the_vectors_sum_to_the_change_up_to_the_gap(
+    tiny_encoder: Encoder, quadrature: str
+) -> None:
+    w, b = embeddings(tiny_encoder)
+    attribution = WordAttribution(tiny_encoder.vectors)
+    options = {"n_steps": 5, "quadrature": quadrature}
+    vectors = attribution.vectors(w, b, **options)
+    norms, delta = attribution.attribute(
+        w, b, norm="vector", return_convergence_delta=True, **options
+    )
+    change = tiny_encoder.vectors(w) - tiny_encoder.vectors(b)
+    torch.testing.assert_close(vectors.sum(dim=1), change + delta, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(norms, vectors.norm(dim=-1), rtol=1e-12, atol=0)
+
+
+def test_a_vector_is_the_row_sum_of_captums_attributions(tiny_encoder: Encoder) -> None:
+    w, b = embeddings(tiny_encoder, batch=2, tokens=5)
+    reference = captum_loop(tiny_encoder, w, b, n_steps=10).sum(dim=2)  # over columns
+    ours = WordAttribution(tiny_encoder.vectors).vectors(
+        w, b, n_steps=10, quadrature="gauss-legendre"
+    )
+    torch.testing.assert_close(ours, reference, rtol=1e-5, atol=1e-6)
+
+
+def test_steps_are_chosen_until_the_tolerance_is_met(tiny_encoder: Encoder) -> None:
+    w, b = embeddings(tiny_encoder, batch=6)
+    attribution = WordAttribution(tiny_encoder.vectors)
+    change = tiny_encoder.vectors(w) - tiny_encoder.vectors(b)
+    for quadrature in ("adaptive", "gauss-legendre"):
+        for tolerance in (1e-2, 1e-5):
+            exact, delta = attribution.attribute(
+                w, b, quadrature=quadrature, tolerance=tolerance, return_convergence_delta=True
+            )
+            assert (delta.norm(dim=-1) <= tolerance * change.norm(dim=-1)).all()
+            reference = attribution.attribute(w, b, n_steps=60, quadrature="gauss-legendre")
+            torch.testing.assert_close(exact, reference, rtol=tolerance, atol=1e-12)
 
 
 @pytest.mark.parametrize("probes", ["all", 3])
@@ -127,7 +166,9 @@ def test_more_steps_close_the_gap(tiny_encoder: Encoder) -> None:
     w, b = embeddings(tiny_encoder)
     attribution = WordAttribution(tiny_encoder.vectors)
     gaps = [
-        attribution.attribute(w, b, n_steps=n, return_convergence_delta=True)[1].norm()
+        attribution.attribute(
+            w, b, n_steps=n, quadrature="gauss-legendre", return_convergence_delta=True
+        )[1].norm()
         for n in (2, 8, 32)
     ]
     assert gaps[0] > 10 * gaps[1] > 100 * gaps[2]
@@ -187,6 +228,10 @@ def test_it_works_where_gradients_are_off(tiny_encoder: Encoder) -> None:
         ({"probes": "some"}, "probes is 'some'"),
         ({"probes": True}, "probes is True"),
         ({"n_steps": 0}, "n_steps is 0"),
+        ({"n_steps": 2.5}, "n_steps is 2.5"),
+        ({"tolerance": 0.0}, "tolerance is 0.0"),
+        ({"max_steps": 0}, "max_steps is 0"),
+        ({"norm": "max"}, "norm 'max' is not known"),
         ({"n_steps": 0, "quadrature": "adaptive"}, "n_steps is 0"),
         ({"quadrature": "riemann_trapezoid"}, "'adaptive', 'gauss-legendre'"),
     ],

@@ -32,6 +32,11 @@ def test_the_seed_decides() -> None:
     assert np.abs(first - other).max() > 0.1
 
 
+def test_more_probes_begin_with_those_that_fewer_would_have_been() -> None:
+    few, many = (orthonormal_probes(m, D, [5]) for m in (3, 9))
+    np.testing.assert_allclose(many[:3], few, atol=1e-12)
+
+
 def test_all_probes_are_exact_with_no_error() -> None:
     a = matrix()
     norms, errors = estimate_norms(squares(a, D, 0), D)

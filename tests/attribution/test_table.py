@@ -35,6 +35,7 @@ def test_one_row_a_word(tiny_encoder: Encoder) -> None:
         "standard_error",
         "residual",
         "n_steps",
+        "converged",
     ]
     first = table[table["sentence_id"] == 0]
     assert first["word"].tolist() == SENTENCES[0].split()
@@ -53,7 +54,10 @@ def test_a_word_of_several_pieces_gets_the_norm_over_all_their_entries(
     pads = ids.clone()
     pads[:, 1:-1] = tiny_encoder.tokenizer.pad_token_id
     pieces = WordAttribution(tiny_encoder.vectors).attribute(
-        tiny_encoder.embed(ids), tiny_encoder.embed(pads), n_steps=8
+        tiny_encoder.embed(ids),
+        tiny_encoder.embed(pads),
+        n_steps=8,
+        quadrature="gauss-legendre",
     )[0]
     assert table["contribution"].iloc[-1] == pytest.approx(pieces[4:6].norm().item(), rel=1e-9)
     assert table["contribution"].iloc[0] == pytest.approx(pieces[1].item(), rel=1e-9)
@@ -66,7 +70,7 @@ def test_the_residual_is_that_of_the_sentence(tiny_encoder: Encoder) -> None:
     pads[:, 1:-1] = tiny_encoder.tokenizer.pad_token_id
     w, b = tiny_encoder.embed(ids), tiny_encoder.embed(pads)
     _, delta = WordAttribution(tiny_encoder.vectors).attribute(
-        w, b, n_steps=8, return_convergence_delta=True
+        w, b, n_steps=8, quadrature="gauss-legendre", return_convergence_delta=True
     )
     change = tiny_encoder.vectors(w) - tiny_encoder.vectors(b)
     assert table["residual"].tolist() == pytest.approx([(delta.norm() / change.norm()).item()] * 7)
@@ -107,7 +111,7 @@ def test_the_same_is_computed_once(tiny_encoder: Encoder, monkeypatch: pytest.Mo
     def never(*args: object, **options: object) -> None:
         raise AssertionError("computed twice")
 
-    monkeypatch.setattr(WordAttribution, "probe_squares", never)
+    monkeypatch.setattr(module, "probe_squares", never)
     after = attribute(tiny_encoder, SENTENCES[::-1], **QUICK)
     assert sorted(after["contribution"]) == sorted(before["contribution"])
     with pytest.raises(AssertionError, match="computed twice"):
@@ -115,13 +119,24 @@ def test_the_same_is_computed_once(tiny_encoder: Encoder, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "change", [{"n_steps": 5}, {"probes": 5}, {"seed": 1}, {"quadrature": "gauss-legendre"}]
+    "change",
+    [
+        {"n_steps": 5},
+        {"n_steps": None},
+        {"probes": 5},
+        {"probes": "all"},
+        {"probes": "auto"},
+        {"seed": 1},
+        {"quadrature": "gauss-legendre"},
+        {"baseline": "mask"},
+        {"bfloat16": True},
+    ],
 )
 def test_another_setting_never_returns_an_old_result(
     tiny_encoder: Encoder, change: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attribute(tiny_encoder, SENTENCES[:1], **QUICK)
-    monkeypatch.setattr(WordAttribution, "probe_squares", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(module, "probe_squares", lambda *a, **k: 1 / 0)
     attribute(tiny_encoder, SENTENCES[:1], **QUICK)
     with pytest.raises(ZeroDivisionError):
         attribute(tiny_encoder, SENTENCES[:1], **(QUICK | change))
@@ -150,7 +165,7 @@ def test_the_mode_of_the_model_comes_back_after_an_error(
     tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_encoder.model.encoder.train()
-    monkeypatch.setattr(WordAttribution, "probe_squares", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(module, "probe_squares", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         attribute(tiny_encoder, SENTENCES, **QUICK)
     assert tiny_encoder.model.encoder.training
@@ -165,6 +180,107 @@ def test_dropout_is_off_while_attributing(
     tiny_encoder.model.train()
     moving = attribute(tiny_encoder, SENTENCES[:1], **QUICK)
     np.testing.assert_array_equal(still["contribution"], moving["contribution"])
+
+
+@pytest.mark.parametrize("baseline", ["pad", "mask", "zero", "mean"])
+def test_baselines_are_what_they_say(tiny_encoder: Encoder, baseline: str) -> None:
+    matrix = tiny_encoder.embedding_matrix
+    neutral = {
+        "pad": matrix[0],
+        "mask": matrix[4],
+        "zero": 0 * matrix[0],
+        "mean": matrix.mean(dim=0),
+    }[baseline]
+    table = attribute(tiny_encoder, SENTENCES[:1], baseline=baseline, **EXACT)
+    w = tiny_encoder.embed(torch.tensor(tiny_encoder.tokenizer(SENTENCES[:1])["input_ids"]))
+    b = w.clone()
+    b[:, 1:-1] = neutral
+    expected = WordAttribution(tiny_encoder.vectors).attribute(
+        w, b, n_steps=8, quadrature="gauss-legendre"
+    )
+    np.testing.assert_allclose(table["contribution"], expected[0, 1:-1], rtol=1e-9)
+
+
+def test_an_unreached_tolerance_is_flagged_and_counted(tiny_encoder: Encoder) -> None:
+    with pytest.warns(UserWarning, match=r"4 of 4 sentences did not reach a residual of 1e-09"):
+        table = attribute(
+            tiny_encoder, SENTENCES[:4], tolerance=1e-9, max_steps=4, probes=4, progress=False
+        )
+    assert not table["converged"].any()
+    assert table.attrs["unconverged"] == 4
+    assert (table["n_steps"] == 4).all()
+    met = attribute(tiny_encoder, SENTENCES[:4], tolerance=1e-3, probes=4, progress=False)
+    assert met["converged"].all()
+    assert met.attrs["unconverged"] == 0
+    assert (met["residual"] <= 1e-3).all()
+
+
+def test_automatic_probes_reach_the_error_asked_for(tiny_encoder: Encoder) -> None:
+    options = {"n_steps": 8, "progress": False}
+    loose = attribute(tiny_encoder, SENTENCES, probes="auto", max_error=0.2, **options)
+    tight = attribute(tiny_encoder, SENTENCES, probes="auto", max_error=0.01, **options)
+    exact = attribute(tiny_encoder, SENTENCES, probes="all", **options)
+    assert (loose["standard_error"] <= 0.2 * loose["contribution"]).all()
+    assert (loose["standard_error"] > 0).any()
+    assert (tight["standard_error"] <= 0.01 * tight["contribution"]).all()
+    np.testing.assert_allclose(tight["contribution"], exact["contribution"], rtol=0.05)
+
+
+def test_automatic_probes_begin_with_those_of_a_fixed_number(tiny_encoder: Encoder) -> None:
+    """An error that eight probes reach needs no more: the result is that of eight."""
+    auto = attribute(tiny_encoder, SENTENCES, n_steps=4, probes="auto", max_error=0.9)
+    fixed = attribute(tiny_encoder, SENTENCES, n_steps=4, probes=8)
+    np.testing.assert_allclose(auto["contribution"], fixed["contribution"], rtol=1e-9)
+
+
+def test_word_vectors_sum_over_pieces_and_to_the_change(tiny_encoder: Encoder) -> None:
+    table = attribute(
+        tiny_encoder, ["the man is playing"], norm="vector", vectors=True, tolerance=1e-6
+    )
+    vectors = np.stack(table["vector"])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), table["contribution"], rtol=1e-12)
+    ids = torch.tensor(tiny_encoder.tokenizer(["the man is playing"])["input_ids"])
+    pads = ids.clone()
+    pads[:, 1:-1] = 0
+    change = tiny_encoder.vectors(tiny_encoder.embed(ids)) - tiny_encoder.vectors(
+        tiny_encoder.embed(pads)
+    )
+    np.testing.assert_allclose(vectors.sum(axis=0), change[0], atol=1e-5)
+
+
+def test_bfloat16_is_close(tiny_encoder: Encoder) -> None:
+    """Eight bits of precision in the products: a few parts in a thousand of the contribution."""
+    encoder = Encoder("tiny", "mean", tiny_encoder.tokenizer, tiny_encoder.model.float())
+    full = attribute(encoder, SENTENCES, n_steps=8, probes="all", progress=False)
+    half = attribute(encoder, SENTENCES, n_steps=8, probes="all", bfloat16=True, progress=False)
+    assert (full["contribution"] != half["contribution"]).any()
+    np.testing.assert_allclose(half["contribution"], full["contribution"], rtol=0.03)
+
+
+def test_a_bound_on_memory_changes_nothing_but_rounding(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wide = attribute(tiny_encoder, SENTENCES, **EXACT)
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "other"))
+    narrow = attribute(tiny_encoder, SENTENCES, memory=1, **EXACT)
+    np.testing.assert_allclose(narrow["contribution"], wide["contribution"], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"norm": "max"}, "norm 'max' is not known"),
+        ({"baseline": "unk"}, "'pad', 'mask', 'zero', 'mean'"),
+        ({"vectors": True}, "vectors=True needs norm='vector'"),
+        ({"max_error": 0.0}, "max_error is 0.0"),
+        ({"probes": "few"}, "probes is 'few'"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(
+    tiny_encoder: Encoder, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(WordweightsError, match=message):
+        attribute(tiny_encoder, SENTENCES, **options)
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,16 @@ def orthonormal_probes(m: int, d: int, seed: list[int]) -> Array:
     d : int
         Number of output dimensions.
     seed : list[int]
-        Seed words of the generator: the same seed gives the same probes.
+        Seed words of the generator. The same seed gives the same probes, and more probes begin with
+        those that fewer would have been.
 
     Returns
     -------
     Array
         Shape (m, d), orthonormal rows.
     """
-    normal = np.random.default_rng(seed).standard_normal((d, m))
+    # row by row, so that the first of many probes are those that fewer would have been
+    normal = np.random.default_rng(seed).standard_normal((m, d)).T
     q, r = np.linalg.qr(normal)
     # The sign makes the QR decomposition unique, and Q uniformly distributed (Mezzadri 2007).
     return (q * np.sign(np.diag(r))).T

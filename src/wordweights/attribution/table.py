@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,72 +15,60 @@ import torch
 from tqdm import tqdm
 
 from wordweights.attribution.alignment import TokenisedSentence, sum_by_word, tokenise
-from wordweights.attribution.gradients import ALL_PROBES, WordAttribution
+from wordweights.attribution.baselines import baseline_embeddings
+from wordweights.attribution.gradients import probe_squares, row_vectors
+from wordweights.attribution.path import StraightPath
+from wordweights.attribution.plan import MAX_STEPS, Plan, plan_nodes
 from wordweights.attribution.probes import estimate_norms
+from wordweights.attribution.settings import AUTO_PROBES, Settings, make_settings
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 from wordweights.store import Collection, open_collection
 
-METHOD = "integrated-gradients-frobenius/1"
-"""Version of the method: raised by any change that changes results, so old ones are not read."""
+MEMORY = 2**30
+"""Default bound on the memory of a pass, in bytes."""
 
-_BATCH = 16  # sentences of equal length that share a pass
+_BATCH = 32  # sentences of equal length that are planned together
+_POINTS = 192  # of their paths in one pass: enough to fill the matrix products
+_FIRST_PROBES = 8  # of "auto"; doubled until the error is small enough
 
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything a contribution depends on besides the sentence.
-
-    Attributes
-    ----------
-    method : str
-        Version of the method.
-    encoder : str
-        SHA-256 of the encoder's weights.
-    pooling : str
-        How the sentence vector is read.
-    dtype : str
-        Floating-point type of the passes.
-    baseline : str
-        What the words are replaced by at the start of the path.
-    n_steps : int
-        Nodes of the quadrature.
-    quadrature : str
-        How they are placed.
-    probes : int | str
-        Number of random orthogonal probes, or ``"all"``.
-    seed : int
-        Of the probes; 0 when there are none to draw.
-    """
-
-    method: str
-    encoder: str
-    pooling: str
-    dtype: str
-    baseline: str
-    n_steps: int
-    quadrature: str
-    probes: int | str
-    seed: int
+COLUMNS = (
+    "sentence_id",
+    "position",
+    "word",
+    "contribution",
+    "standard_error",
+    "residual",
+    "n_steps",
+    "converged",
+)
 
 
 def attribute(
     encoder: Encoder,
     sentences: Sequence[str] | pd.DataFrame,
     *,
-    n_steps: int = 16,
+    norm: str = "frobenius",
+    n_steps: int | None = None,
+    tolerance: float = 0.01,
+    max_steps: int = MAX_STEPS,
     quadrature: str = "adaptive",
     probes: int | str = 16,
+    max_error: float = 0.05,
+    baseline: str = "pad",
     seed: int = 0,
+    vectors: bool = False,
+    bfloat16: bool = False,
+    memory: int = MEMORY,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Compute how much each word of each sentence contributes to the sentence vector.
 
-    Integrated Gradients from the [PAD] baseline ([CLS] and [SEP] keep their embeddings) over every
-    (input dimension, output dimension) pair, reduced by the Frobenius norm (Kurita et al. NLP2023);
-    a word of several wordpieces gets the norm over all its pieces' entries together. Finished
-    sentences are remembered in the results folder: the same sentence under the same settings is
-    computed once.
+    Integrated Gradients from a baseline ([CLS] and [SEP] keep their embeddings) over every (input
+    dimension, output dimension) pair, reduced by the Frobenius norm (Kurita et al. NLP2023); a word
+    of several wordpieces gets the norm over all its pieces' entries together. Finished sentences
+    are remembered in the results folder: the same sentence under the same settings is computed
+    once, whoever asks.
 
     Parameters
     ----------
@@ -88,15 +76,33 @@ def attribute(
         From :func:`wordweights.load_encoder`.
     sentences : Sequence[str] | pd.DataFrame
         Texts, or a table with a column ``sentence`` and optionally ``sentence_id``.
-    n_steps : int
-        Nodes of the quadrature.
+    norm : str
+        ``"frobenius"``, the paper's measure; or ``"vector"``, the length of the word's own share
+        of s(W) - s(B), which is exact without probes.
+    n_steps : int | None
+        Nodes of the quadrature; None chooses them for every sentence by `tolerance`.
+    tolerance : float
+        Relative completeness residual to reach.
+    max_steps : int
+        Most nodes to try when `n_steps` is None; a sentence that needs more is flagged.
     quadrature : str
-        ``"adaptive"`` places them where a forward-only pilot shows the path moving,
+        ``"adaptive"`` places nodes where a forward-only pilot shows the path moving,
         ``"gauss-legendre"`` does not look.
     probes : int | str
-        ``"all"`` is exact; a number m estimates from m random orthogonal probes.
+        ``"all"`` is exact; a number m estimates from m random orthogonal probes; ``"auto"`` draws
+        more until every word's standard error is within `max_error` of its contribution.
+    max_error : float
+        Relative standard error to reach with ``probes="auto"``.
+    baseline : str
+        ``"pad"`` (the paper's), ``"mask"``, ``"zero"`` or ``"mean"``.
     seed : int
         Of the probes. Each sentence draws its own, whatever its neighbours.
+    vectors : bool
+        With ``norm="vector"``: also return each word's vector, in a column ``vector``.
+    bfloat16 : bool
+        Let the matrix products of the backward passes run in bfloat16.
+    memory : int
+        Bound on the memory of a pass, in bytes: it sets how many points of the paths share one.
     progress : bool
         Show a bar over sentences on standard error.
 
@@ -105,7 +111,9 @@ def attribute(
     pandas.DataFrame
         One row a word: sentence_id, position (from 0), word, contribution (in units of the
         sentence vector), standard_error (0 when exact), residual (relative completeness residual of
-        the sentence) and n_steps. ``attrs["settings"]`` carries the settings that made it.
+        the sentence), n_steps, and converged (residual within the tolerance).
+        ``attrs["settings"]`` carries the settings that made it, ``attrs["unconverged"]`` the number
+        of sentences that are not within the tolerance.
 
     Raises
     ------
@@ -116,30 +124,42 @@ def attribute(
         raise WordweightsError(
             "attribute() got one string; give a list of sentences, such as [sentence]."
         )
-    texts, ids = _texts_and_ids(sentences)
-    settings = Settings(
-        method=METHOD,
-        encoder=encoder.digest,
-        pooling=encoder.pooling,
-        dtype=str(encoder.dtype).removeprefix("torch."),
-        baseline="pad",
+    settings = make_settings(
+        encoder,
+        norm=norm,
         n_steps=n_steps,
+        tolerance=tolerance,
+        max_steps=max_steps,
         quadrature=quadrature,
         probes=probes,
-        seed=0 if probes == ALL_PROBES else seed,
+        max_error=max_error,
+        baseline=baseline,
+        seed=seed,
+        vectors=vectors,
+        bfloat16=bfloat16,
     )
+    texts, ids = _texts_and_ids(sentences)
     tokenised = tokenise(encoder, texts)
     keys = [_key(sentence) for sentence in tokenised]
     distinct = dict(zip(keys, tokenised, strict=True))
-    collection = open_collection("attributions", asdict(settings))
+    collection = open_collection("attributions", settings.content())
     known = collection.read(distinct)
     missing = {key: sentence for key, sentence in distinct.items() if key not in known.index}
     if missing:
-        fresh = _compute(encoder, settings, missing, collection, progress=progress)
+        fresh = _compute(encoder, settings, missing, collection, memory=memory, progress=progress)
         known = pd.concat([known, fresh])
         collection.compact()
-    table = _assemble(tokenised, keys, ids, known)
-    table.attrs["settings"] = {"encoder_name": encoder.name, **asdict(settings)}
+    table = _assemble(tokenised, keys, ids, known, settings)
+    table["converged"] = table["residual"] <= tolerance
+    unconverged = int(table.loc[~table["converged"], "sentence_id"].nunique())
+    if unconverged and n_steps is None:
+        warnings.warn(
+            f"{unconverged} of {len(texts)} sentences did not reach a residual of {tolerance:g} "
+            f"within {max_steps} steps; they are marked in the column 'converged'.",
+            stacklevel=2,
+        )
+    table.attrs["settings"] = {"encoder_name": encoder.name, **settings.content()}
+    table.attrs["unconverged"] = unconverged
     return table
 
 
@@ -171,6 +191,7 @@ def _compute(
     missing: dict[str, TokenisedSentence],
     collection: Collection,
     *,
+    memory: int,
     progress: bool,
 ) -> pd.DataFrame:
     """Attribute sentences, in batches of equal length, and store every finished batch."""
@@ -178,7 +199,7 @@ def _compute(
     bar = tqdm(total=len(missing), desc=encoder.name, unit="sentence", disable=not progress)
     with bar, _evaluating(encoder.model):
         for batch in _batches(missing):
-            rows = _attribute_batch(encoder, settings, batch)
+            rows = _attribute_batch(encoder, settings, batch, memory)
             collection.append(rows)
             done.append(rows.set_index("key"))
             bar.update(len(batch))
@@ -196,35 +217,85 @@ def _batches(missing: dict[str, TokenisedSentence]) -> Iterator[dict[str, Tokeni
 
 
 def _attribute_batch(
-    encoder: Encoder, settings: Settings, batch: dict[str, TokenisedSentence]
+    encoder: Encoder, settings: Settings, batch: dict[str, TokenisedSentence], memory: int
 ) -> pd.DataFrame:
     """Attribute sentences of equal length: one row a sentence, with lists over its words."""
-    ids = torch.tensor([sentence.ids for sentence in batch.values()], device=encoder.device)
-    special = torch.tensor([sentence.word_of for sentence in batch.values()]) < 0
-    pad = torch.full_like(ids, encoder.tokenizer.pad_token_id)
-    result = WordAttribution(encoder.vectors).probe_squares(
+    sentences = list(batch.values())
+    ids = torch.tensor([sentence.ids for sentence in sentences], device=encoder.device)
+    special = torch.tensor([sentence.word_of for sentence in sentences]) < 0
+    path = StraightPath(
+        encoder.vectors,
         encoder.embed(ids),
-        # special tokens keep their embeddings, so they contribute exactly nothing
-        encoder.embed(torch.where(special.to(ids.device), ids, pad)),
-        n_steps=settings.n_steps,
-        quadrature=settings.quadrature,
-        probes=settings.probes,
-        seeds=[[settings.seed, *_words_of_seed(key)] for key in batch],
+        baseline_embeddings(encoder, ids, special, settings.baseline),
+        points_at_once=max(1, min(_POINTS, memory // encoder.activation_bytes(ids.shape[1]))),
+        half=settings.bfloat16,
     )
-    rows = []
-    for b, (key, sentence) in enumerate(batch.items()):
-        squares = sum_by_word(result.squares[:, b], sentence.word_of, len(sentence.words))
-        norms, errors = estimate_norms(squares, result.outputs)
-        rows.append(
-            {
-                "key": key,
-                "contribution": norms,
-                "standard_error": errors,
-                "residual": float(result.residual[b]),
-                "n_steps": settings.n_steps,
-            }
+    plan = plan_nodes(
+        path,
+        n_steps=settings.n_steps,
+        tolerance=settings.tolerance,
+        max_steps=settings.max_steps,
+        quadrature=settings.quadrature,
+    )
+    columns: dict[str, Any] = {
+        "key": list(batch),
+        "residual": plan.residual.double().cpu().numpy(),
+        "n_steps": [len(rule.nodes) for rule in plan.rules],
+    }
+    if settings.norm == "vector":
+        values = row_vectors(path, plan.rules).double().cpu().numpy()  # (batch, tokens, outputs)
+        by_word = [
+            sum_by_word(value.T, sentence.word_of, len(sentence.words)).T
+            for value, sentence in zip(values, sentences, strict=True)
+        ]
+        columns["contribution"] = [np.linalg.norm(vector, axis=1) for vector in by_word]
+        columns["standard_error"] = [np.zeros(len(vector)) for vector in by_word]
+        if settings.vectors:
+            columns["vector"] = [list(vector) for vector in by_word]
+    else:
+        pairs = _estimates(path, plan, settings, batch)
+        columns["contribution"] = [norms for norms, _ in pairs]
+        columns["standard_error"] = [errors for _, errors in pairs]
+    return pd.DataFrame(columns)
+
+
+def _estimates(
+    path: StraightPath, plan: Plan, settings: Settings, batch: dict[str, TokenisedSentence]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Norms and standard errors of the words of each sentence."""
+    seeds = [[settings.seed, *_words_of_seed(key)] for key in batch]
+    sentences = list(batch.values())
+    if settings.probes != AUTO_PROBES:
+        result = probe_squares(path, plan, settings.probes, seeds)
+        return [
+            estimate_norms(_word_squares(result.squares[:, i], sentence), result.outputs)
+            for i, sentence in enumerate(sentences)
+        ]
+    n_outputs = plan.delta.shape[-1]
+    squares: list[np.ndarray] = [np.empty((0, len(sentence.words))) for sentence in sentences]
+    pairs: list[Any] = [None] * len(sentences)
+    pending, drawn, wanted = list(range(len(sentences))), 0, _FIRST_PROBES
+    while pending:
+        wanted = min(wanted, n_outputs)
+        result = probe_squares(
+            path.select(pending),
+            plan.select(pending),
+            wanted,
+            [seeds[i] for i in pending],
+            skip=drawn,
         )
-    return pd.DataFrame(rows)
+        for place, i in enumerate(pending):
+            more = _word_squares(result.squares[:, place], sentences[i])
+            squares[i] = np.vstack([squares[i], more])
+            pairs[i] = estimate_norms(squares[i], n_outputs)
+        pending = [i for i in pending if (pairs[i][1] > settings.max_error * pairs[i][0]).any()]
+        drawn, wanted = wanted, 2 * wanted
+    return pairs
+
+
+def _word_squares(squares: np.ndarray, sentence: TokenisedSentence) -> np.ndarray:
+    """Squares of wordpieces, (probes, tokens), summed into those of words, (probes, words)."""
+    return sum_by_word(squares, sentence.word_of, len(sentence.words))
 
 
 def _words_of_seed(key: str) -> list[int]:
@@ -233,30 +304,28 @@ def _words_of_seed(key: str) -> list[int]:
 
 
 def _assemble(
-    tokenised: list[TokenisedSentence], keys: list[str], ids: list[int], known: pd.DataFrame
+    tokenised: list[TokenisedSentence],
+    keys: list[str],
+    ids: list[int],
+    known: pd.DataFrame,
+    settings: Settings,
 ) -> pd.DataFrame:
-    columns: dict[str, list[Any]] = {
-        name: []
-        for name in (
-            "sentence_id",
-            "position",
-            "word",
-            "contribution",
-            "standard_error",
-            "residual",
-            "n_steps",
-        )
-    }
+    """One row a word, in the order of the sentences."""
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS[:-1]}
+    if settings.vectors:
+        columns["vector"] = []
     rows = known.to_dict("index")
     for sentence, key, sentence_id in zip(tokenised, keys, ids, strict=True):
         row, n = rows[key], len(sentence.words)
         columns["sentence_id"] += [sentence_id] * n
         columns["position"] += range(n)
         columns["word"] += sentence.words
-        columns["contribution"] += list(row["contribution"])
-        columns["standard_error"] += list(row["standard_error"])
-        columns["residual"] += [row["residual"]] * n
-        columns["n_steps"] += [row["n_steps"]] * n
+        for name in ("contribution", "standard_error"):
+            columns[name] += list(row[name])
+        for name in ("residual", "n_steps"):
+            columns[name] += [row[name]] * n
+        if settings.vectors:
+            columns["vector"] += [np.asarray(vector) for vector in row["vector"]]
     table = pd.DataFrame(columns)
     if not np.isfinite(table["contribution"].to_numpy(dtype=float)).all():
         raise WordweightsError(

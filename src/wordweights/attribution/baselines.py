@@ -1,0 +1,56 @@
+"""Where the path of Integrated Gradients begins: a sentence that says nothing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wordweights.encoders import Encoder
+from wordweights.errors import WordweightsError
+
+BASELINES = ("pad", "mask", "zero", "mean")
+
+
+def baseline_embeddings(encoder: Encoder, ids: Tensor, special: Tensor, kind: str) -> Tensor:
+    """Word embeddings of the baseline: special tokens keep theirs, words get a neutral one.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Whose embeddings.
+    ids : Tensor
+        Wordpiece ids, shape (batch, tokens).
+    special : Tensor
+        True where a token is a special one; they then contribute exactly nothing.
+    kind : str
+        ``"pad"``: the embedding of [PAD], the paper's choice; ``"mask"``: that of [MASK];
+        ``"zero"``: zeros; ``"mean"``: the mean of all word embeddings.
+
+    Returns
+    -------
+    Tensor
+        Shape (batch, tokens, d).
+
+    Raises
+    ------
+    WordweightsError
+        For an unknown kind, and ``"mask"`` where the tokenizer has no [MASK].
+    """
+    if kind == "pad":
+        neutral = encoder.embedding_matrix[encoder.tokenizer.pad_token_id]
+    elif kind == "mask":
+        if encoder.tokenizer.mask_token_id is None:
+            raise WordweightsError(
+                f"Baseline 'mask' needs a [MASK] token, and the tokenizer of encoder "
+                f"{encoder.name!r} defines none; use 'pad', 'zero' or 'mean'."
+            )
+        neutral = encoder.embedding_matrix[encoder.tokenizer.mask_token_id]
+    elif kind == "zero":
+        neutral = torch.zeros_like(encoder.embedding_matrix[0])
+    elif kind == "mean":
+        neutral = encoder.embedding_matrix.mean(dim=0)
+    else:
+        raise WordweightsError(
+            f"Baseline {kind!r} is not known; use one of {', '.join(map(repr, BASELINES))}."
+        )
+    return torch.where(special.to(ids.device).unsqueeze(-1), encoder.embed(ids), neutral)
