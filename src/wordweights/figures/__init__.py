@@ -17,7 +17,7 @@ from wordweights.figures.html import (
     spread_html,
     table_html,
 )
-from wordweights.figures.style import format_number
+from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.words import (
     plot_coverage,
     plot_information,
@@ -29,6 +29,7 @@ from wordweights.figures.words import (
 __all__ = [
     "correlations_html",
     "format_number",
+    "format_weight",
     "plot_contributions",
     "plot_convergence",
     "plot_coverage",

@@ -169,9 +169,8 @@ def plot_contributions(
     key = figure.legend(
         handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
-    for handle in key.legend_handles:
-        if handle is not None:
-            handle.set_alpha(0.8)  # a single point as faint as those of a cloud is hard to see
+    if (point := key.legend_handles[0]) is not None:
+        point.set_alpha(0.8)  # one point as faint as those of a cloud is hard to see
     return figure
 
 

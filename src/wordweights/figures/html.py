@@ -134,13 +134,12 @@ def correlations_html(table: pd.DataFrame) -> str:
     control = table["role"] == "control"
     shown = {
         "encoder": table["encoder"],
+        "origin": table["origin"],
         "fine-tuned from": table["before"].mask(control, "(random weights)"),
         "r with \N{MINUS SIGN}ln P(w)": _with_interval(table, "r_information"),
         "r with P(w)": _with_interval(table, "r_probability"),
         "Spearman with \N{MINUS SIGN}ln P(w)": _with_interval(table, "spearman"),
-        "words": _counts(table, "n_words"),
-        "sentences": _counts(table, "n_sentences"),
-        "origin": table["origin"],
+        "words\n(sentences)": _numbers(table),
     }
     return table_html(pd.DataFrame(shown))
 
@@ -204,9 +203,10 @@ def _with_interval(table: pd.DataFrame, name: str) -> list[str | None]:
     return cells
 
 
-def _counts(table: pd.DataFrame, name: str) -> pd.Series:
-    # published rows have none, which makes pandas' column floating-point
-    return table.reindex(columns=[name])[name].astype("Int64")
+def _numbers(table: pd.DataFrame) -> list[str | None]:
+    """Write how many words there are, and in how many sentences, where it is known."""
+    counts = table.reindex(columns=["n_words", "n_sentences"]).to_numpy(dtype=float)
+    return [None if np.isnan(row).any() else f"{row[0]:,.0f}\n({row[1]:,.0f})" for row in counts]
 
 
 def _side(side: str) -> str:

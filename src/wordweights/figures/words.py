@@ -107,7 +107,7 @@ def plot_schemes(words: pd.DataFrame) -> Figure:
     for ax, column in ((axes[0], "idf"), (axes[1], "sif")):
         ax.scatter(words[column], words["information"], s=9, color=blue, alpha=0.4, linewidth=0)
     stop = words["stop_word"].astype(bool)
-    names = {True: f"stop words\n(n = {stop.sum()})", False: f"others\n(n = {(~stop).sum()})"}
+    names = {True: f"stop words\n(n = {stop.sum():,})", False: f"others\n(n = {(~stop).sum():,})"}
     groups = pd.DataFrame({"group": stop.map(names), "information": words["information"]})
     order = list(names.values())
     sns.stripplot(

@@ -38,7 +38,8 @@ def build_book(root: Path, book: Path | None = None) -> Path:
     _check_chapters(root, book / "chapters")
     shutil.rmtree(book / "_build", ignore_errors=True)
     command = [
-        *(sys.executable, "-m", "jupyter_book.cli.main", "build", str(book)),
+        *(sys.executable, "-P", "-c", "from jupyter_book.cli.main import main; main()"),
+        *("build", str(book)),
         *("--config", str(root / "_config.yml"), "--toc", str(book / "_toc.yml")),
         *("--path-output", str(book), "-n", "-W", "--keep-going", "--quiet"),
     ]

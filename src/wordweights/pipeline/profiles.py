@@ -135,7 +135,7 @@ def choose_chapters(root: Path, names: Sequence[str]) -> list[str]:
     root : Path
         The checkout.
     names : Sequence[str]
-        Such as ``03_correlations`` or ``03``.
+        Such as ``03_correlations``, ``03`` or ``3``.
 
     Returns
     -------
@@ -151,7 +151,8 @@ def choose_chapters(root: Path, names: Sequence[str]) -> list[str]:
     chosen = set()
     for name in names:
         stem = Path(name).stem
-        found = [chapter for chapter in known if stem in (chapter, chapter.split("_")[0])]
+        number = stem.lstrip("0")  # YAML reads 03 as a number
+        found = [c for c in known if stem == c or number == c.split("_")[0].lstrip("0")]
         if not found:
             raise WordweightsError(
                 f"There is no chapter {name!r}{close_names(stem, known)}. "

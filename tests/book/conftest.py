@@ -1,0 +1,37 @@
+"""One run of all chapters with the smoke profile, and one strict build of its book."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from wordweights.pipeline import build_book, load_profile, run_chapters
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Smoke:
+    """Where the run left what."""
+
+    results: Path
+    chapters: Path
+    html: Path
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
+    """Run and build in a folder of its own: a real book beside it stays what it is."""
+    folder = tmp_path_factory.mktemp("smoke")
+    book = folder / "book"
+    generated = shutil.ignore_patterns("chapters", "_build")
+    shutil.copytree(ROOT / "book", book, ignore=generated)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORDWEIGHTS_RESULTS", str(folder / "results"))
+        patch.chdir(ROOT)
+        run_chapters(ROOT, load_profile(ROOT, "smoke"), book=book)
+        index = build_book(ROOT, book)
+    return Smoke(folder / "results", book / "chapters", index.parent)

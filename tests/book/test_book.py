@@ -1,0 +1,181 @@
+"""The book as a reader's browser gets it: complete, self-contained, with the numbers of its run."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import yaml
+
+from wordweights import (
+    add_information,
+    attribute,
+    correlation,
+    filter_sentences,
+    load_encoder,
+    load_frequencies,
+    load_sentences,
+)
+from wordweights.pipeline import load_profile
+
+ROOT = Path(__file__).parents[2]
+ELSEWHERE = re.compile(r"(?:https?:)?//")
+LOADING = {"src", "srcset", "poster", "data"}
+
+
+class Page(HTMLParser):
+    """What a page loads, the pictures it shows, and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.pictures: list[dict[str, str | None]] = []
+        self.scripts: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self._skip = ""
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        self.loaded += [values[name] or "" for name in LOADING & set(values)]
+        if tag == "link":
+            self.loaded.append(values.get("href") or "")
+        if tag == "img":
+            self.pictures.append(values)
+        if tag in ("script", "style"):
+            self._skip = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._skip:
+            self._skip = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._skip == "script":
+            self.scripts.append(data)
+        elif not self._skip:
+            self.text += data
+
+
+def names_in_contents() -> list[str]:
+    """Every page that the table of contents names."""
+    contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
+    chapters = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    return [contents["root"], *chapters]
+
+
+@pytest.fixture(scope="session")
+def pages(smoke: Any) -> dict[str, Page]:
+    """All pages by name."""
+    return {name: Page(smoke.html / f"{name}.html") for name in names_in_contents()}
+
+
+@pytest.fixture(scope="session")
+def glued(smoke: Any) -> dict[str, str]:
+    """The numbers that the third chapter gives to other pages, as text."""
+    notebook = nbformat.read(smoke.chapters / "03_correlations.ipynb", as_version=4)
+    found = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            about = output.get("metadata", {}).get("scrapbook")
+            if about and about["mime_prefix"]:
+                text = output["data"][about["mime_prefix"] + "text/plain"]
+                found[about["name"]] = text.strip("'\"")
+    return found
+
+
+def squeeze(text: str) -> str:
+    """Text with single spaces."""
+    return " ".join(text.split())
+
+
+def test_no_page_loads_anything_from_elsewhere(smoke: Any, pages: dict[str, Page]) -> None:
+    for name, page in pages.items():
+        assert page.loaded, name
+        assert [address for address in page.loaded if ELSEWHERE.match(address)] == [], name
+        assert [script for script in page.scripts if re.search(r"https?://", script)] == [], name
+    for path in smoke.html.rglob("*.css"):
+        content = path.read_text("utf-8")
+        assert re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')]+)", content) == [], (
+            path
+        )
+
+
+def test_everything_a_page_loads_is_there(smoke: Any, pages: dict[str, Page]) -> None:
+    for name, page in pages.items():
+        folder = (smoke.html / f"{name}.html").parent
+        for address in page.loaded:
+            path = address.split("?")[0].split("#")[0]
+            if path and not path.startswith("data:"):
+                assert (folder / path).exists(), (name, address)
+
+
+def test_equations_are_typeset_by_the_book_itself(pages: dict[str, Page]) -> None:
+    scripts = [address for address in pages["method"].loaded if "mathjax" in address]
+    assert scripts
+    assert r"\int_0^1" in pages["method"].text
+
+
+def test_every_picture_has_a_text(pages: dict[str, Page]) -> None:
+    pictures = [(name, p) for name, page in pages.items() for p in page.pictures]
+    assert len(pictures) >= 5
+    for name, picture in pictures:
+        text = picture.get("alt") or ""
+        assert len(text.split()) > 3, (name, picture)
+
+
+def test_the_introduction_has_the_numbers_of_the_third_chapter(
+    pages: dict[str, Page], glued: dict[str, str]
+) -> None:
+    text = squeeze(pages["intro"].text)
+    for key in ("encoder-main", "r-main", "r-control", "n-words", "n-sentences"):
+        assert glued[key] in text
+    assert f"{glued['r-main-low']} to {glued['r-main-high']}" in text
+
+
+def test_these_numbers_are_those_of_the_library(
+    smoke: Any, glued: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(smoke.results))
+    given = load_profile(ROOT, "smoke").parameters
+    models = [load_encoder(name) for name in given["encoders"]]
+    table = filter_sentences(
+        load_sentences(given["sentences"]), [model.tokenizer for model in models], given["n_words"]
+    ).head(given["limit"])
+    for model, key in zip(models, ("r-main", "r-control"), strict=True):
+        words = attribute(model, table, n_steps=given["n_steps"], probes=given["probes"])
+        known = add_information(words, load_frequencies(given["frequencies"]))
+        r = correlation(known, "contribution", "information", n_resamples=100).r
+        assert glued[key].replace("\N{MINUS SIGN}", "-") == f"{r:.2f}"
+    assert glued["n-sentences"] == str(len(table))
+
+
+def test_html_in_a_sentence_is_shown_and_not_interpreted(pages: dict[str, Page]) -> None:
+    given = load_profile(ROOT, "smoke").parameters["examples"][1]
+    assert "<script>" in given
+    examples, status = pages["chapters/04_examples"], pages["chapters/status"]
+    assert given in squeeze(status.text)
+    for word in ('alert("dogs")</script', "<", "b", "&"):
+        assert word in examples.text
+    for page in (examples, status):
+        assert not [script for script in page.scripts if "dogs" in script]
+        assert "b" not in page.tags
+
+
+def test_the_status_page_tells_what_made_the_book(pages: dict[str, Page]) -> None:
+    text = squeeze(pages["chapters/status"].text)
+    assert "with the profile smoke" in text
+    for part in ("03_correlations", "n_resamples: 100", "torch", "Processor", "Seconds", "commit"):
+        assert part in text
+
+
+def test_no_page_tells_where_it_was_made(smoke: Any) -> None:
+    places = [str(ROOT), str(smoke.results.parent), "site-packages"]
+    for path in [*smoke.html.rglob("*.html"), *smoke.html.rglob("*.ipynb")]:
+        content = path.read_text("utf-8")
+        assert [place for place in places if place in content] == [], path

@@ -1,0 +1,103 @@
+"""The command: what it prints, what it writes, and that errors are one paragraph."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from wordweights.cli import app, main
+from wordweights.encoders import known_encoders
+from wordweights.errors import WordweightsError
+
+SENTENCES = "the dog is running .\nA <b> onion !\n"
+
+
+@pytest.fixture
+def counts(tmp_path: Path) -> str:
+    """Frequencies of a few words; "onion" and HTML are not among them."""
+    path = tmp_path / "counts.csv"
+    path.write_text("word,count\nthe,8\na,4\ndog,1\nis,2\nrunning,1\n.,4\n!,1\n")
+    return str(path)
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, tiny_checkpoint: Path, counts: str) -> list[str]:
+    """Attribute two sentences by a tiny encoder."""
+    path = tmp_path / "two.txt"
+    path.write_text(SENTENCES)
+    encoder = ["--encoder", str(tiny_checkpoint), "--pooling", "mean"]
+    return ["attribute", str(path), *encoder, "--frequencies", counts, "--n-steps", "4"]
+
+
+def invoke(*arguments: str, stdin: str | None = None) -> Result:
+    """Run the command; an unexpected exception is the test's."""
+    return CliRunner().invoke(app, list(arguments), input=stdin, catch_exceptions=False)
+
+
+def test_encoders_lists_every_known_encoder() -> None:
+    output = invoke("encoders").stdout
+    for name in known_encoders()["name"]:
+        assert name in output
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_attribute_writes_a_row_for_every_word(
+    arguments: list[str], tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"words{ending}"
+    result = invoke(*arguments, "--probes", "all", "-o", str(path))
+    read = pd.read_csv if ending == ".csv" else pd.read_parquet
+    table = read(path)
+    assert " ".join(table["word"]) == "the dog is running . A < b > onion !"
+    assert table["sentence_id"].tolist() == [0] * 5 + [1] * 6
+    assert (table["contribution"] > 0).all()
+    unknown = table["information"].isna()
+    assert table.loc[unknown, "word"].tolist() == ["<", "b", ">", "onion"]
+    assert table.loc[unknown, "probability"].isna().all()
+    assert "4 words have no information" in result.stderr
+
+
+def test_attribute_prints_a_table_of_lines_from_the_standard_input(arguments: list[str]) -> None:
+    arguments[1] = "-"
+    lines = invoke(*arguments, stdin="the dog .\n\nis a dog\n").stdout.splitlines()
+    assert lines[0].split()[:3] == ["sentence_id", "position", "word"]
+    assert [line.split()[2] for line in lines[1:]] == ["the", "dog", ".", "is", "a", "dog"]
+    with pytest.raises(WordweightsError, match="holds no sentence"):
+        invoke(*arguments, stdin="\n")
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [("words.txt", r"must end in \.csv or \.parquet"), ("no/folder/w.csv", "cannot be written")],
+)
+def test_attribute_says_what_is_wrong_with_the_output(
+    arguments: list[str], tmp_path: Path, output: str, message: str
+) -> None:
+    with pytest.raises(WordweightsError, match=message):
+        invoke(*arguments, "-o", str(tmp_path / output))
+
+
+def test_run_knows_the_parameters_of_the_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parent)
+    with pytest.raises(WordweightsError, match="'n_word'; did you mean 'n_words'"):
+        invoke("run", "-p", "n_word", "7")
+    with pytest.raises(WordweightsError, match="'n_words' is 'seven'"):
+        invoke("run", "03", "-p", "limit", "5", "-p", "n_words", "seven")
+
+
+def test_an_error_is_one_paragraph_and_exit_status_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["wordweights", "book"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("wordweights: No folder from ")
+    assert len(captured.err.splitlines()) == 1

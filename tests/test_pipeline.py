@@ -1,0 +1,286 @@
+"""The pipeline on notebooks of a few cells: parameters, failures, and what a book is made of."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from wordweights.errors import WordweightsError
+from wordweights.pipeline import (
+    build_book,
+    choose_chapters,
+    find_root,
+    known_chapters,
+    load_profile,
+    run_chapters,
+)
+from wordweights.pipeline.declared import Parameter, declared_parameters, read_values
+from wordweights.pipeline.profiles import Profile
+from wordweights.pipeline.status import status_page
+
+PARAMETERS = """\
+n: int | None = 3  # how many
+names: list[str] = ["a"]  # of whom
+text: str = "x"  # free
+many: int | str = 2  # a number or all
+"""
+
+
+def write_notebook(path: Path, *cells: tuple[str, str], parameters: str = PARAMETERS) -> None:
+    """A notebook with a title, the cell of parameters, and others given as (kind, source)."""
+    new = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "x", "language": "python"}
+    declared = new["code"](parameters, metadata={"tags": ["parameters"]})
+    notebook.cells = [new["markdown"]("# Title"), declared]
+    notebook.cells += [new[kind](source) for kind, source in cells]
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of two chapters and one profile."""
+    root = tmp_path / "checkout {1}"  # braces mean something to papermill
+    (root / "notebooks" / "profiles").mkdir(parents=True)
+    (root / "_config.yml").touch()
+    (root / "notebooks" / "profiles" / "quick.yml").write_text("parameters: {n: 5, text: no one}\n")
+    write_notebook(root / "notebooks" / "01_one.ipynb", ("code", "n, names, text, many"))
+    write_notebook(
+        root / "notebooks" / "02_two.ipynb",
+        ("markdown", "## Dividing"),
+        ("code", "# by what was given\nprint(6 / n)"),
+        parameters="n: int | None = 3  # how many\nonly_here: int = 1  # of the second chapter",
+    )
+    monkeypatch.chdir(root)
+    return root
+
+
+def quiet(line: str) -> None:
+    """Take a line of progress and do nothing."""
+
+
+def test_the_root_is_found_from_any_folder_below(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout / "notebooks" / "profiles")
+    assert find_root() == checkout
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WordweightsError, match=r"_config\.yml and notebooks/"):
+        find_root()
+
+
+def test_a_profile_is_read_by_name_or_path(checkout: Path, tmp_path: Path) -> None:
+    by_name = load_profile(checkout, "quick")
+    assert by_name == Profile("quick", ("01_one", "02_two"), {"n": 5, "text": "no one"})
+    other = tmp_path / "mine.yml"
+    other.write_text("chapters: [02]\n")
+    assert load_profile(checkout, other).chapters == ("02_two",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("parameters: [n", "not valid YAML"),
+        ("parametres: {n: 5}", "'chapters' .* and 'parameters'"),
+        ("parameters: [n]", "a mapping from names to values"),
+        ("chapters: 01", "a list of names"),
+        ("chapters: [05_five]", "no chapter '05_five'"),
+    ],
+)
+def test_a_wrong_profile_is_refused(checkout: Path, content: str, message: str) -> None:
+    path = checkout / "wrong.yml"
+    path.write_text(content)
+    with pytest.raises(WordweightsError, match=message):
+        load_profile(checkout, path)
+
+
+def test_an_unknown_profile_names_the_known(checkout: Path) -> None:
+    with pytest.raises(WordweightsError, match=r"did you mean 'quick'\?.*Known profiles: quick"):
+        load_profile(checkout, "quik")
+
+
+def test_chapters_are_chosen_by_number_or_name(checkout: Path) -> None:
+    assert known_chapters(checkout) == ["01_one", "02_two"]
+    assert choose_chapters(checkout, ["2", "01_one", "02_two.ipynb"]) == ["01_one", "02_two"]
+    with pytest.raises(WordweightsError, match="did you mean '01_one'"):
+        choose_chapters(checkout, ["01_ones"])
+
+
+def test_declared_parameters_have_types_and_defaults(checkout: Path) -> None:
+    assert declared_parameters(checkout / "notebooks" / "01_one.ipynb") == {
+        "n": Parameter("int | None", 3),
+        "names": Parameter("list[str]", ["a"]),
+        "text": Parameter("str", "x"),
+        "many": Parameter("int | str", 2),
+    }
+
+
+def test_a_default_must_be_a_plain_value(checkout: Path) -> None:
+    path = checkout / "notebooks" / "03_three.ipynb"
+    write_notebook(path, parameters="n: int = len('abc')")
+    with pytest.raises(WordweightsError, match=r"03_three.*'n'.*len\('abc'\)"):
+        declared_parameters(path)
+
+
+def values(checkout: Path, overrides: dict[str, object]) -> dict[str, object]:
+    """The values of the first chapter, under the profile."""
+    declared = {"01_one": declared_parameters(checkout / "notebooks" / "01_one.ipynb")}
+    return read_values(checkout, load_profile(checkout, "quick"), overrides, declared)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("n", "7", 7),
+        ("n", "null", None),
+        ("n", 7, 7),
+        ("text", "null", "null"),
+        ("text", "7: [", "7: ["),
+        ("names", '["b", "c d"]', ["b", "c d"]),
+        ("names", "[b, c]", ["b", "c"]),
+        ("names", "BERT (CLS)", ["BERT (CLS)"]),
+        ("many", "all", "all"),
+        ("many", "16", 16),
+    ],
+)
+def test_a_value_is_read_by_its_type(
+    checkout: Path, name: str, given: object, expected: object
+) -> None:
+    assert values(checkout, {name: given})[name] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("n", "seven"), ("n", "7.5"), ("n", "true"), ("names", "[1, 2]"), ("many", "[all]")],
+)
+def test_a_value_of_another_type_is_refused(checkout: Path, name: str, given: str) -> None:
+    with pytest.raises(WordweightsError, match=f"parameter '{name}'.*not of its type"):
+        values(checkout, {name: given})
+
+
+def test_an_unknown_parameter_names_the_close_ones(checkout: Path) -> None:
+    with pytest.raises(WordweightsError, match=r"'nams'; did you mean 'names'"):
+        values(checkout, {"nams": "a"})
+    with pytest.raises(WordweightsError, match="only_here"):  # of a chapter that does not run
+        values(checkout, {"only_here": "2"})
+
+
+def test_a_profile_may_set_what_any_chapter_declares(checkout: Path) -> None:
+    profile = checkout / "notebooks" / "profiles" / "quick.yml"
+    profile.write_text("parameters: {only_here: 4}")
+    assert values(checkout, {}) == {"only_here": 4}
+    profile.write_text("parameters: {only_her: 4}")
+    with pytest.raises(WordweightsError, match=r"Profile 'quick': .*'only_her'.*'only_here'"):
+        values(checkout, {})
+
+
+def test_a_run_leaves_chapters_a_record_and_a_status_page(
+    checkout: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # a kernel of the same name that the user has installed must not be taken
+    kernel = tmp_path / "user" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text('{"argv": ["false"], "display_name": "wrong", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "user"))
+    write_notebook(
+        checkout / "notebooks" / "01_one.ipynb",
+        ("code", "import sys\nprint('a bar', file=sys.stderr)\nn, text, sys.executable"),
+    )
+    runs = run_chapters(checkout, load_profile(checkout, "quick"), {"many": "all"}, say=quiet)
+
+    assert [run.chapter for run in runs] == ["01_one", "02_two"]
+    assert runs[0].parameters == {"n": 5, "names": ["a"], "text": "no one", "many": "all"}
+    assert runs[1].parameters == {"n": 5, "only_here": 1}
+    assert "a bar" in capsys.readouterr().err
+    chapters = checkout / "book" / "chapters"
+    assert set(json.loads((chapters / "run.json").read_text())) == {"01_one", "02_two"}
+    status = (chapters / "status.md").read_text()
+    assert "quick" in status
+    assert "text: no one" in status
+    notebook = nbformat.read(chapters / "01_one.ipynb", as_version=4)
+    output = notebook.cells[-1].outputs[-1].data["text/plain"]
+    assert output == repr((5, "no one", sys.executable))
+    injected = notebook.cells[2]
+    assert injected.metadata.tags == ["injected-parameters", "hide-input"]
+    assert str(checkout) not in nbformat.writes(notebook).replace(sys.executable, "")
+    assert not list((tmp_path / "results" / "running").iterdir())
+
+
+def test_a_failing_chapter_stops_the_run_and_the_book(checkout: Path, tmp_path: Path) -> None:
+    chapters = checkout / "book" / "chapters"
+    chapters.mkdir(parents=True)
+    for name in ("01_one.ipynb", "02_two.ipynb", "02_two-figure.png", "status.md"):
+        (chapters / name).write_text("of an earlier run")
+    write_notebook(checkout / "notebooks" / "03_three.ipynb")
+    with pytest.raises(WordweightsError) as caught:
+        run_chapters(checkout, load_profile(checkout, "quick"), {"n": "0"}, say=quiet)
+
+    message = str(caught.value)
+    assert "Chapter 02_two failed in cell [3] ('print(6 / n)') under 'Dividing'" in message
+    assert "ZeroDivisionError: division by zero" in message
+    kept = next((tmp_path / "results" / "running").rglob("*.ipynb"))
+    assert str(kept) in message
+    assert {path.name for path in chapters.iterdir()} == {"01_one.ipynb", "run.json"}
+    with pytest.raises(WordweightsError, match="lacks the chapters 02_two, 03_three"):
+        build_book(checkout)
+
+
+def test_a_typo_does_not_remove_the_last_run(checkout: Path) -> None:
+    chapters = checkout / "book" / "chapters"
+    chapters.mkdir(parents=True)
+    (chapters / "01_one.ipynb").write_text("of an earlier run")
+    with pytest.raises(WordweightsError):
+        run_chapters(checkout, load_profile(checkout, "quick"), {"nn": "0"}, say=quiet)
+    assert (chapters / "01_one.ipynb").read_text() == "of an earlier run"
+
+
+def test_the_book_is_not_built_from_chapters_that_are_stale_or_contradict(checkout: Path) -> None:
+    run_chapters(checkout, load_profile(checkout, "quick"), say=quiet)
+    manifest = checkout / "book" / "chapters" / "run.json"
+    good = manifest.read_text()
+
+    second = checkout / "notebooks" / "02_two.ipynb"
+    shutil.copy(checkout / "notebooks" / "01_one.ipynb", second)
+    with pytest.raises(WordweightsError, match="02_two are older than their notebook"):
+        build_book(checkout)
+    content = json.loads(good)
+    content["01_one"]["parameters"]["n"] = 6
+    content["02_two"]["source"] = content["01_one"]["source"]
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(WordweightsError, match="different values of 'n'"):
+        build_book(checkout)
+    manifest.write_text("{}")
+    with pytest.raises(WordweightsError, match="lacks the chapters 01_one, 02_two"):
+        build_book(checkout)
+
+
+def test_an_unwritable_results_folder_is_named(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "file"))
+    with pytest.raises(WordweightsError, match="WORDWEIGHTS_RESULTS"):
+        run_chapters(checkout, load_profile(checkout, "quick"), say=quiet)
+
+
+def test_the_status_page_shows_text_as_it_is() -> None:
+    fence = "````"
+    run = {
+        "chapter": "01_one",
+        "profile": "a`b",
+        "parameters": {"examples": [f"<b>x</b> {fence} $y$ | z"]},
+        "seconds": 1.4,
+    }
+    page = status_page([run])
+    assert "`` a`b ``" in page
+    block = page.split(f"{fence}`yaml\n")[1].split(f"\n{fence}`")[0]
+    assert f"<b>x</b> {fence} $y$ | z" in block
+    assert "| 01_one | `1` |" in page
