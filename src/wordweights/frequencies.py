@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.sentences import DATA_VARIABLE, name_places, read_table, resolve_source
+from wordweights.paths import DATA_VARIABLE
+from wordweights.tables import name_places, read_table, resolve_source
 from wordweights.weighting import information
 
 SOURCES = ("spacy", "wordfreq", "bert-pretraining")

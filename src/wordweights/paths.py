@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 RESULTS_VARIABLE = "WORDWEIGHTS_RESULTS"
+DATA_VARIABLE = "WORDWEIGHTS_DATA"
 
 
 def project_root(start: Path | None = None) -> Path | None:

@@ -6,11 +6,7 @@ are in the file.
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,11 +18,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from wordweights.errors import WordweightsError
+from wordweights.paths import DATA_VARIABLE
+from wordweights.tables import (
+    DELIMITERS,
+    LINE_END,
+    name_places,
+    quoted,
+    read_records,
+    read_table,
+    read_text,
+    resolve_source,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-DATA_VARIABLE = "WORDWEIGHTS_DATA"
 SOURCES = ("bundled", "stsb")
 
 # Parquet files of the STS Benchmark with the columns sentence1, sentence2, score. The revision is
@@ -35,9 +41,6 @@ STSB_HUB_ID = "sentence-transformers/stsb"
 STSB_REVISION = "ab7a5ac0e35aa22088bdcf23e7fd99b220e53308"
 # split of the benchmark: its file in the folder that WORDWEIGHTS_DATA names
 _STSB_FILES = {"validation": "dev.csv", "test": "test.csv"}
-
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
     WordweightsError
         For a source that is unknown, cannot be read, or has an empty or missing sentence.
     """
-    name_or_path = resolve_source(source, SOURCES, (*_DELIMITERS, ".txt", ".parquet"))
+    name_or_path = resolve_source(source, SOURCES, (*DELIMITERS, ".txt", ".parquet"))
     if name_or_path == "stsb":
         return _load_stsb()
     if name_or_path == "bundled":
@@ -182,100 +185,6 @@ def filter_sentences(
     return table.iloc[list(candidates)].reset_index(drop=True)
 
 
-def resolve_source(source: str | Path, names: Sequence[str], suffixes: Sequence[str]) -> str | Path:
-    """Tell a known source from the path of a file of a known kind.
-
-    Parameters
-    ----------
-    source : str | Path
-        What the user gave.
-    names : Sequence[str]
-        The known sources.
-    suffixes : Sequence[str]
-        The kinds of file that can be read, such as ``".csv"``.
-
-    Returns
-    -------
-    str | Path
-        One of `names`, or the path of a file that exists; anything else is a WordweightsError.
-    """
-    if isinstance(source, str) and source in names:
-        return source
-    kinds = ", ".join(suffixes)
-    path = Path(source).expanduser() if isinstance(source, str | Path) and str(source) else None
-    if path is None or not (path.suffix or path.exists()):
-        raise WordweightsError(
-            f"Unknown source {str(source)!r}: known are {', '.join(names)}, or the path of a file "
-            f"that exists ({kinds})."
-        )
-    if path.is_dir():
-        raise WordweightsError(f"{path} is a folder: give the path of one file ({kinds}).")
-    if path.suffix.lower() not in suffixes:
-        raise WordweightsError(
-            f"{path}: files of kind {path.suffix!r} cannot be read: give a file that ends in "
-            f"{kinds}."
-        )
-    if not path.exists():
-        raise WordweightsError(
-            f"{path} does not exist (a relative path begins in {Path.cwd()}): give the path of a "
-            f"file, or one of {', '.join(names)}."
-        )
-    return path
-
-
-def read_table(
-    path: Path,
-    required: Sequence[str],
-    optional: Sequence[str] = (),
-    numbers: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Read columns of a .csv, .tsv or .parquet file, the text exactly as it is.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    required : Sequence[str]
-        Columns that must be there.
-    optional : Sequence[str]
-        Columns that are read if they are there. All others are ignored.
-    numbers : Sequence[str]
-        Of these columns, those that a .parquet file may hold as numbers.
-
-    Returns
-    -------
-    pd.DataFrame
-        Its index names the place in the file for messages: the ``line`` as an editor counts, or, of
-        a .parquet file, the ``row``, both from 1. What is missing in .parquet is None.
-    """
-    if path.suffix.lower() == ".parquet":
-        return _read_parquet(path, required, optional, numbers)
-    records = _read_records(path, _DELIMITERS[path.suffix.lower()])
-    _, header = next(records)
-    wanted = _choose_columns(path, header, required, optional)
-    places, rows = [], []
-    for line, record in records:
-        # in a file of one column a blank line is an empty cell, otherwise it is no row at all
-        fields = record or ([""] if len(header) == 1 else [])
-        if not fields:
-            continue
-        if len(fields) != len(header):
-            raise WordweightsError(
-                f"{path}, line {line}: the number of fields is {len(fields)}, but {len(header)} in "
-                f"the header; put text that holds the delimiter between double quotes."
-            )
-        places.append(line)
-        rows.append(fields)
-    return pd.DataFrame(rows, pd.Index(places, name="line"), header, dtype=object)[wanted]
-
-
-def name_places(index: pd.Index) -> str:
-    """Say where in a file something is, from the index of :func:`read_table`: `lines 3, 4`."""
-    shown = ", ".join(str(place) for place in index[:10])
-    more = f" and {len(index) - 10} more" if len(index) > 10 else ""
-    return f"{index.name}{'s' if len(index) > 1 else ''} {shown}{more}"
-
-
 @cache
 def _spacy_tokenizer() -> Any:
     import spacy
@@ -296,7 +205,7 @@ def _check_filter(table: pd.DataFrame, tokenizers: Sequence[Any], n_words: int |
         )
     if "sentence" not in table.columns:
         raise WordweightsError(
-            f"The table of sentences has no column 'sentence', only {_quoted(table.columns)}."
+            f"The table of sentences has no column 'sentence', only {quoted(table.columns)}."
         )
     if table.empty:
         raise WordweightsError("The table of sentences is empty: give at least one sentence.")
@@ -341,7 +250,7 @@ def _single_wordpieces(
 
 def _load_file(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".txt":
-        lines = pd.Series(_LINE_END.split(_read_text(path)), dtype=object)
+        lines = pd.Series(LINE_END.split(read_text(path)), dtype=object)
         lines = lines[lines.str.strip() != ""]
         return _number(lines.to_frame("sentence"), lines.index)
     table = read_table(path, ["sentence"], ["genre"])
@@ -382,7 +291,7 @@ def _stsb_from_folder(folder: str, split: str) -> Iterator[tuple[str, str]]:
             f"stsb/test.csv (no header: sentence1,sentence2,score), or be unset to take the STS "
             f"Benchmark from the Hugging Face hub."
         )
-    for line, fields in _read_records(path, ","):
+    for line, fields in read_records(path, ","):
         if len(fields) != 3 or not fields[0].strip() or not fields[1].strip():
             raise WordweightsError(
                 f"{path}, line {line}: a row must be sentence1,sentence2,score, with a sentence in "
@@ -407,91 +316,3 @@ def _stsb_from_hub(split: str) -> Iterator[tuple[str, str]]:
             f"cache that holds the data set, or give the path of your own sentences "
             f"(.csv, .tsv, .txt, .parquet), or 'bundled'."
         ) from None
-
-
-def _read_text(path: Path) -> str:
-    """Decode a file as UTF-8; a byte order mark is no part of the text."""
-    try:
-        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-    except OSError as error:
-        raise WordweightsError(
-            f"{path} cannot be read ({error.strerror}): give a file that you may read."
-        ) from None
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = len(_LINE_END.findall(data[: error.start].decode("utf-8"))) + 1
-        raise WordweightsError(
-            f"{path}, line {line}: byte 0x{data[error.start]:02X} (byte {error.start + 1} of the "
-            f"text) is not UTF-8; save the file in the encoding UTF-8."
-        ) from None
-    if not text.strip():
-        raise WordweightsError(f"{path} is empty: give a file with at least one row.")
-    return text
-
-
-def _read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records of a delimited file with the line on which each begins, from 1."""
-    # blank lines at the end are no rows; a quoted cell ends in its quote
-    text = _read_text(path).rstrip("\r\n")
-    records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        line = records.line_num + 1
-        try:
-            yield line, next(records)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise WordweightsError(
-                f"{path}, line {line}: double quotes do not match ({error}). A cell that begins "
-                f"with a double quote must end with one, and a double quote inside it is written "
-                f"twice."
-            ) from None
-
-
-def _choose_columns(
-    path: Path, columns: Sequence[str], required: Sequence[str], optional: Sequence[str]
-) -> list[str]:
-    for name in required:
-        if name not in columns:
-            raise WordweightsError(
-                f"{path} has no column {name!r}; its columns are {_quoted(columns)}. Rename one, "
-                f"or add a first line with the names of the columns."
-            )
-    wanted = [*required, *(name for name in optional if name in columns)]
-    for name in wanted:
-        if list(columns).count(name) > 1:
-            raise WordweightsError(f"{path} has more than one column {name!r}: keep one.")
-    return wanted
-
-
-def _quoted(names: Sequence[str] | pd.Index) -> str:
-    return ", ".join(repr(name) for name in names) or "none"
-
-
-def _read_parquet(
-    path: Path, required: Sequence[str], optional: Sequence[str], numbers: Sequence[str]
-) -> pd.DataFrame:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        schema = parquet.read_schema(path)
-        wanted = _choose_columns(path, schema.names, required, optional)
-        table = parquet.read_table(path, columns=wanted)
-    except (pa.ArrowException, OSError) as error:
-        reason = next(iter(str(error).splitlines()), "")
-        raise WordweightsError(f"{path} is not a readable parquet file ({reason}).") from None
-    for name in wanted:
-        kind = table.schema.field(name).type
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-        if not is_text and not (name in numbers and is_number):
-            right = "text or numbers" if name in numbers else "text"
-            raise WordweightsError(
-                f"{path}: the column {name!r} is of type {kind}; it must be {right}."
-            )
-    index = pd.RangeIndex(1, table.num_rows + 1, name="row")
-    return pd.DataFrame({name: table[name].to_pylist() for name in wanted}, index, dtype=object)

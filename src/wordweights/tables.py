@@ -1,0 +1,231 @@
+"""Tables and text of the user: read exactly as they are, with errors that name the place.
+
+Text is never altered: `NA`, `null`, `1,000`, leading zeros, HTML and double spaces stay what they
+are in the file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from wordweights.errors import WordweightsError
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+"""What separates the cells of a file, by its ending."""
+
+LINE_END = re.compile(r"\r\n|\r|\n")
+"""The ends of lines of any system."""
+
+
+def resolve_source(source: str | Path, names: Sequence[str], suffixes: Sequence[str]) -> str | Path:
+    """Tell a known source from the path of a file of a known kind.
+
+    Parameters
+    ----------
+    source : str | Path
+        What the user gave.
+    names : Sequence[str]
+        The known sources.
+    suffixes : Sequence[str]
+        The kinds of file that can be read, such as ``".csv"``.
+
+    Returns
+    -------
+    str | Path
+        One of `names`, or the path of a file that exists; anything else is a WordweightsError.
+    """
+    if isinstance(source, str) and source in names:
+        return source
+    kinds = ", ".join(suffixes)
+    path = Path(source).expanduser() if isinstance(source, str | Path) and str(source) else None
+    if path is None or not (path.suffix or path.exists()):
+        raise WordweightsError(
+            f"Unknown source {str(source)!r}: known are {', '.join(names)}, or the path of a file "
+            f"that exists ({kinds})."
+        )
+    if path.is_dir():
+        raise WordweightsError(f"{path} is a folder: give the path of one file ({kinds}).")
+    if path.suffix.lower() not in suffixes:
+        raise WordweightsError(
+            f"{path}: files of kind {path.suffix!r} cannot be read: give a file that ends in "
+            f"{kinds}."
+        )
+    if not path.exists():
+        raise WordweightsError(
+            f"{path} does not exist (a relative path begins in {Path.cwd()}): give the path of a "
+            f"file, or one of {', '.join(names)}."
+        )
+    return path
+
+
+def read_table(
+    path: Path,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Read columns of a .csv, .tsv or .parquet file, the text exactly as it is.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    required : Sequence[str]
+        Columns that must be there.
+    optional : Sequence[str]
+        Columns that are read if they are there. All others are ignored.
+    numbers : Sequence[str]
+        Of these columns, those that a .parquet file may hold as numbers.
+
+    Returns
+    -------
+    pd.DataFrame
+        Its index names the place in the file for messages: the ``line`` as an editor counts, or, of
+        a .parquet file, the ``row``, both from 1. What is missing in .parquet is None.
+    """
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(path, required, optional, numbers)
+    records = read_records(path, DELIMITERS[path.suffix.lower()])
+    _, header = next(records)
+    wanted = _choose_columns(path, header, required, optional)
+    places, rows = [], []
+    for line, record in records:
+        # in a file of one column a blank line is an empty cell, otherwise it is no row at all
+        fields = record or ([""] if len(header) == 1 else [])
+        if not fields:
+            continue
+        if len(fields) != len(header):
+            raise WordweightsError(
+                f"{path}, line {line}: the number of fields is {len(fields)}, but {len(header)} in "
+                f"the header; put text that holds the delimiter between double quotes."
+            )
+        places.append(line)
+        rows.append(fields)
+    return pd.DataFrame(rows, pd.Index(places, name="line"), header, dtype=object)[wanted]
+
+
+def read_text(path: Path) -> str:
+    """Decode a file as UTF-8; a byte order mark is no part of the text.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        Its text, never blank; anything else is a WordweightsError.
+    """
+    try:
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    except OSError as error:
+        raise WordweightsError(
+            f"{path} cannot be read ({error.strerror}): give a file that you may read."
+        ) from None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = len(LINE_END.findall(data[: error.start].decode("utf-8"))) + 1
+        raise WordweightsError(
+            f"{path}, line {line}: byte 0x{data[error.start]:02X} (byte {error.start + 1} of the "
+            f"text) is not UTF-8; save the file in the encoding UTF-8."
+        ) from None
+    if not text.strip():
+        raise WordweightsError(f"{path} is empty: give a file with at least one row.")
+    return text
+
+
+def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a delimited file with the line on which each begins, from 1.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    delimiter : str
+        What separates its cells.
+
+    Yields
+    ------
+    tuple[int, list[str]]
+        Line and cells; quotes that do not match are a WordweightsError.
+    """
+    # blank lines at the end are no rows; a quoted cell ends in its quote
+    text = read_text(path).rstrip("\r\n")
+    records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = records.line_num + 1
+        try:
+            yield line, next(records)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise WordweightsError(
+                f"{path}, line {line}: double quotes do not match ({error}). A cell that begins "
+                f"with a double quote must end with one, and a double quote inside it is written "
+                f"twice."
+            ) from None
+
+
+def name_places(index: pd.Index) -> str:
+    """Say where in a file something is, from the index of :func:`read_table`: `lines 3, 4`."""
+    shown = ", ".join(str(place) for place in index[:10])
+    more = f" and {len(index) - 10} more" if len(index) > 10 else ""
+    return f"{index.name}{'s' if len(index) > 1 else ''} {shown}{more}"
+
+
+def quoted(names: Sequence[str] | pd.Index) -> str:
+    """List names for a message: `'a', 'b'`, or `none`."""
+    return ", ".join(repr(name) for name in names) or "none"
+
+
+def _choose_columns(
+    path: Path, columns: Sequence[str], required: Sequence[str], optional: Sequence[str]
+) -> list[str]:
+    for name in required:
+        if name not in columns:
+            raise WordweightsError(
+                f"{path} has no column {name!r}; its columns are {quoted(columns)}. Rename one, "
+                f"or add a first line with the names of the columns."
+            )
+    wanted = [*required, *(name for name in optional if name in columns)]
+    for name in wanted:
+        if list(columns).count(name) > 1:
+            raise WordweightsError(f"{path} has more than one column {name!r}: keep one.")
+    return wanted
+
+
+def _read_parquet(
+    path: Path, required: Sequence[str], optional: Sequence[str], numbers: Sequence[str]
+) -> pd.DataFrame:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        schema = parquet.read_schema(path)
+        wanted = _choose_columns(path, schema.names, required, optional)
+        table = parquet.read_table(path, columns=wanted)
+    except (pa.ArrowException, OSError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise WordweightsError(f"{path} is not a readable parquet file ({reason}).") from None
+    for name in wanted:
+        kind = table.schema.field(name).type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        if not is_text and not (name in numbers and is_number):
+            right = "text or numbers" if name in numbers else "text"
+            raise WordweightsError(
+                f"{path}: the column {name!r} is of type {kind}; it must be {right}."
+            )
+    index = pd.RangeIndex(1, table.num_rows + 1, name="row")
+    return pd.DataFrame({name: table[name].to_pylist() for name in wanted}, index, dtype=object)
