@@ -96,7 +96,7 @@ def test_nothing_but_progress_goes_to_standard_error(smoke: Any, chapter: str) -
         assert said == []
 
 
-def test_papermill_alone_runs_a_chapter_with_parameters_as_text(smoke: Any, tmp_path: Path) -> None:
+def test_papermill_alone_runs_a_chapter_with_parameters_as_text(tmp_path: Path) -> None:
     mine = tmp_path / "mine.csv"
     mine.write_text("sentence\nthe dogs are asleep .\na man is cooking soup .\nwho is there ?\n")
     command = [sys.executable, "-m", "papermill", str(source("03_correlations")), "out.ipynb"]
@@ -113,4 +113,4 @@ def test_papermill_alone_runs_a_chapter_with_parameters_as_text(smoke: Any, tmp_
     assert run.returncode == 0, run.stderr
     outputs = [o for cell in code_cells(tmp_path / "out.ipynb") for o in cell.outputs]
     texts = " ".join(str(o.get("data", {}).get("text/markdown", "")) for o in outputs)
-    assert "16 words of 3 sentences" in texts
+    assert "15 words of 3 sentences" in texts
