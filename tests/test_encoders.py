@@ -11,8 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, PreTrainedTokenizerFast
 
-from wordweights import encoders
-from wordweights.encoders import Encoder, known_encoders, load_encoder
+from wordweights.encoders import Encoder, known_encoders, load_encoder, loading
 from wordweights.errors import WordweightsError
 
 SENTENCES = ["a woman is cutting an onion .", "there are dogs !"]
@@ -34,6 +33,17 @@ def test_vectors_equal_those_of_plain_transformers(tiny_checkpoint: Path, poolin
             hidden = model(**encoder.tokenizer(sentence, return_tensors="pt")).last_hidden_state[0]
         expected = hidden[0] if pooling == "cls" else hidden.mean(dim=0)
         torch.testing.assert_close(vector, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_first_state_alone_equals_that_of_the_whole_last_layer(tiny_encoder: Encoder) -> None:
+    """Without a mask [CLS] skips the last layer's other tokens; with a full one it does not."""
+    encoder = Encoder("tiny", "cls", tiny_encoder.tokenizer, tiny_encoder.model)
+    embeddings = encoder.embed(torch.tensor([[2, 7, 8, 3], [2, 9, 6, 3]])).clone().requires_grad_()
+    quick = encoder.vectors(embeddings)
+    whole = encoder.vectors(embeddings, torch.ones(2, 4, dtype=torch.long))
+    torch.testing.assert_close(quick, whole, rtol=1e-10, atol=1e-13)
+    gradients = [torch.autograd.grad(s[:, 3].sum(), embeddings)[0] for s in (quick, whole)]
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-13)
 
 
 def test_word_embeddings_are_those_before_positions(tiny_encoder: Encoder) -> None:
@@ -129,7 +139,7 @@ def test_a_hub_out_of_reach_says_what_to_do(
 def test_an_altered_file_is_refused(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The registered digest is that of the official file; another file is not used."""
     entry = {"pooling": "cls", "package": "tiny_package", "folder": "model", "sha256": "0" * 64}
-    monkeypatch.setattr(encoders, "_registry", lambda: {"tiny": entry})
+    monkeypatch.setattr(loading, "_registry", lambda: {"tiny": entry})
     package = tiny_checkpoint.parent / "tiny_package"
     package.mkdir()
     (package / "__init__.py").touch()

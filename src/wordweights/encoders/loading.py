@@ -1,9 +1,4 @@
-"""Sentence encoders, frozen: tokenizer, word embeddings, the rest of the model, and pooling.
-
-An encoder maps the word embeddings W of a sentence (before positions, token types and LayerNorm are
-added) to its sentence vector s = M(W). Attribution needs exactly that split, so it is the face of
-:class:`Encoder`.
-"""
+"""Checkpoints: found by name, in a folder or on the hub, checked, and loaded as encoders."""
 
 from __future__ import annotations
 
@@ -14,21 +9,19 @@ import inspect
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wordweights.encoders.encoder import POOLINGS, Encoder, check_pooling
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
-    from torch import Tensor
 
-POOLINGS = ("cls", "mean")
 UNTRAINED = " (untrained)"
 
 # Heads and buffers that a checkpoint may carry although the encoder does not use them.
@@ -38,166 +31,6 @@ _UNUSED_KEYS = re.compile(
 )
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, EOFError)
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """A frozen sentence encoder.
-
-    Attributes
-    ----------
-    name : str
-        The name it was loaded by.
-    pooling : str
-        ``"cls"``: the last hidden state of the first token; ``"mean"``: the mean of the last
-        hidden states of all tokens, special ones included.
-    tokenizer : PreTrainedTokenizerBase
-        A fast tokenizer (it knows character offsets).
-    model : PreTrainedModel
-        In evaluation mode, every parameter without gradient.
-    base : str or None
-        The encoder this one was fine-tuned from, when known.
-    trained : bool
-        False for the control with random weights.
-    note : str
-        One line about it.
-    """
-
-    name: str
-    pooling: str
-    tokenizer: Any = field(repr=False)
-    model: Any = field(repr=False)
-    base: str | None = None
-    trained: bool = True
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        _check_pooling(self.pooling, self.name)
-        _check_tokenizer(self.tokenizer, self.model, self.name)
-        _check_finite(self.model, self.name)
-        self.model.eval()
-        self.model.requires_grad_(False)
-
-    @property
-    def hidden_size(self) -> int:
-        """Width d of the word embeddings, and of the sentence vector."""
-        return int(self.embedding_matrix.shape[1])
-
-    @property
-    def embedding_matrix(self) -> Tensor:
-        """Word embeddings, shape (vocabulary, d)."""
-        return self.model.get_input_embeddings().weight
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.embedding_matrix.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Floating-point type of the weights."""
-        return self.embedding_matrix.dtype
-
-    @property
-    def max_tokens(self) -> int:
-        """Longest sentence it can read, in wordpieces with the special tokens."""
-        config = self.model.config
-        positions = int(config.max_position_embeddings)
-        if config.model_type in ("roberta", "mpnet", "xlm-roberta", "camembert"):
-            # these families number positions from padding_idx + 1
-            positions -= int(config.pad_token_id) + 1
-        return min(positions, int(self.tokenizer.model_max_length))
-
-    def activation_bytes(self, tokens: int) -> int:
-        """Estimate the memory that one sentence takes between its forward and backward passes.
-
-        Parameters
-        ----------
-        tokens : int
-            Length of the sentence in wordpieces.
-
-        Returns
-        -------
-        int
-            Bytes: about 14 vectors of the hidden and 3 of the inner width for each token and
-            layer, and the attention weights before and after the softmax and its mask.
-        """
-        config = self.model.config
-        layers = int(config.num_hidden_layers)
-        inner = int(getattr(config, "intermediate_size", 4 * self.hidden_size))
-        numbers = 14 * self.hidden_size + 3 * inner + 3 * tokens * int(config.num_attention_heads)
-        return layers * tokens * numbers * self.embedding_matrix.element_size()
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 over the names and bytes of all weights: what makes two encoders the same."""
-        import torch
-
-        sha = hashlib.sha256(self.model.config.model_type.encode())
-        for name, tensor in sorted(self.model.state_dict().items()):
-            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            sha.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-        return sha.hexdigest()
-
-    def embed(self, ids: Tensor) -> Tensor:
-        """Look up the word embeddings.
-
-        Parameters
-        ----------
-        ids : Tensor
-            Wordpiece ids, shape (..., tokens).
-
-        Returns
-        -------
-        Tensor
-            Shape (..., tokens, d).
-        """
-        return self.embedding_matrix[ids]
-
-    def vectors(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute M: from word embeddings to sentence vectors.
-
-        Parameters
-        ----------
-        embeddings : Tensor
-            Shape (batch, tokens, d).
-        mask : Tensor | None
-            Shape (batch, tokens), 1 for real tokens; None when nothing is padded.
-
-        Returns
-        -------
-        Tensor
-            Shape (batch, d).
-        """
-        import torch
-
-        if mask is None:
-            mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
-        hidden = self.model(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
-        if self.pooling == "cls":
-            return hidden[:, 0]
-        weights = mask.to(hidden.dtype).unsqueeze(-1)  # (batch, tokens, 1)
-        return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-
-    def encode(self, sentences: Sequence[str]) -> Tensor:
-        """Sentence vectors of texts.
-
-        Parameters
-        ----------
-        sentences : Sequence[str]
-            At least one.
-
-        Returns
-        -------
-        Tensor
-            Shape (sentences, d).
-        """
-        import torch
-
-        batch = self.tokenizer(list(sentences), padding=True, return_tensors="pt")
-        ids, mask = batch["input_ids"], batch["attention_mask"]
-        with torch.no_grad():
-            return self.vectors(self.embed(ids.to(self.device)), mask.to(self.device))
 
 
 def load_encoder(
@@ -247,7 +80,7 @@ def load_encoder(
     label = asked.removesuffix(UNTRAINED)
     trained = trained and not asked.endswith(UNTRAINED)
     if pooling is not None:
-        _check_pooling(pooling, label)
+        check_pooling(pooling, label)
     entry = _registry().get(label, {})
     folder = _locate(label, entry)
     _check_digest(folder, entry.get("sha256"), label)
@@ -460,46 +293,3 @@ def _quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-
-
-def _check_pooling(pooling: str, label: str) -> None:
-    if pooling not in POOLINGS:
-        raise WordweightsError(
-            f"Encoder {label!r}: pooling {pooling!r} is not known; use one of "
-            f"{', '.join(map(repr, POOLINGS))}."
-        )
-
-
-def _check_tokenizer(tokenizer: Any, model: Any, label: str) -> None:
-    if not getattr(tokenizer, "is_fast", False):
-        raise WordweightsError(
-            f"Encoder {label!r}: its tokenizer is not a fast one, so words cannot be aligned with "
-            f"wordpieces by character offsets; use a checkpoint with tokenizer.json or vocab.txt."
-        )
-    roles = {"[PAD]": "pad_token_id", "[CLS]": "cls_token_id", "[SEP]": "sep_token_id"}
-    absent = [role for role, name in roles.items() if getattr(tokenizer, name, None) is None]
-    if absent:
-        raise WordweightsError(
-            f"Encoder {label!r}: its tokenizer defines no {', '.join(absent)} token. The baseline "
-            f"is made of [PAD] embeddings between [CLS] and [SEP], so all three are needed; add "
-            f"them to tokenizer_config.json."
-        )
-    rows = model.get_input_embeddings().weight.shape[0]
-    if len(tokenizer) > rows:
-        raise WordweightsError(
-            f"Encoder {label!r}: the tokenizer has {len(tokenizer)} entries but the model embeds "
-            f"only {rows}; they belong to different checkpoints."
-        )
-
-
-def _check_finite(model: Any, label: str) -> None:
-    import torch
-
-    for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            bad = int((~torch.isfinite(tensor)).sum())
-            raise WordweightsError(
-                f"Encoder {label!r}: weight {name!r} holds {bad} NaN or infinite values of "
-                f"{tensor.numel()}; the checkpoint is broken. Fetch it again, or convert it from a "
-                f"type with a wider range."
-            )
