@@ -4,9 +4,9 @@
 
 Prints a table for each encoder: seconds a sentence, the relative error of contributions against an
 exact reference with 100 Gauss-Legendre nodes (root mean square over words), the largest
-completeness residual, and the speed relative to a loop over outputs with captum. Slow methods are timed on some
-of their outputs or nodes, which cost the same each, and scaled; the table marks them. All numbers
-are of one process on one machine, so only their ratios are worth keeping.
+completeness residual, and the speed relative to a loop over outputs with captum. Slow methods are
+timed on some of their outputs or nodes, which cost the same each, and scaled; the table marks them.
+All numbers are of one process on one machine, so only their ratios are worth keeping.
 """
 
 from __future__ import annotations
