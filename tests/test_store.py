@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 
 from wordweights.errors import WordweightsError
-from wordweights.store import digest, open_collection, write_atomically
+from wordweights.store import (
+    digest,
+    list_collections,
+    open_collection,
+    remove_collections,
+    write_atomically,
+)
 
 
 def rows(*keys: str) -> pd.DataFrame:
@@ -98,3 +104,19 @@ def test_a_folder_that_cannot_be_written_is_named(
     monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "taken"))
     with pytest.raises(WordweightsError, match=r"taken.*WORDWEIGHTS_RESULTS"):
         open_collection("things", {}).append(rows("x"))
+
+
+def test_what_is_kept_is_listed_and_removed() -> None:
+    assert list_collections("things").empty
+    open_collection("things", {"a": 1}, "first").append(rows("x"))
+    open_collection("things", {"a": 2}, "second").append(rows("x", "y"))
+    table = list_collections("things").set_index("label")
+    assert table.loc["first", "settings"] == '{"a": 1}'
+    assert (table["files"] == 1).all()
+    assert (table["megabytes"] > 0).all()
+    with pytest.raises(WordweightsError, match="'zzz' fits 0 of the 2"):
+        remove_collections("things", [table.loc["first", "id"], "zzz"])
+    assert len(list_collections("things")) == 2
+    remove_collections("things", [table.loc["first", "id"][:10]])
+    assert list_collections("things")["label"].tolist() == ["second"]
+    assert len(open_collection("things", {"a": 2}).read(["x", "y"])) == 2

@@ -149,6 +149,28 @@ def _write(table: pd.DataFrame, output: Path | None) -> None:
         raise WordweightsError(f"Output {output} cannot be written: {reason}.") from None
 
 
+@app.command()
+@click.option(
+    "--prune", "ids", multiple=True, metavar="ID", help="Remove this collection; may be repeated."
+)
+@click.option("--prune-all", is_flag=True, help="Remove all of them.")
+def cache(ids: tuple[str, ...], prune_all: bool) -> None:
+    """List the attributions kept in the results folder, or remove some."""
+    from wordweights.store import list_collections, remove_collections
+
+    if prune_all:
+        ids = tuple(list_collections("attributions")["id"])
+    if ids:
+        for removed in remove_collections("attributions", ids):
+            click.echo(f"Removed {removed}.")
+        return
+    table = list_collections("attributions")
+    if table.empty:
+        click.echo("Nothing is kept.")
+        return
+    click.echo(table.to_string(index=False, float_format="{:.2f}".format))
+
+
 def main() -> None:
     """Run the command; an error that is the user's is one paragraph, not a traceback."""
     try:

@@ -8,9 +8,11 @@ same folder never write the same bytes twice to different effect.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
@@ -53,10 +55,13 @@ class Collection:
         Where its files are.
     settings : Mapping[str, Any]
         What made the rows; kept beside them as ``settings.json``.
+    label : str
+        For people who list the store, such as the encoder's name; nothing depends on it.
     """
 
     folder: Path
     settings: Mapping[str, Any]
+    label: str = ""
 
     def read(self, keys: Iterable[str]) -> pd.DataFrame:
         """Read the stored rows of some keys; a file that cannot be read is set aside.
@@ -97,7 +102,8 @@ class Collection:
             self.folder.mkdir(parents=True, exist_ok=True)
             about = self.folder / "settings.json"
             if not about.exists():
-                text = json.dumps(dict(self.settings), indent=2, sort_keys=True)
+                content = {"label": self.label, "settings": dict(self.settings)}
+                text = json.dumps(content, indent=2, sort_keys=True)
                 write_atomically(about, text.encode())
             name = digest(sorted(rows["key"]))[:24]
             write_table(self.folder / f"batch-{name}.parquet", rows)
@@ -125,7 +131,7 @@ class Collection:
         return sorted(self.folder.glob("batch-*.parquet"))
 
 
-def open_collection(kind: str, settings: Mapping[str, Any]) -> Collection:
+def open_collection(kind: str, settings: Mapping[str, Any], label: str = "") -> Collection:
     """Find the collection of some settings in the results folder (it need not exist yet).
 
     Parameters
@@ -134,13 +140,83 @@ def open_collection(kind: str, settings: Mapping[str, Any]) -> Collection:
         Name of the sub-folder, such as ``attributions``.
     settings : Mapping[str, Any]
         Everything that the rows depend on, JSON-able.
+    label : str
+        For people who list the store; nothing depends on it.
 
     Returns
     -------
     Collection
         The same folder for equal settings, another for others.
     """
-    return Collection(results_folder() / kind / digest(dict(settings))[:24], settings)
+    return Collection(results_folder() / kind / digest(dict(settings))[:24], settings, label)
+
+
+def list_collections(kind: str) -> pd.DataFrame:
+    """List what is stored.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the sub-folder, such as ``attributions``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a collection: id, label, files, damaged, megabytes, settings (JSON text).
+    """
+    rows = []
+    for folder in sorted((results_folder() / kind).glob("*/")):
+        files = list(folder.glob("batch-*.parquet"))
+        try:
+            about = json.loads((folder / "settings.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            about = {}
+        rows.append(
+            {
+                "id": folder.name,
+                "label": about.get("label", ""),
+                "files": len(files),
+                "damaged": len(list(folder.glob("*.damaged"))),
+                "megabytes": sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
+                "settings": json.dumps(about.get("settings", {})),
+            }
+        )
+    return pd.DataFrame(rows, columns=["id", "label", "files", "damaged", "megabytes", "settings"])
+
+
+def remove_collections(kind: str, ids: Iterable[str]) -> list[str]:
+    """Remove collections for good.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the sub-folder.
+    ids : Iterable[str]
+        Their ids, or beginnings of them that fit only one.
+
+    Returns
+    -------
+    list[str]
+        The ids removed.
+
+    Raises
+    ------
+    WordweightsError
+        For an id that fits none or several; then nothing is removed.
+    """
+    known = list_collections(kind)["id"].tolist()
+    chosen = []
+    for given in ids:
+        found = [name for name in known if name.startswith(given)] if given else []
+        if len(found) != 1:
+            raise WordweightsError(
+                f"The id {given!r} fits {len(found)} of the {len(known)} stored collections in "
+                f"{results_folder() / kind}; give one of {', '.join(known) or 'none: it is empty'}."
+            )
+        chosen += found
+    for name in chosen:
+        shutil.rmtree(results_folder() / kind / name)
+    return chosen
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -195,7 +271,8 @@ def _read_or_set_aside(path: Path) -> pd.DataFrame | None:
         return None
     except (pa.ArrowException, OSError, ValueError) as error:
         aside = path.with_suffix(".damaged")
-        path.rename(aside)
+        with contextlib.suppress(FileNotFoundError):  # another process has set it aside already
+            path.rename(aside)
         warnings.warn(
             f"{path} is damaged ({str(error).splitlines()[0]}); it is kept as {aside.name} and "
             f"its rows are computed again.",

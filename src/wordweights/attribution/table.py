@@ -28,6 +28,9 @@ from wordweights.store import Collection, open_collection
 MEMORY = 2**30
 """Default bound on the memory of a pass, in bytes."""
 
+ATTRIBUTIONS = "attributions"
+"""Name of the sub-folder of results."""
+
 _BATCH = 32  # sentences of equal length that are planned together
 _POINTS = 192  # of their paths in one pass: enough to fill the matrix products
 _FIRST_PROBES = 8  # of "auto"; doubled until the error is small enough
@@ -142,7 +145,7 @@ def attribute(
     tokenised = tokenise(encoder, texts)
     keys = [_key(sentence) for sentence in tokenised]
     distinct = dict(zip(keys, tokenised, strict=True))
-    collection = open_collection("attributions", settings.content())
+    collection = open_collection(ATTRIBUTIONS, settings.content(), encoder.name)
     known = collection.read(distinct)
     missing = {key: sentence for key, sentence in distinct.items() if key not in known.index}
     if missing:

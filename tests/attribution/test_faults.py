@@ -1,0 +1,142 @@
+"""Real processes that are killed, run at once, or find a folder they cannot write."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+WORDS = ["woman", "man", "dog", "dogs", "forest", "onion", "cutting", "running", "sleeping"]
+N = 96
+
+Start = Callable[..., subprocess.Popen[str]]
+
+# A run of its own: a random encoder from a folder, 96 sentences, a table at the end. Batches of one
+# and a pause after each make it long enough to be killed on the way.
+PROGRAM = """
+import sys, time
+import pandas as pd
+from wordweights import attribute, load_encoder
+from wordweights.attribution import table
+from wordweights.store import Collection
+
+table._BATCH = 4
+pause, keep = float(sys.argv[4]), Collection.append
+
+def slow(self, rows):
+    keep(self, rows)
+    time.sleep(pause)
+
+Collection.append = slow
+sentences = open(sys.argv[2]).read().splitlines()
+frame = attribute(load_encoder(sys.argv[1], "mean"), sentences, n_steps=3, probes=2, progress=False)
+frame.to_parquet(sys.argv[3])
+"""
+
+
+@pytest.fixture
+def run(tiny_checkpoint: Path, tmp_path: Path) -> Start:
+    """Start the program on a results folder."""
+    sentences = tmp_path / "sentences.txt"
+    lines = [f"the {a} is on a {b} ." for a in WORDS for b in WORDS] + [
+        f"there is the {a} and {b}" for a in WORDS[:4] for b in WORDS[:4]
+    ]
+    sentences.write_text("\n".join(lines[:N]))
+
+    def start(results: Path, output: Path, pause: float = 0.0) -> subprocess.Popen[str]:
+        arguments = [str(tiny_checkpoint), str(sentences), str(output), str(pause)]
+        return subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, *arguments],
+            env={**os.environ, "WORDWEIGHTS_RESULTS": str(results), "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+
+
+def batches(results: Path) -> list[Path]:
+    return sorted(results.rglob("batch-*.parquet"))
+
+
+def test_a_killed_run_goes_on_from_its_last_batch(run: Start, tmp_path: Path) -> None:
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    finish(run(undisturbed, tmp_path / "a.parquet"))
+    process = run(killed, tmp_path / "b.parquet", pause=0.2)
+    deadline = time.monotonic() + 60
+    while len(batches(killed)) < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = {path: path.stat().st_mtime_ns for path in batches(killed)}
+    assert 5 <= len(done) < N / 4
+    assert not (tmp_path / "b.parquet").exists()
+    finish(run(killed, tmp_path / "b.parquet"))
+    # what was finished was not computed or written again
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    before, after = (pd.read_parquet(tmp_path / name) for name in ("a.parquet", "b.parquet"))
+    assert before["word"].tolist() == after["word"].tolist()
+    np.testing.assert_allclose(after["contribution"], before["contribution"], rtol=1e-5)
+
+
+def test_two_runs_at_once_both_finish_and_agree(run: Start, tmp_path: Path) -> None:
+    results = tmp_path / "shared"
+    outputs = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    processes = [run(results, output, pause=0.02) for output in outputs]
+    for process in processes:
+        finish(process)
+    first, second = (pd.read_parquet(output) for output in outputs)
+    np.testing.assert_allclose(first["contribution"], second["contribution"], rtol=1e-5)
+    assert len(first) == len(second)
+    finish(run(results, tmp_path / "c.parquet"))
+    third = pd.read_parquet(tmp_path / "c.parquet")
+    np.testing.assert_allclose(third["contribution"], first["contribution"], rtol=1e-5)
+    assert not list(results.rglob(".part-*"))
+
+
+def test_a_full_disk_keeps_earlier_results_and_says_so(run: Start, tmp_path: Path) -> None:
+    """A limit on file size stands for the full disk: the write fails in the middle of a file."""
+    results = tmp_path / "results"
+    limit = (600, 600)
+    process = run(results, tmp_path / "a.parquet", pause=0.05)
+    deadline = time.monotonic() + 60
+    while len(batches(results)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limit)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "Results cannot be written to" in errors
+    assert "Earlier results there are intact" in errors
+    kept = batches(results)
+    assert len(kept) >= 2
+    assert all(len(pd.read_parquet(path)) == 4 for path in kept)
+    assert not list(results.rglob(".part-*"))
+    finish(run(results, tmp_path / "a.parquet"))
+    assert pd.read_parquet(tmp_path / "a.parquet")["sentence_id"].nunique() == N
+
+
+def test_a_damaged_file_is_computed_again(run: Start, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    finish(run(results, tmp_path / "a.parquet"))
+    victim = batches(results)[3]
+    victim.write_bytes(victim.read_bytes()[:-200])
+    process = run(results, tmp_path / "b.parquet")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "is damaged" in errors
+    before, after = (pd.read_parquet(tmp_path / name) for name in ("a.parquet", "b.parquet"))
+    np.testing.assert_allclose(after["contribution"], before["contribution"], rtol=1e-5)
