@@ -96,6 +96,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_part(
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_others_may_read_what_is_stored(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_atomically(tmp_path / "file", b"content")
+    modes = [(tmp_path / name).stat().st_mode for name in ("plain", "file")]
+    assert modes[0] == modes[1]
+
+
 def test_a_folder_that_cannot_be_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
+import uuid
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -248,15 +248,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     content : bytes
         What it will hold.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    # not by tempfile, whose files only their owner may read: results are shared
+    part = path.parent / f".part-{uuid.uuid4().hex}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        part.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
