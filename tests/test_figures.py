@@ -96,6 +96,7 @@ def drawn(words, distinct, sources, weights):
         "coverage": figures.plot_coverage(coverage()),
         "convergence": figures.plot_convergence(residuals(), chosen=4),
         "estimate": figures.plot_estimate(words, exact),
+        "norms": figures.plot_norms(words, exact),
         "one encoder": figures.plot_contributions({"a": words}, {"a": -0.5}),
         "encoders": figures.plot_contributions(many),
         "weights": figures.plot_weights(weights),
@@ -232,6 +233,8 @@ def test_what_cannot_be_drawn_is_an_error(words, distinct, sources, weights):
         figures.plot_sources(sources.assign(two=sources["two"].where(sources.index == "a")))
     with pytest.raises(WordweightsError, match="same words"):
         figures.plot_estimate(words, words.iloc[1:])
+    with pytest.raises(WordweightsError, match="not of the same words"):
+        figures.plot_norms(words, words.iloc[1:])
     for tables in ([], [weights[["word"]]], [weights, weights.iloc[:0]]):
         with pytest.raises(WordweightsError, match="no words or no weights"):
             figures.plot_weights(*tables)

@@ -8,6 +8,7 @@ from wordweights.figures.attributions import (
     plot_contributions,
     plot_convergence,
     plot_estimate,
+    plot_norms,
     plot_weights,
 )
 from wordweights.figures.html import (
@@ -35,6 +36,7 @@ __all__ = [
     "plot_coverage",
     "plot_estimate",
     "plot_information",
+    "plot_norms",
     "plot_rank_frequency",
     "plot_schemes",
     "plot_sources",

@@ -119,6 +119,46 @@ def plot_estimate(estimate: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     return figure
 
 
+def plot_norms(frobenius: pd.DataFrame, vector: pd.DataFrame) -> Figure:
+    """Draw the two ways to reduce a word's attributions to one number against each other.
+
+    Parameters
+    ----------
+    frobenius : pd.DataFrame
+        From :func:`wordweights.attribute` with ``norm="frobenius"``.
+    vector : pd.DataFrame
+        With ``norm="vector"``, of the same sentences.
+
+    Returns
+    -------
+    Figure
+        One panel: a point a word.
+
+    Raises
+    ------
+    WordweightsError
+        When the tables are not of the same words.
+    """
+    keys = ["sentence_id", "position", "word"]
+    both = frobenius.merge(vector, on=keys, suffixes=("", "_vector"), validate="1:1")
+    if not len(both) == len(frobenius) == len(vector):
+        raise WordweightsError("The two tables are not of the same words.")
+    finite(both, "contribution", "contribution_vector")
+    figure, (ax,) = new_figure(4.2)
+    ax.plot(
+        both["contribution"],
+        both["contribution_vector"],
+        linestyle="",
+        marker="o",
+        markersize=3.5,
+        alpha=0.5,
+        color=palette()[0],
+    )
+    ax.margins(0.06)
+    name_axes(ax, "Frobenius norm of all pairs", "length of the word's share of the vector")
+    return figure
+
+
 def plot_contributions(
     tables: Mapping[str, pd.DataFrame],
     correlations: Mapping[str, float] | None = None,
