@@ -101,3 +101,18 @@ def test_an_error_is_one_paragraph_and_exit_status_1(
     assert captured.out == ""
     assert captured.err.startswith("wordweights: No folder from ")
     assert len(captured.err.splitlines()) == 1
+
+
+def test_cache_lists_and_prunes(arguments: list[str]) -> None:
+    assert "Nothing is kept." in invoke("cache").stdout
+    invoke(*arguments)
+    listed = invoke("cache").stdout
+    assert '"n_steps": 4' in listed
+    (row,) = [line for line in listed.splitlines() if '"n_steps"' in line]
+    identity = row.split()[0]
+    with pytest.raises(WordweightsError, match="'nonsense' fits 0 of the 1"):
+        invoke("cache", "--prune", "nonsense")
+    assert f"Removed {identity}." in invoke("cache", "--prune", identity).stdout
+    invoke(*arguments)
+    assert "Removed" in invoke("cache", "--prune-all").stdout
+    assert "Nothing is kept." in invoke("cache").stdout

@@ -70,8 +70,10 @@ def book() -> None:
     help="Source of P(w): spacy, wordfreq, bert-pretraining, or a table word,count.",
 )
 @click.option("--n-words", type=int, help="Keep only sentences of so many one-wordpiece words.")
-@click.option("--n-steps", default=12, help="Nodes of the quadrature.")
-@click.option("--probes", default="16", help="Number of random probes, or 'all' for exact values.")
+@click.option(
+    "--n-steps", type=int, help="Nodes of the quadrature; by default chosen for each sentence."
+)
+@click.option("--probes", default="16", help="Number of random probes, 'auto', or 'all': exact.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file.")
 def attribute(
     *,
@@ -80,7 +82,7 @@ def attribute(
     pooling: str | None,
     frequencies: str,
     n_words: int | None,
-    n_steps: int,
+    n_steps: int | None,
     probes: str,
     output: Path | None,
 ) -> None:
