@@ -11,7 +11,7 @@ import torch
 
 from wordweights.attribution import WordAttribution, attribute
 from wordweights.attribution import table as module
-from wordweights.encoders import Encoder
+from wordweights.encoders import Encoder, load_encoder
 from wordweights.errors import WordweightsError
 
 SENTENCES = [
@@ -295,3 +295,49 @@ def test_settings_that_cannot_be_are_named(
 def test_bad_input_is_named(tiny_encoder: Encoder, sentences: object, message: str) -> None:
     with pytest.raises(WordweightsError, match=message):
         attribute(tiny_encoder, sentences, **QUICK)
+
+
+@pytest.fixture
+def sentence_transformer(tiny_checkpoint: Path):
+    """The checkpoint as sentence-transformers loads it, with a normalisation at the end."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+
+    transformer = Transformer(str(tiny_checkpoint))
+    return SentenceTransformer(
+        modules=[transformer, Pooling(16, pooling_mode="mean"), Normalize()], device="cpu"
+    )
+
+
+def test_a_model_of_sentence_transformers_is_taken_directly(
+    sentence_transformer, tiny_checkpoint: Path
+) -> None:
+    before = sentence_transformer[0].auto_model.config._attn_implementation
+    sentence_transformer.train()
+    theirs = attribute(sentence_transformer, SENTENCES, **EXACT)
+    ours = attribute(load_encoder(tiny_checkpoint, "mean"), SENTENCES, **EXACT)
+    np.testing.assert_allclose(theirs["contribution"], ours["contribution"], rtol=1e-5)
+    model = sentence_transformer[0].auto_model
+    assert model.training
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert model.config._attn_implementation == before
+
+
+def test_another_kind_of_model_is_refused() -> None:
+    with pytest.raises(WordweightsError, match="An encoder was expected"):
+        attribute(torch.nn.Linear(2, 2), SENTENCES)
+
+
+def test_threads_change_nothing_but_rounding(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = torch.get_num_threads()
+    tables = []
+    try:
+        for threads in (1, 2):
+            monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / str(threads)))
+            torch.set_num_threads(threads)
+            tables.append(attribute(tiny_encoder, SENTENCES, **QUICK))
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_allclose(tables[0]["contribution"], tables[1]["contribution"], rtol=1e-9)

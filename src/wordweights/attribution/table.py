@@ -7,7 +7,7 @@ import json
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,12 @@ from wordweights.attribution.path import StraightPath
 from wordweights.attribution.plan import MAX_STEPS, Plan, plan_nodes
 from wordweights.attribution.probes import estimate_norms
 from wordweights.attribution.settings import AUTO_PROBES, Settings, make_settings
-from wordweights.encoders import Encoder
+from wordweights.encoders import Encoder, as_encoder
 from wordweights.errors import WordweightsError
 from wordweights.store import Collection, open_collection
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 MEMORY = 2**30
 """Default bound on the memory of a pass, in bytes."""
@@ -48,7 +51,7 @@ COLUMNS = (
 
 
 def attribute(
-    encoder: Encoder,
+    encoder: Encoder | SentenceTransformer,
     sentences: Sequence[str] | pd.DataFrame,
     *,
     norm: str = "frobenius",
@@ -75,8 +78,8 @@ def attribute(
 
     Parameters
     ----------
-    encoder : Encoder
-        From :func:`wordweights.load_encoder`.
+    encoder : Encoder | SentenceTransformer
+        From :func:`wordweights.load_encoder`, or loaded by sentence-transformers.
     sentences : Sequence[str] | pd.DataFrame
         Texts, or a table with a column ``sentence`` and optionally ``sentence_id``.
     norm : str
@@ -127,6 +130,7 @@ def attribute(
         raise WordweightsError(
             "attribute() got one string; give a list of sentences, such as [sentence]."
         )
+    encoder = as_encoder(encoder)
     settings = make_settings(
         encoder,
         norm=norm,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import importlib.util
 import inspect
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ from wordweights.errors import WordweightsError
 if TYPE_CHECKING:
     import pandas as pd
     import torch
+    from sentence_transformers import SentenceTransformer
 
 UNTRAINED = " (untrained)"
 
@@ -59,7 +61,7 @@ def load_encoder(
     seed : int
         Of the random weights.
     device : str
-        A torch device.
+        A torch device; ``"auto"`` takes a GPU where there is one.
     dtype : torch.dtype | None
         Floating-point type of the weights; None is float32, whatever the checkpoint holds.
 
@@ -86,6 +88,8 @@ def load_encoder(
     _check_digest(folder, entry.get("sha256"), label)
     pooling = pooling or entry.get("pooling") or _pooling_of(folder, label)
     model = _load_model(folder, label, trained=trained, seed=seed)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     model = model.to(device=device, dtype=dtype or torch.float32)
     name = label if trained else label + UNTRAINED
     return Encoder(
@@ -97,6 +101,46 @@ def load_encoder(
         trained=trained,
         note=entry.get("note", "") if trained else "the same architecture with random weights",
     )
+
+
+def as_encoder(model: Encoder | SentenceTransformer) -> Encoder:
+    """Take an encoder as it is, or one that sentence-transformers has loaded.
+
+    Of the latter, the transformer and its pooling are read; a normalisation after them is not part
+    of the sentence vector here. The weights are copied, so the given model keeps its modes and
+    gradients, and its attention implementation, which may lack the derivatives needed.
+
+    Parameters
+    ----------
+    model : Encoder | SentenceTransformer
+        Either.
+
+    Returns
+    -------
+    Encoder
+        The same one, or a frozen copy.
+
+    Raises
+    ------
+    WordweightsError
+        For another kind of model, and a pooling that is not known here.
+    """
+    if isinstance(model, Encoder):
+        return model
+    modules: list[Any] = (
+        list(model) if hasattr(model, "encode") and hasattr(model, "__iter__") else []
+    )
+    if len(modules) < 2 or not hasattr(modules[0], "auto_model"):
+        raise WordweightsError(
+            f"An encoder was expected, from load_encoder() or sentence-transformers with a "
+            f"transformer and a pooling module, not {type(model).__name__}."
+        )
+    transformer, pooling = modules[:2]
+    mode = getattr(pooling, "pooling_mode", None)
+    copied = copy.deepcopy(transformer.auto_model)
+    copied.set_attn_implementation("eager")
+    name = str(getattr(copied.config, "_name_or_path", "") or type(copied).__name__)
+    return Encoder(name, str(mode), transformer.tokenizer, copied)
 
 
 def known_encoders() -> pd.DataFrame:
