@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, PreTrainedTokenizerFast
+from transformers import AutoModel, PreTrainedTokenizerFast, T5Config, T5Model
 
 from wordweights.encoders import Encoder, known_encoders, load_encoder, loading
 from wordweights.errors import WordweightsError
@@ -103,6 +103,40 @@ def test_pooling_comes_from_the_checkpoint_but_is_never_guessed(tiny_checkpoint:
         load_encoder(tiny_checkpoint)
 
 
+def test_a_checkpoint_is_named_with_its_pooling(tiny_checkpoint: Path) -> None:
+    for suffix, pooling in ((" (CLS)", "cls"), (" (MEAN)", "mean")):
+        encoder = load_encoder(f"{tiny_checkpoint}{suffix}")
+        assert encoder.pooling == pooling
+        assert encoder.name == f"{tiny_checkpoint}{suffix}"
+        control = load_encoder(f"{tiny_checkpoint}{suffix} (untrained)")
+        assert control.pooling == pooling
+        assert not control.trained
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}']
+)
+def test_a_pooling_file_that_says_nothing_clear_is_named(
+    tiny_checkpoint: Path, content: str
+) -> None:
+    (tiny_checkpoint / "1_Pooling").mkdir()
+    (tiny_checkpoint / "1_Pooling" / "config.json").write_text(content)
+    with pytest.raises(WordweightsError, match=r"pooling .*\(CLS\)"):
+        load_encoder(tiny_checkpoint)
+
+
+def test_a_family_without_embeddings_as_inputs_is_refused(
+    tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    config = T5Config(
+        vocab_size=len(tiny_tokenizer), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2
+    )
+    T5Model(config).save_pretrained(tmp_path)
+    tiny_tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(WordweightsError, match="family 't5' cannot be attributed"):
+        load_encoder(tmp_path, "mean")
+
+
 def test_unknown_pooling_is_named(tiny_checkpoint: Path) -> None:
     with pytest.raises(WordweightsError, match="pooling 'max' is not known; use one of 'cls'"):
         load_encoder(tiny_checkpoint, "max")
@@ -122,6 +156,11 @@ def test_an_unknown_name_lists_the_known() -> None:
         load_encoder("all-MiniLM-L7")
     for name in known_encoders()["name"]:
         assert name in str(error.value)
+
+
+def test_what_is_no_hub_id_is_named() -> None:
+    with pytest.raises(WordweightsError, match="could not be fetched"):
+        load_encoder("a--b/c")
 
 
 def test_a_hub_out_of_reach_says_what_to_do(

@@ -53,7 +53,7 @@ def test_a_damaged_file_is_set_aside_and_the_rest_still_read() -> None:
     with pytest.warns(UserWarning, match="is damaged"):
         found = collection.read(["x", "y"])
     assert list(found.index) == ["y"]
-    assert whole.with_suffix(".damaged").exists()
+    assert len(list(collection.folder.glob("*.damaged"))) == 1
     collection.append(rows("x"))
     assert sorted(collection.read(["x", "y"]).index) == ["x", "y"]
 
@@ -78,6 +78,31 @@ def test_many_files_become_one() -> None:
     collection.compact()
     assert len(list(collection.folder.glob("batch-*.parquet"))) == 1
     assert sorted(collection.read(keys).index) == sorted(keys)
+
+
+def test_merging_keeps_a_file_that_held_everything_already() -> None:
+    """Two processes on one folder leave such files: the merged one takes the whole one's name."""
+    collection = open_collection("things", {})
+    keys = [f"k{i}" for i in range(70)]
+    collection.append(rows(*keys))
+    for key in keys:
+        collection.append(rows(key))
+    collection.compact()
+    assert len(list(collection.folder.glob("batch-*.parquet"))) == 1
+    assert sorted(collection.read(keys).index) == sorted(keys)
+
+
+def test_a_file_that_cannot_be_read_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    collection = open_collection("things", {})
+    collection.append(rows("x"))
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(WordweightsError, match="cannot be read"):
+        collection.read(["x"])
+    assert not list(collection.folder.glob("*.damaged"))
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_part(
@@ -124,6 +149,6 @@ def test_what_is_kept_is_listed_and_removed() -> None:
     with pytest.raises(WordweightsError, match="'zzz' fits 0 of the 2"):
         remove_collections("things", [table.loc["first", "id"], "zzz"])
     assert len(list_collections("things")) == 2
-    remove_collections("things", [table.loc["first", "id"][:10]])
+    remove_collections("things", [table.loc["first", "id"][:10]] * 2)
     assert list_collections("things")["label"].tolist() == ["second"]
     assert len(open_collection("things", {"a": 2}).read(["x", "y"])) == 2

@@ -84,13 +84,18 @@ class Collection:
         rows = pd.concat(tables, ignore_index=True).drop_duplicates("key").set_index("key")
         return rows.loc[rows.index.intersection(pd.Index(sorted(set(keys))))]
 
-    def append(self, rows: pd.DataFrame) -> None:
+    def append(self, rows: pd.DataFrame) -> Path:
         """Store finished rows, at once and for good.
 
         Parameters
         ----------
         rows : pd.DataFrame
             With a column ``key``; rows of the same key hold the same result.
+
+        Returns
+        -------
+        Path
+            The file that holds them.
 
         Raises
         ------
@@ -105,14 +110,15 @@ class Collection:
                 content = {"label": self.label, "settings": dict(self.settings)}
                 text = json.dumps(content, indent=2, sort_keys=True)
                 write_atomically(about, text.encode())
-            name = digest(sorted(rows["key"]))[:24]
-            write_table(self.folder / f"batch-{name}.parquet", rows)
+            path = self.folder / f"batch-{digest(sorted(rows['key']))[:24]}.parquet"
+            write_table(path, rows)
         except OSError as error:
             raise WordweightsError(
                 f"Results cannot be written to {self.folder} ({error.strerror or error}). Earlier "
                 f"results there are intact. Make room or make the folder writable, or name another "
                 f"one in {RESULTS_VARIABLE}."
             ) from None
+        return path
 
     def compact(self) -> None:
         """Make one file of many, when there are many. The old ones go only after the new one is."""
@@ -123,9 +129,10 @@ class Collection:
         readable = {path: table for path, table in tables.items() if table is not None}
         if not readable:
             return
-        self.append(pd.concat(readable.values(), ignore_index=True).drop_duplicates("key"))
+        merged = self.append(pd.concat(readable.values(), ignore_index=True).drop_duplicates("key"))
         for path in readable:
-            path.unlink(missing_ok=True)
+            if path != merged:  # a file that held every key already has the merged one's name
+                path.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("batch-*.parquet"))
@@ -177,7 +184,7 @@ def list_collections(kind: str) -> pd.DataFrame:
                 "label": about.get("label", ""),
                 "files": len(files),
                 "damaged": len(list(folder.glob("*.damaged"))),
-                "megabytes": sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
+                "megabytes": sum(map(_size, folder.iterdir())) / 1e6,
                 "settings": json.dumps(about.get("settings", {})),
             }
         )
@@ -214,9 +221,23 @@ def remove_collections(kind: str, ids: Iterable[str]) -> list[str]:
                 f"{results_folder() / kind}; give one of {', '.join(known) or 'none: it is empty'}."
             )
         chosen += found
+    chosen = list(dict.fromkeys(chosen))
     for name in chosen:
-        shutil.rmtree(results_folder() / kind / name)
+        folder = results_folder() / kind / name
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise WordweightsError(
+                f"{folder} cannot be removed ({error.strerror or error}); make it writable."
+            ) from None
     return chosen
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # a part that another process has finished meanwhile
+        return 0
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -267,16 +288,24 @@ def _read_or_set_aside(path: Path) -> pd.DataFrame | None:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path, page_checksum_verification=True).to_pandas()
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        aside = path.with_suffix(".damaged")
-        with contextlib.suppress(FileNotFoundError):  # another process has set it aside already
+    except OSError as error:
+        raise WordweightsError(
+            f"The results in {path} cannot be read ({error.strerror or error}). Make the file "
+            f"readable, or name another folder in {RESULTS_VARIABLE}."
+        ) from None
+    try:
+        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True).to_pandas()
+    except (pa.ArrowInvalid, OSError, ValueError) as error:
+        aside = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}.damaged")
+        with contextlib.suppress(OSError):  # set aside by another process, or a read-only folder
             path.rename(aside)
+        reason = " ".join(str(error).split())
         warnings.warn(
-            f"{path} is damaged ({str(error).splitlines()[0]}); it is kept as {aside.name} and "
-            f"its rows are computed again.",
+            f"{path} is damaged ({reason[:200]}); it is kept as {aside.name} and its rows are "
+            f"computed again.",
             stacklevel=4,
         )
         return None

@@ -16,7 +16,7 @@ def test_values_and_slopes_are_those_of_torch(approximate: str) -> None:
     plain = functional.gelu(x, approximate=approximate)
     (expected,) = torch.autograd.grad(plain, x, upstream)
     with GeluSlopesKept():
-        kept = functional.gelu(x, approximate=approximate)
+        kept = functional.gelu(input=x, approximate=approximate)
     torch.testing.assert_close(kept, plain, rtol=0, atol=0)
     for _ in range(2):  # many backward passes share one forward pass
         (ours,) = torch.autograd.grad(kept, x, upstream, retain_graph=True)

@@ -20,21 +20,24 @@ N = 96
 
 Start = Callable[..., subprocess.Popen[str]]
 
-# A run of its own: a random encoder from a folder, 96 sentences, a table at the end. Batches of one
+# A run of its own: a random encoder from a folder, 96 sentences, a table at the end. Small batches
 # and a pause after each make it long enough to be killed on the way.
 PROGRAM = """
 import sys, time
 import pandas as pd
 from wordweights import attribute, load_encoder
+from wordweights import store
 from wordweights.attribution import table
 from wordweights.store import Collection
 
 table._BATCH = 4
+store._MERGE_ABOVE = int(sys.argv[5])
 pause, keep = float(sys.argv[4]), Collection.append
 
 def slow(self, rows):
-    keep(self, rows)
+    path = keep(self, rows)
     time.sleep(pause)
+    return path
 
 Collection.append = slow
 sentences = open(sys.argv[2]).read().splitlines()
@@ -52,8 +55,11 @@ def run(tiny_checkpoint: Path, tmp_path: Path) -> Start:
     ]
     sentences.write_text("\n".join(lines[:N]))
 
-    def start(results: Path, output: Path, pause: float = 0.0) -> subprocess.Popen[str]:
-        arguments = [str(tiny_checkpoint), str(sentences), str(output), str(pause)]
+    def start(
+        results: Path, output: Path, pause: float = 0.0, merge_above: int = 64
+    ) -> subprocess.Popen[str]:
+        settings = [str(pause), str(merge_above)]
+        arguments = [str(tiny_checkpoint), str(sentences), str(output), *settings]
         return subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *arguments],
             env={**os.environ, "WORDWEIGHTS_RESULTS": str(results), "OMP_NUM_THREADS": "1"},
@@ -96,13 +102,16 @@ def test_a_killed_run_goes_on_from_its_last_batch(run: Start, tmp_path: Path) ->
 def test_two_runs_at_once_both_finish_and_agree(run: Start, tmp_path: Path) -> None:
     results = tmp_path / "shared"
     outputs = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
-    processes = [run(results, output, pause=0.02) for output in outputs]
+    # both merge their files at the end, also those of the other
+    processes = [run(results, output, pause=0.02, merge_above=3) for output in outputs]
     for process in processes:
         finish(process)
     first, second = (pd.read_parquet(output) for output in outputs)
     np.testing.assert_allclose(first["contribution"], second["contribution"], rtol=1e-5)
     assert len(first) == len(second)
+    merged = {path: path.stat().st_mtime_ns for path in batches(results)}
     finish(run(results, tmp_path / "c.parquet"))
+    assert {path: path.stat().st_mtime_ns for path in batches(results)} == merged
     third = pd.read_parquet(tmp_path / "c.parquet")
     np.testing.assert_allclose(third["contribution"], first["contribution"], rtol=1e-5)
     assert not list(results.rglob(".part-*"))

@@ -188,6 +188,19 @@ def test_arguments_travel_with_their_example(tiny_encoder: Encoder) -> None:
     assert (padded[:, 5:] == 0).all()
 
 
+def test_a_constant_argument_stays_whole_in_every_pass(tiny_encoder: Encoder) -> None:
+    """Also when a pass happens to hold as many examples as the constant is long."""
+    w, b = embeddings(tiny_encoder, batch=3, tokens=5)
+    scale = torch.tensor([2.0, 3.0], dtype=torch.float64)
+
+    def scaled(x: Tensor, factors: Tensor) -> Tensor:
+        return tiny_encoder.vectors(x) * factors.prod()
+
+    plain = WordAttribution(tiny_encoder.vectors).attribute(w, b, n_steps=4)
+    ours = WordAttribution(scaled).attribute(w, b, scale, n_steps=4, internal_batch_size=8)
+    torch.testing.assert_close(ours, 6 * plain, rtol=1e-9, atol=1e-13)
+
+
 def test_nothing_is_left_behind(tiny_encoder: Encoder) -> None:
     w, b = (t.clone() for t in embeddings(tiny_encoder))
     w.requires_grad_()

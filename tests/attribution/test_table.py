@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from wordweights.attribution import WordAttribution, attribute
 from wordweights.attribution import table as module
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.errors import WordweightsError
+from wordweights.paths import results_folder
 
 SENTENCES = [
     "a woman is cutting an onion .",
@@ -76,6 +78,12 @@ def test_the_residual_is_that_of_the_sentence(tiny_encoder: Encoder) -> None:
     assert table["residual"].tolist() == pytest.approx([(delta.norm() / change.norm()).item()] * 7)
 
 
+def test_numbers_of_numpy_are_numbers(tiny_encoder: Encoder) -> None:
+    ours = attribute(tiny_encoder, SENTENCES[:1], n_steps=np.int64(4), probes=np.int64(4))
+    theirs = attribute(tiny_encoder, SENTENCES[:1], **QUICK)
+    np.testing.assert_array_equal(ours["contribution"], theirs["contribution"])
+
+
 def test_order_and_company_change_nothing(
     tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -129,17 +137,54 @@ def test_the_same_is_computed_once(tiny_encoder: Encoder, monkeypatch: pytest.Mo
         {"seed": 1},
         {"quadrature": "gauss-legendre"},
         {"baseline": "mask"},
-        {"bfloat16": True},
+        {"norm": "vector"},
+        {"n_steps": None, "tolerance": 0.2},
+        {"n_steps": None, "max_steps": 50},
+        {"probes": "auto", "max_error": 0.3},
     ],
 )
 def test_another_setting_never_returns_an_old_result(
     tiny_encoder: Encoder, change: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attribute(tiny_encoder, SENTENCES[:1], **QUICK)
-    monkeypatch.setattr(module, "probe_squares", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(module, "_attribute_batch", lambda *a, **k: 1 / 0)
     attribute(tiny_encoder, SENTENCES[:1], **QUICK)
     with pytest.raises(ZeroDivisionError):
         attribute(tiny_encoder, SENTENCES[:1], **(QUICK | change))
+
+
+def test_another_configuration_over_the_same_weights_is_another_result(
+    tiny_encoder: Encoder,
+) -> None:
+    before = attribute(tiny_encoder, SENTENCES[:1], **QUICK)
+    model = copy.deepcopy(tiny_encoder.model)
+    model.config.layer_norm_eps = 0.5
+    for part in model.modules():
+        if isinstance(part, torch.nn.LayerNorm):
+            part.eps = 0.5
+    other = Encoder("tiny", "mean", tiny_encoder.tokenizer, model)
+    assert other.digest != tiny_encoder.digest
+    after = attribute(other, SENTENCES[:1], **QUICK)
+    assert (before["contribution"] != after["contribution"]).all()
+
+
+def test_another_padding_token_is_another_result(tiny_encoder: Encoder) -> None:
+    before = attribute(tiny_encoder, SENTENCES[:1], **QUICK)
+    tokenizer = copy.deepcopy(tiny_encoder.tokenizer)
+    tokenizer.pad_token = "[MASK]"
+    other = Encoder("tiny", "mean", tokenizer, tiny_encoder.model)
+    after = attribute(other, SENTENCES[:1], **QUICK)
+    assert (before["contribution"] != after["contribution"]).all()
+
+
+def test_a_result_that_is_not_finite_is_not_kept(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = lambda self, x, mask=None: x.sum(dim=1) * float("nan")  # noqa: E731
+    monkeypatch.setattr(Encoder, "vectors", nowhere)
+    with pytest.raises(WordweightsError, match="NaN or infinite"):
+        attribute(tiny_encoder, SENTENCES, **QUICK)
+    assert not list(results_folder().rglob("*.parquet"))
 
 
 def test_another_pooling_is_another_result(tiny_encoder: Encoder) -> None:
@@ -158,7 +203,7 @@ def test_a_table_keeps_its_sentence_ids(tiny_encoder: Encoder) -> None:
 def test_no_sentences_give_no_rows(tiny_encoder: Encoder) -> None:
     table = attribute(tiny_encoder, [], **QUICK)
     assert len(table) == 0
-    assert "contribution" in table
+    assert table.dtypes.equals(attribute(tiny_encoder, SENTENCES, **QUICK).dtypes)
 
 
 def test_the_mode_of_the_model_comes_back_after_an_error(
@@ -274,6 +319,12 @@ def test_a_bound_on_memory_changes_nothing_but_rounding(
         ({"vectors": True}, "vectors=True needs norm='vector'"),
         ({"max_error": 0.0}, "max_error is 0.0"),
         ({"probes": "few"}, "probes is 'few'"),
+        ({"probes": 17}, "number of output dimensions, 16"),
+        ({"n_steps": 12, "tolerance": -1}, "tolerance is -1"),
+        ({"max_error": None}, "max_error is None"),
+        ({"seed": -1}, "seed is -1"),
+        ({"memory": 0}, "memory is 0"),
+        ({"bfloat16": True}, "bfloat16=True needs float32 weights"),
     ],
 )
 def test_settings_that_cannot_be_are_named(
@@ -290,6 +341,7 @@ def test_settings_that_cannot_be_are_named(
         (pd.DataFrame({"text": ["a dog"]}), "no column 'sentence'; it has text"),
         (pd.DataFrame({"sentence": ["a", "b"], "sentence_id": [1, 1]}), "repeats a sentence_id"),
         (["a dog", "  "], "Sentence 1 is empty"),
+        (pd.DataFrame({"sentence": ["a", " "], "sentence_id": [4, 9]}), "Sentence 9 is empty"),
     ],
 )
 def test_bad_input_is_named(tiny_encoder: Encoder, sentences: object, message: str) -> None:

@@ -30,8 +30,8 @@ class GeluSlopesKept(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
-    return _GeluWithSlope.apply(x, approximate)
+def _gelu(input: Tensor, approximate: str = "none") -> Tensor:  # noqa: A002 - torch's own name
+    return _GeluWithSlope.apply(input, approximate)
 
 
 class _GeluWithSlope(torch.autograd.Function):

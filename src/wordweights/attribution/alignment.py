@@ -35,7 +35,9 @@ class TokenisedSentence:
     word_of: tuple[int, ...]
 
 
-def tokenise(encoder: Encoder, sentences: Sequence[str]) -> list[TokenisedSentence]:
+def tokenise(
+    encoder: Encoder, sentences: Sequence[str], ids: Sequence[int] | None = None
+) -> list[TokenisedSentence]:
     """Split sentences into words and wordpieces, and say which belongs to which.
 
     A wordpiece belongs to the word that holds its first character. (Where a wordpiece spans two
@@ -48,6 +50,8 @@ def tokenise(encoder: Encoder, sentences: Sequence[str]) -> list[TokenisedSenten
         Its tokenizer and its limit are used.
     sentences : Sequence[str]
         Texts.
+    ids : Sequence[int] | None
+        What messages call them by, such as their rows in a file; None counts from 0.
 
     Returns
     -------
@@ -59,33 +63,34 @@ def tokenise(encoder: Encoder, sentences: Sequence[str]) -> list[TokenisedSenten
     WordweightsError
         For what is not text, an empty sentence, and one longer than the encoder's limit.
     """
-    for row, sentence in enumerate(sentences):
+    labels = range(len(sentences)) if ids is None else ids
+    for label, sentence in zip(labels, sentences, strict=True):
         if not isinstance(sentence, str):
             raise WordweightsError(
-                f"Sentence {row} is {sentence!r}, not text; give a list of strings or a table with "
-                f"a text column 'sentence'."
+                f"Sentence {label} is {sentence!r}, not text; give a list of strings or a table "
+                f"with a text column 'sentence'."
             )
         if not sentence.strip():
             raise WordweightsError(
-                f"Sentence {row} is empty or only whitespace; remove it, a sentence needs a word."
+                f"Sentence {label} is empty or only whitespace; remove it, a sentence needs a word."
             )
     if not sentences:
         return []
     encoded = encoder.tokenizer(list(sentences), return_offsets_mapping=True)
     special = set(encoder.tokenizer.all_special_ids) - {encoder.tokenizer.unk_token_id}
     result = []
-    for row, sentence in enumerate(sentences):
-        ids, offsets = encoded["input_ids"][row], encoded["offset_mapping"][row]
-        if len(ids) > encoder.max_tokens:
+    for row, (label, sentence) in enumerate(zip(labels, sentences, strict=True)):
+        pieces, offsets = encoded["input_ids"][row], encoded["offset_mapping"][row]
+        if len(pieces) > encoder.max_tokens:
             raise WordweightsError(
-                f"Sentence {row} has {len(ids)} wordpieces with the special tokens, but encoder "
-                f"{encoder.name!r} reads at most {encoder.max_tokens}: {sentence[:60]!r}... "
-                f"Shorten or split it."
+                f"Sentence {label} has {len(pieces)} wordpieces with the special tokens, but "
+                f"encoder {encoder.name!r} reads at most {encoder.max_tokens}: "
+                f"{sentence[:60]!r}... Shorten or split it."
             )
         words = split_words(sentence)
         starts = np.array([word.start for word in words])
         word_of = []
-        for token, (start, end) in zip(ids, offsets, strict=True):
+        for token, (start, end) in zip(pieces, offsets, strict=True):
             if start == end and token in special:
                 word_of.append(-1)
                 continue
@@ -93,7 +98,7 @@ def tokenise(encoder: Encoder, sentences: Sequence[str]) -> list[TokenisedSenten
             first = start + len(sentence[start:end]) - len(sentence[start:end].lstrip())
             word_of.append(max(0, int(np.searchsorted(starts, first, side="right")) - 1))
         result.append(
-            TokenisedSentence(sentence, tuple(w.text for w in words), tuple(ids), tuple(word_of))
+            TokenisedSentence(sentence, tuple(w.text for w in words), tuple(pieces), tuple(word_of))
         )
     return result
 

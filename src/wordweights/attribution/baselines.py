@@ -36,21 +36,45 @@ def baseline_embeddings(encoder: Encoder, ids: Tensor, special: Tensor, kind: st
     WordweightsError
         For an unknown kind, and ``"mask"`` where the tokenizer has no [MASK].
     """
-    if kind == "pad":
-        neutral = encoder.embedding_matrix[encoder.tokenizer.pad_token_id]
-    elif kind == "mask":
-        if encoder.tokenizer.mask_token_id is None:
-            raise WordweightsError(
-                f"Baseline 'mask' needs a [MASK] token, and the tokenizer of encoder "
-                f"{encoder.name!r} defines none; use 'pad', 'zero' or 'mean'."
-            )
-        neutral = encoder.embedding_matrix[encoder.tokenizer.mask_token_id]
+    token = neutral_token(encoder, kind)
+    if token is not None:
+        neutral = encoder.embedding_matrix[token]
     elif kind == "zero":
         neutral = torch.zeros_like(encoder.embedding_matrix[0])
-    elif kind == "mean":
-        neutral = encoder.embedding_matrix.mean(dim=0)
     else:
+        neutral = encoder.embedding_matrix.mean(dim=0)
+    return torch.where(special.to(ids.device).unsqueeze(-1), encoder.embed(ids), neutral)
+
+
+def neutral_token(encoder: Encoder, kind: str) -> int | None:
+    """Name the token whose embedding a baseline takes.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Whose tokenizer.
+    kind : str
+        As in :func:`baseline_embeddings`.
+
+    Returns
+    -------
+    int | None
+        Its id; None for baselines that are no token's.
+
+    Raises
+    ------
+    WordweightsError
+        For an unknown kind, and ``"mask"`` where the tokenizer has no [MASK].
+    """
+    if kind not in BASELINES:
         raise WordweightsError(
             f"Baseline {kind!r} is not known; use one of {', '.join(map(repr, BASELINES))}."
         )
-    return torch.where(special.to(ids.device).unsqueeze(-1), encoder.embed(ids), neutral)
+    if kind == "mask" and encoder.tokenizer.mask_token_id is None:
+        raise WordweightsError(
+            f"Baseline 'mask' needs a [MASK] token, and the tokenizer of encoder {encoder.name!r} "
+            f"defines none; use 'pad', 'zero' or 'mean'."
+        )
+    if kind in ("pad", "mask"):
+        return int(getattr(encoder.tokenizer, f"{kind}_token_id"))
+    return None

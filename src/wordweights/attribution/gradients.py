@@ -21,7 +21,9 @@ from wordweights.quadrature import Rule
 ALL_PROBES = "all"
 NORMS = ("frobenius", "vector")
 
-_POINTS = 192  # of the path in one pass: enough to fill the matrix products
+POINTS = 192
+"""Points of a path in one pass: enough to fill the matrix products."""
+
 _PROBE_BLOCK_BYTES = 256 * 2**20  # gradients kept while a path is cut into several forward passes
 
 
@@ -220,12 +222,18 @@ class WordAttribution(GradientAttribution):
             )
         base = torch.zeros_like(inputs) if baselines is None else baselines
         base = torch.as_tensor(base, dtype=inputs.dtype, device=inputs.device).expand_as(inputs)
+        given = () if arguments is None else arguments
+        given = given if isinstance(given, tuple) else (given,)
         return StraightPath(
             self.forward_func,
             inputs.detach(),
             base.detach(),
-            arguments,
-            points_at_once or _POINTS,
+            arguments=given,
+            batched=tuple(
+                isinstance(value, Tensor) and value.ndim > 0 and len(value) == len(inputs)
+                for value in given
+            ),
+            points_at_once=points_at_once or POINTS,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,18 +29,21 @@ class StraightPath:
         W, shape (batch, rows, columns).
     baselines : Tensor
         B, of the same shape.
-    arguments : Any
-        Passed on to `forward`; a tensor with a batch dimension is repeated along the path.
+    arguments : tuple[Any, ...]
+        Passed on to `forward`.
+    batched : tuple[bool, ...]
+        Which of them have the batch as their first dimension, and go with their example.
     points_at_once : int
         Bound on the points in one pass.
     half : bool
-        Let the backward passes' matrix products run in bfloat16.
+        Compute the gradients, forward and backward, with matrix products in bfloat16.
     """
 
     forward: Callable[..., Tensor]
     inputs: Tensor
     baselines: Tensor
-    arguments: Any = None
+    arguments: tuple[Any, ...] = ()
+    batched: tuple[bool, ...] = ()
     points_at_once: int = 192
     half: bool = False
 
@@ -62,19 +65,11 @@ class StraightPath:
         StraightPath
             The same model and settings.
         """
-        batch = len(self.inputs)
-        arguments = self.arguments
-        if isinstance(arguments, tuple):
-            arguments = tuple(_take(value, examples, batch) for value in arguments)
-        elif arguments is not None:
-            arguments = _take(arguments, examples, batch)
-        return StraightPath(
-            self.forward,
-            self.inputs[examples],
-            self.baselines[examples],
-            arguments,
-            self.points_at_once,
-            self.half,
+        return replace(
+            self,
+            inputs=self.inputs[examples],
+            baselines=self.baselines[examples],
+            arguments=self._arguments(examples),
         )
 
     def outputs(self, alphas: Array) -> Tensor:
@@ -188,20 +183,16 @@ class StraightPath:
         """Points of the path, shape (batch, points, rows, columns), and arguments to match."""
         a = torch.as_tensor(alphas).to(self.inputs)[:, :, None, None]
         points = self.baselines.unsqueeze(1) + a * self.step.unsqueeze(1)
-        if self.arguments is None:
-            return points, ()
-        given = self.arguments if isinstance(self.arguments, tuple) else (self.arguments,)
         everyone = [i for i in range(len(self.inputs)) for _ in range(alphas.shape[1])]
-        return points, tuple(_take(value, everyone, len(self.inputs)) for value in given)
+        return points, self._arguments(everyone)
+
+    def _arguments(self, examples: list[int]) -> tuple[Any, ...]:
+        return tuple(
+            value[examples] if batched else value
+            for value, batched in zip(self.arguments, self.batched, strict=True)
+        )
 
     def _precision(self) -> AbstractContextManager[Any]:
         if not self.half:
             return nullcontext()
         return torch.autocast(self.inputs.device.type, dtype=torch.bfloat16)
-
-
-def _take(value: Any, examples: list[int], batch: int) -> Any:
-    """Take examples of a value that has a batch dimension; leave others as they are."""
-    if isinstance(value, Tensor) and value.ndim and len(value) == batch:
-        return value[examples]
-    return value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -146,8 +148,8 @@ def stack(rules: list[Rule]) -> tuple[np.ndarray, np.ndarray]:
 
 def _relative(gap: Tensor, change: Tensor) -> Tensor:
     size, scale = (torch.linalg.vector_norm(v, dim=-1) for v in (gap, change))
-    # an input equal to its baseline moves nothing, and leaves no gap either
-    return torch.where(size > 0, size / scale, torch.zeros_like(size))
+    # an input equal to its baseline moves nothing, and leaves no gap either; NaN stays NaN
+    return torch.where(size == 0, torch.zeros_like(size), size / scale)
 
 
 def _check(n_steps: int | None, tolerance: float, max_steps: int, quadrature: str) -> None:
@@ -156,14 +158,36 @@ def _check(n_steps: int | None, tolerance: float, max_steps: int, quadrature: st
             f"quadrature {quadrature!r} is not known; use one of "
             f"{', '.join(map(repr, QUADRATURES))}."
         )
-    for name, value in (("n_steps", n_steps), ("max_steps", max_steps)):
-        if value is not None and (
-            isinstance(value, bool) or not isinstance(value, int | np.integer)
-        ):
-            raise WordweightsError(f"{name} is {value!r}; it must be a whole number.")
-        if value is not None and value < 1:
-            raise WordweightsError(f"{name} is {value}; an integral needs at least 1 step.")
+    if n_steps is not None:
+        whole("n_steps", n_steps)
+    whole("max_steps", max_steps)
     if not 0 < tolerance < 1:
         raise WordweightsError(
             f"tolerance is {tolerance!r}; it is a relative residual, between 0 and 1."
         )
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """Take a whole number, of Python or numpy.
+
+    Parameters
+    ----------
+    name : str
+        Of the setting, for the message.
+    value : Any
+        What was given.
+    least : int
+        The smallest that makes sense.
+
+    Returns
+    -------
+    int
+        The number; anything else is a WordweightsError.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or number < least:
+        raise WordweightsError(f"{name} is {value!r}; it must be a whole number from {least} on.")
+    return number

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from wordweights.attribution.baselines import BASELINES, neutral_token
 from wordweights.attribution.gradients import ALL_PROBES, NORMS
+from wordweights.attribution.plan import QUADRATURES, whole
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
-METHOD = "integrated-gradients/2"
+METHOD = "integrated-gradients/3"
 """Version of the method: raised by any change that changes results, so old ones are not read."""
 
 AUTO_PROBES = "auto"
@@ -24,7 +28,7 @@ class Settings:
     method : str
         Version of the method.
     encoder : str
-        SHA-256 of the encoder's weights.
+        SHA-256 of the encoder's configuration and weights.
     pooling : str
         How the sentence vector is read.
     dtype : str
@@ -33,6 +37,8 @@ class Settings:
         How attributions are reduced to a contribution.
     baseline : str
         What the words are replaced by at the start of the path.
+    neutral_id : int | None
+        The token whose embedding the baseline takes, if it takes one.
     n_steps : int | None
         Nodes of the quadrature; None when chosen by the tolerance.
     tolerance : float
@@ -50,7 +56,7 @@ class Settings:
     vectors : bool
         Whether the words' vectors are kept.
     bfloat16 : bool
-        Whether the backward passes use bfloat16.
+        Whether the gradients are computed in bfloat16.
     """
 
     method: str
@@ -59,6 +65,7 @@ class Settings:
     dtype: str
     norm: str
     baseline: str
+    neutral_id: int | None
     n_steps: int | None
     tolerance: float
     max_steps: int
@@ -110,22 +117,59 @@ def make_settings(encoder: Encoder, **options: Any) -> Settings:
     WordweightsError
         For options that are unknown or contradict one another.
     """
-    if options["norm"] not in NORMS:
-        raise WordweightsError(
-            f"norm {options['norm']!r} is not known; use one of {', '.join(map(repr, NORMS))}."
-        )
+    _check_choice("norm", options["norm"], NORMS)
+    _check_choice("baseline", options["baseline"], BASELINES)
+    _check_choice("quadrature", options["quadrature"], QUADRATURES)
     if options["vectors"] and options["norm"] != "vector":
         raise WordweightsError(
             "vectors=True needs norm='vector': only that norm gives each word a vector of its own."
         )
-    if not 0 < options["max_error"] < 1:
+    if options["bfloat16"] and encoder.embedding_matrix.element_size() != 4:
         raise WordweightsError(
-            f"max_error is {options['max_error']!r}; it is a relative error, between 0 and 1."
+            f"bfloat16=True needs float32 weights, and those of {encoder.name!r} are "
+            f"{encoder.dtype}; leave it out, or load the encoder in float32."
         )
+    for name in ("tolerance", "max_error"):
+        options[name] = _share(name, options[name])
+    options["max_steps"] = whole("max_steps", options["max_steps"])
+    options["seed"] = whole("seed", options["seed"], least=0)
+    if options["n_steps"] is not None:
+        options["n_steps"] = whole("n_steps", options["n_steps"])
+    if options["probes"] not in (ALL_PROBES, AUTO_PROBES):
+        options["probes"] = _probes(options["probes"], encoder.hidden_size)
     return Settings(
         method=METHOD,
         encoder=encoder.digest,
         pooling=encoder.pooling,
         dtype=str(encoder.dtype).removeprefix("torch."),
+        neutral_id=neutral_token(encoder, options["baseline"]),
         **options,
     )
+
+
+def _check_choice(name: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise WordweightsError(
+            f"{name} {value!r} is not known; use one of {', '.join(map(repr, known))}."
+        )
+
+
+def _share(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise WordweightsError(
+            f"{name} is {value!r}; it is a relative size, a number between 0 and 1."
+        )
+    return float(value)
+
+
+def _probes(value: Any, n_outputs: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if isinstance(value, bool) or not 1 <= number <= n_outputs:
+        raise WordweightsError(
+            f"probes is {value!r}; it must be {ALL_PROBES!r}, {AUTO_PROBES!r}, or a whole number "
+            f"from 1 to the number of output dimensions, {n_outputs}."
+        )
+    return number

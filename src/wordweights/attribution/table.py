@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from wordweights.attribution.alignment import TokenisedSentence, sum_by_word, tokenise
 from wordweights.attribution.baselines import baseline_embeddings
-from wordweights.attribution.gradients import probe_squares, row_vectors
+from wordweights.attribution.gradients import POINTS, probe_squares, row_vectors
 from wordweights.attribution.path import StraightPath
-from wordweights.attribution.plan import MAX_STEPS, Plan, plan_nodes
+from wordweights.attribution.plan import MAX_STEPS, Plan, plan_nodes, whole
 from wordweights.attribution.probes import estimate_norms
 from wordweights.attribution.settings import AUTO_PROBES, Settings, make_settings
 from wordweights.encoders import Encoder, as_encoder
@@ -35,7 +35,6 @@ ATTRIBUTIONS = "attributions"
 """Name of the sub-folder of results."""
 
 _BATCH = 32  # sentences of equal length that are planned together
-_POINTS = 192  # of their paths in one pass: enough to fill the matrix products
 _FIRST_PROBES = 8  # of "auto"; doubled until the error is small enough
 
 COLUMNS = (
@@ -106,7 +105,8 @@ def attribute(
     vectors : bool
         With ``norm="vector"``: also return each word's vector, in a column ``vector``.
     bfloat16 : bool
-        Let the matrix products of the backward passes run in bfloat16.
+        Compute the gradients, forward and backward, with matrix products in bfloat16. The residual
+        is that of the nodes in full precision, and does not see the error that this adds.
     memory : int
         Bound on the memory of a pass, in bytes: it sets how many points of the paths share one.
     progress : bool
@@ -146,7 +146,8 @@ def attribute(
         bfloat16=bfloat16,
     )
     texts, ids = _texts_and_ids(sentences)
-    tokenised = tokenise(encoder, texts)
+    tokenised = tokenise(encoder, texts, ids)
+    memory = whole("memory", memory)
     keys = [_key(sentence) for sentence in tokenised]
     distinct = dict(zip(keys, tokenised, strict=True))
     collection = open_collection(ATTRIBUTIONS, settings.content(), encoder.name)
@@ -234,7 +235,7 @@ def _attribute_batch(
         encoder.vectors,
         encoder.embed(ids),
         baseline_embeddings(encoder, ids, special, settings.baseline),
-        points_at_once=max(1, min(_POINTS, memory // encoder.activation_bytes(ids.shape[1]))),
+        points_at_once=max(1, min(POINTS, memory // encoder.activation_bytes(ids.shape[1]))),
         half=settings.bfloat16,
     )
     plan = plan_nodes(
@@ -263,6 +264,12 @@ def _attribute_batch(
         pairs = _estimates(path, plan, settings, batch)
         columns["contribution"] = [norms for norms, _ in pairs]
         columns["standard_error"] = [errors for _, errors in pairs]
+    for values, residual in zip(columns["contribution"], columns["residual"], strict=True):
+        if not (np.isfinite(values).all() and np.isfinite(residual)):
+            raise WordweightsError(
+                f"A contribution by encoder {encoder.name!r} is NaN or infinite: the model "
+                f"overflowed on the path. Use float32 or float64 weights."
+            )
     return pd.DataFrame(columns)
 
 
@@ -313,7 +320,7 @@ def _words_of_seed(key: str) -> list[int]:
 def _assemble(
     tokenised: list[TokenisedSentence],
     keys: list[str],
-    ids: list[int],
+    ids: list[Any],
     known: pd.DataFrame,
     settings: Settings,
 ) -> pd.DataFrame:
@@ -334,12 +341,15 @@ def _assemble(
         if settings.vectors:
             columns["vector"] += [np.asarray(vector) for vector in row["vector"]]
     table = pd.DataFrame(columns)
-    if not np.isfinite(table["contribution"].to_numpy(dtype=float)).all():
-        raise WordweightsError(
-            "A contribution is NaN or infinite: the model overflowed on the path. Use float32 or "
-            "float64 weights."
-        )
-    return table
+    # without a sentence there is nothing to infer types from
+    return table.astype({"sentence_id": "int64", "position": "int64", "n_steps": "int64"}).astype(
+        {
+            "word": "str",
+            "contribution": "float64",
+            "standard_error": "float64",
+            "residual": "float64",
+        }
+    )
 
 
 @contextmanager

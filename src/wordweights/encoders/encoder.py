@@ -7,9 +7,9 @@ added) to its sentence vector s = M(W).
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from wordweights.errors import WordweightsError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 POOLINGS = ("cls", "mean")
+
+# Entries of a configuration that say where a checkpoint came from, not what it computes.
+_IDLE_SETTINGS = ("architectures", "dtype", "torch_dtype", "transformers_version", "name_or_path")
 
 # Families whose layers are BERT's: the last one can be asked for its first token alone.
 _BERT_LAYERS = ("bert", "roberta")
@@ -64,7 +67,7 @@ class Encoder:
 
     @property
     def hidden_size(self) -> int:
-        """Width d of the word embeddings, and of the sentence vector."""
+        """Width d of the word embeddings, in the known families that of the sentence vector too."""
         return int(self.embedding_matrix.shape[1])
 
     @property
@@ -112,12 +115,17 @@ class Encoder:
         numbers = 14 * self.hidden_size + 3 * inner + 3 * tokens * int(config.num_attention_heads)
         return layers * tokens * numbers * self.embedding_matrix.element_size()
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """SHA-256 over the names and bytes of all weights: what makes two encoders the same."""
+        """SHA-256 over configuration and weights: what makes two encoders compute the same."""
         import torch
 
-        sha = hashlib.sha256(self.model.config.model_type.encode())
+        config = {
+            name: value
+            for name, value in self.model.config.to_dict().items()
+            if name not in _IDLE_SETTINGS and not name.startswith("_")
+        }
+        sha = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
         for name, tensor in sorted(self.model.state_dict().items()):
             sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             sha.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())

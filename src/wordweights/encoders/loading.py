@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wordweights.encoders.encoder import POOLINGS, Encoder, check_pooling
+from wordweights.encoders.encoder import Encoder, check_pooling
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _UNUSED_KEYS = re.compile(
     r"|position_ids$"
 )
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, EOFError)
+_SUFFIXES = {"cls": " (CLS)", "mean": " (MEAN)"}
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -50,7 +51,8 @@ def load_encoder(
     ----------
     name_or_path : str | Path
         A name of :func:`known_encoders`, a folder with a checkpoint, or ``owner/model`` on the
-        hub. A name that ends in `` (untrained)`` is the control of that encoder.
+        hub. A folder or hub id may end in `` (CLS)`` or `` (MEAN)`` to say its pooling, and any
+        name in `` (untrained)`` for the control of that encoder.
     pooling : str | None
         ``"cls"`` or ``"mean"``; None takes what the registry or the checkpoint's
         ``1_Pooling/config.json`` says. There is no silent default: SimCSE has no such file, and
@@ -79,11 +81,21 @@ def load_encoder(
     import torch
 
     asked = str(name_or_path)
-    label = asked.removesuffix(UNTRAINED)
+    name = asked.removesuffix(UNTRAINED)
     trained = trained and not asked.endswith(UNTRAINED)
+    label, entry = name, _registry().get(name, {})
+    if not entry and pooling is None:
+        # a checkpoint can be named with its pooling, as the paper's encoders are
+        label, pooling = next(
+            (
+                (name.removesuffix(suffix), choice)
+                for choice, suffix in _SUFFIXES.items()
+                if name.endswith(suffix)
+            ),
+            (name, None),
+        )
     if pooling is not None:
         check_pooling(pooling, label)
-    entry = _registry().get(label, {})
     folder = _locate(label, entry)
     _check_digest(folder, entry.get("sha256"), label)
     pooling = pooling or entry.get("pooling") or _pooling_of(folder, label)
@@ -91,9 +103,8 @@ def load_encoder(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model = model.to(device=device, dtype=dtype or torch.float32)
-    name = label if trained else label + UNTRAINED
-    return Encoder(
-        name=name,
+    encoder = Encoder(
+        name=name if trained else name + UNTRAINED,
         pooling=pooling,
         tokenizer=_load_tokenizer(folder, label),
         model=model,
@@ -101,6 +112,8 @@ def load_encoder(
         trained=trained,
         note=entry.get("note", "") if trained else "the same architecture with random weights",
     )
+    _check_derivatives(encoder)
+    return encoder
 
 
 def as_encoder(model: Encoder | SentenceTransformer) -> Encoder:
@@ -141,6 +154,25 @@ def as_encoder(model: Encoder | SentenceTransformer) -> Encoder:
     copied.set_attn_implementation("eager")
     name = str(getattr(copied.config, "_name_or_path", "") or type(copied).__name__)
     return Encoder(name, str(mode), transformer.tokenizer, copied)
+
+
+def _check_derivatives(encoder: Encoder) -> None:
+    """Refuse a family whose sentence vector cannot be computed, or derived, from embeddings."""
+    import torch
+
+    ids = torch.tensor([[encoder.tokenizer.cls_token_id, encoder.tokenizer.sep_token_id]])
+    try:
+        x = encoder.embed(ids.to(encoder.device))
+        encoder.activation_bytes(2)
+        torch.func.jvp(encoder.vectors, (x,), (torch.ones_like(x),))
+        torch.autograd.grad(encoder.vectors(x.requires_grad_()).sum(), x)
+    except (RuntimeError, TypeError, AttributeError, ValueError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WordweightsError(
+            f"Encoder {encoder.name!r}: models of the family {encoder.model.config.model_type!r} "
+            f"cannot be attributed, for they give no derivatives by word embeddings ({reason}). "
+            f"Families known to work: BERT, RoBERTa, MPNet, DistilBERT."
+        ) from None
 
 
 def known_encoders() -> pd.DataFrame:
@@ -194,7 +226,11 @@ def _download(hub_id: str, revision: str | None, label: str) -> Path:
     """Fetch what an encoder needs from the hub, or take it from the local cache."""
     import httpx
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     small = ["*.json", "*.txt", "*.model", "1_Pooling/*"]
     try:
@@ -204,7 +240,13 @@ def _download(hub_id: str, revision: str | None, label: str) -> Path:
             )
             if (folder / weights).exists():
                 return folder
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
+    except (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        httpx.HTTPError,
+        OSError,
+    ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WordweightsError(
             f"Encoder {label!r} needs the model hub repository {hub_id!r}, which could not be "
@@ -238,22 +280,28 @@ def _check_digest(folder: Path, expected: str | None, label: str) -> None:
 def _pooling_of(folder: Path, label: str) -> str:
     """Read the pooling that sentence-transformers recorded beside a checkpoint."""
     path = folder / "1_Pooling" / "config.json"
-    choices = f"pass pooling= one of {', '.join(map(repr, POOLINGS))}"
+    choices = f"write {label + ' (CLS)'!r} or {label + ' (MEAN)'!r}, or pass pooling="
     if not path.is_file():
         raise WordweightsError(
             f"Encoder {label!r}: the checkpoint does not say how its sentence vector is pooled "
             f"({path.name} of 1_Pooling is missing), and guessing would make it another encoder; "
             f"{choices}."
         )
-    config = json.loads(path.read_text("utf-8"))
+    try:
+        config = dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise WordweightsError(
+            f"Encoder {label!r}: {path} is no JSON object, so its pooling is unknown; {choices}."
+        ) from None
     modes = {key.removeprefix("pooling_mode_") for key, value in config.items() if value is True}
-    modes |= {str(config.get("pooling_mode", ""))}
-    for mode, pooling in (("cls_token", "cls"), ("cls", "cls"), ("mean_tokens", "mean")):
-        if modes - {"", "include_prompt"} == {mode}:
-            return pooling
-    if "mean" in modes:
-        return "mean"
-    raise WordweightsError(f"Encoder {label!r}: {path} names a pooling not known here; {choices}.")
+    modes = (modes | {str(config.get("pooling_mode", ""))}) - {"", "include_prompt"}
+    known = {"cls_token": "cls", "cls": "cls", "mean_tokens": "mean", "mean": "mean"}
+    found = {known.get(mode) for mode in modes}
+    if len(found) != 1 or None in found:
+        raise WordweightsError(
+            f"Encoder {label!r}: {path} names a pooling not known here; {choices}."
+        )
+    return str(found.pop())
 
 
 def _load_model(folder: Path, label: str, *, trained: bool, seed: int) -> Any:
