@@ -94,11 +94,7 @@ def plot_estimate(estimate: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     WordweightsError
         When the tables are not of the same words.
     """
-    keys = ["sentence_id", "position", "word"]
-    both = estimate.merge(exact, on=keys, suffixes=("", "_exact"), validate="1:1")
-    if not len(both) == len(estimate) == len(exact):
-        raise WordweightsError("The estimate and the exact table are not of the same words.")
-    finite(both, "contribution", "contribution_exact")
+    both = _same_words(estimate, exact, "_exact")
     figure, (ax,) = new_figure(4.2)
     ends = [both["contribution_exact"].min(), both["contribution_exact"].max()]
     ax.plot(ends, ends, color="0.4", linewidth=1, linestyle="--", label="equal", zorder=1)
@@ -139,11 +135,7 @@ def plot_norms(frobenius: pd.DataFrame, vector: pd.DataFrame) -> Figure:
     WordweightsError
         When the tables are not of the same words.
     """
-    keys = ["sentence_id", "position", "word"]
-    both = frobenius.merge(vector, on=keys, suffixes=("", "_vector"), validate="1:1")
-    if not len(both) == len(frobenius) == len(vector):
-        raise WordweightsError("The two tables are not of the same words.")
-    finite(both, "contribution", "contribution_vector")
+    both = _same_words(frobenius, vector, "_vector")
     figure, (ax,) = new_figure(4.2)
     ax.plot(
         both["contribution"],
@@ -157,6 +149,16 @@ def plot_norms(frobenius: pd.DataFrame, vector: pd.DataFrame) -> Figure:
     ax.margins(0.06)
     name_axes(ax, "Frobenius norm of all pairs", "length of the word's share of the vector")
     return figure
+
+
+def _same_words(first: pd.DataFrame, second: pd.DataFrame, suffix: str) -> pd.DataFrame:
+    """Put two tables of the same words side by side, the columns of the second with a suffix."""
+    keys = ["sentence_id", "position", "word"]
+    both = first.merge(second, on=keys, suffixes=("", suffix), validate="1:1")
+    if not len(both) == len(first) == len(second):
+        raise WordweightsError("The two tables are not of the same words.")
+    finite(both, "contribution", f"contribution{suffix}")
+    return both
 
 
 def plot_contributions(
