@@ -33,7 +33,7 @@ def arguments(tmp_path: Path, tiny_checkpoint: Path, counts: str) -> list[str]:
     return ["attribute", str(path), *encoder, "--frequencies", counts, "--n-steps", "4"]
 
 
-def invoke(*arguments: str, stdin: str | None = None) -> Result:
+def invoke(*arguments: str, stdin: str | bytes | None = None) -> Result:
     """Run the command; an unexpected exception is the test's."""
     return CliRunner().invoke(app, list(arguments), input=stdin, catch_exceptions=False)
 
@@ -68,6 +68,29 @@ def test_attribute_prints_a_table_of_lines_from_the_standard_input(arguments: li
     assert [line.split()[2] for line in lines[1:]] == ["the", "dog", ".", "is", "a", "dog"]
     with pytest.raises(WordweightsError, match="holds no sentence"):
         invoke(*arguments, stdin="\n")
+
+
+def test_the_standard_input_is_read_like_a_file_of_lines(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    text = "\ufeffthe dog\u2028dog .\r\n\r\nis a\x0cdog\r".encode()
+    (tmp_path / "lines.txt").write_bytes(text)
+    from_file = invoke(arguments[0], str(tmp_path / "lines.txt"), *arguments[2:]).stdout
+    assert invoke(arguments[0], "-", *arguments[2:], stdin=text).stdout == from_file
+    with pytest.raises(WordweightsError, match="The standard input, line 2: byte 0xE9"):
+        invoke(arguments[0], "-", *arguments[2:], stdin=b"the dog\na caf\xe9\n")
+
+
+def test_attribute_writes_words_of_which_none_is_known(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "counts.csv").write_text("word,count\nelsewhere,1\n")
+    result = invoke(*arguments, "-o", str(tmp_path / "words.csv"))
+    table = pd.read_csv(tmp_path / "words.csv")
+    assert len(table) == 11
+    assert (table["contribution"] > 0).all()
+    assert table[["probability", "information"]].isna().all(axis=None)
+    assert "11 words have no information" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import wordweights.frequencies as module
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies, add_information, load_frequencies
+from wordweights.frequencies import Frequencies, add_information, load_frequencies, look_up
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 WORD = TEXT.filter(lambda text: text.strip() != "")
@@ -307,3 +307,16 @@ def test_information_is_finite_and_follows_probability(texts: list[str], unseen:
     )
     kept = len(table) - (result.attrs["n_unseen"] if unseen == "drop" else 0)
     assert len(result) == kept
+
+
+# --- looking up
+
+
+def test_words_are_looked_up_whether_known_or_not() -> None:
+    source = Frequencies("toy", pd.Series({"the": 0.5, "sure": 1.0}), "made up")
+    found = look_up(["The", "cat", "sure", "the"], source)
+    np.testing.assert_array_equal(found["probability"], [0.5, np.nan, 1, 0.5])
+    np.testing.assert_array_equal(found["information"], [math.log(2), np.nan, 0, math.log(2)])
+    assert not np.signbit(found["information"][2])  # 0, not -0
+    assert look_up(["cat"], source).isna().all(axis=None)
+    assert look_up([], source).empty

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.kernelspec import NoSuchKernel
 
 from wordweights.errors import WordweightsError
 from wordweights.pipeline import (
@@ -21,6 +22,7 @@ from wordweights.pipeline import (
 )
 from wordweights.pipeline.declared import Parameter, declared_parameters, read_values
 from wordweights.pipeline.profiles import Profile
+from wordweights.pipeline.running import read_manifest
 from wordweights.pipeline.status import status_page
 
 PARAMETERS = """\
@@ -86,15 +88,16 @@ def test_a_profile_is_read_by_name_or_path(checkout: Path, tmp_path: Path) -> No
     ("content", "message"),
     [
         ("parameters: [n", "not valid YAML"),
+        (b"parameters: \xff", "not valid YAML: .*utf-8"),
         ("parametres: {n: 5}", "'chapters' .* and 'parameters'"),
         ("parameters: [n]", "a mapping from names to values"),
         ("chapters: 01", "a list of names"),
         ("chapters: [05_five]", "no chapter '05_five'"),
     ],
 )
-def test_a_wrong_profile_is_refused(checkout: Path, content: str, message: str) -> None:
+def test_a_wrong_profile_is_refused(checkout: Path, content: str | bytes, message: str) -> None:
     path = checkout / "wrong.yml"
-    path.write_text(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(WordweightsError, match=message):
         load_profile(checkout, path)
 
@@ -260,6 +263,78 @@ def test_the_book_is_not_built_from_chapters_that_are_stale_or_contradict(checko
     manifest.write_text("{}")
     with pytest.raises(WordweightsError, match="lacks the chapters 01_one, 02_two"):
         build_book(checkout)
+
+
+def test_the_book_is_not_built_when_a_file_that_a_parameter_names_has_changed(
+    checkout: Path,
+) -> None:
+    encoder = checkout / "encoder"
+    encoder.mkdir()
+    weights, mine = encoder / "weights", checkout / "mine.csv"
+    weights.write_text("1")
+    mine.write_text("sentence\na dog\n")
+    overrides = {"text": "mine.csv", "names": ["encoder (untrained)", "x" * 5000, "\0", ""]}
+    runs = run_chapters(checkout, load_profile(checkout, "quick"), overrides, say=quiet)
+    assert list(runs[0].files) == ["encoder (untrained)", "mine.csv"]
+    assert runs[1].files == {}
+    # whatever else hinders this book, it is no file
+    with pytest.raises(WordweightsError, match="not built"):
+        build_book(checkout)
+    mine.write_text("sentence\na cat\n")
+    with pytest.raises(WordweightsError, match=r"'mine\.csv', a parameter of chapter 01_one"):
+        build_book(checkout)
+    mine.write_text("sentence\na dog\n")
+    weights.write_text("12")
+    with pytest.raises(WordweightsError, match=r"'encoder \(untrained\)', a parameter"):
+        build_book(checkout)
+    mine.unlink()
+    weights.write_text("1")
+    with pytest.raises(WordweightsError, match="is not there"):
+        build_book(checkout)
+
+
+def test_chapters_run_with_different_contents_of_a_file_make_no_book(checkout: Path) -> None:
+    write_notebook(checkout / "notebooks" / "02_two.ipynb", parameters='text: str = "x"')
+    mine = checkout / "mine.csv"
+    for number, content in (("01", "sentence\na dog\n"), ("02", "sentence\na cat\n")):
+        mine.write_text(content)
+        chosen = Profile("quick", tuple(choose_chapters(checkout, [number])))
+        run_chapters(checkout, chosen, {"text": "mine.csv"}, say=quiet)
+    with pytest.raises(WordweightsError, match=r"'mine\.csv', a parameter of chapter 01_one"):
+        build_book(checkout)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"[", b"[]", b'{"01_one": {"chapter": "01_one"}}']
+)
+def test_a_foreign_manifest_counts_as_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    assert read_manifest(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NoSuchKernel("python3"), RuntimeError("Kernel didn't respond in 60 seconds")],
+)
+def test_a_kernel_that_does_not_start_is_one_paragraph(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("papermill.execute_notebook", refuse)
+    with pytest.raises(WordweightsError, match=r"did not start.*Install ipykernel") as caught:
+        run_chapters(checkout, load_profile(checkout, "quick"), say=quiet)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_profile_that_may_not_be_read(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(WordweightsError, match=r"quick\.yml cannot be read \(Permission denied\)"):
+        load_profile(checkout, "quick")
 
 
 def test_an_unwritable_results_folder_is_named(

@@ -380,6 +380,21 @@ def test_filter_refuses_a_wrong_number(tiny_tokenizer: Any, n_words: Any) -> Non
         filter_sentences(sentences(SEVEN), [tiny_tokenizer], n_words)
 
 
+def test_filter_keeps_the_first_that_pass(tiny_tokenizer: Any) -> None:
+    table = sentences("a", "a dog", "peeling it", "a woman", "a dog")
+    tokenizers = [tiny_tokenizer]
+    assert list(filter_sentences(table, tokenizers, 2, limit=2)["sentence_id"]) == [11, 13]
+    assert list(filter_sentences(table, tokenizers, 2, limit=9)["sentence_id"]) == [11, 13, 14]
+    assert list(filter_sentences(table, tokenizers, None, limit=1)["sentence_id"]) == [10]
+
+
+@pytest.mark.parametrize("n_words", [1, None])
+@pytest.mark.parametrize("limit", [0, -5, 2.0, "2", True])
+def test_filter_refuses_a_wrong_limit(n_words: int | None, limit: Any) -> None:
+    with pytest.raises(WordweightsError, match=r"limit is .*: give a whole number from 1, or None"):
+        filter_sentences(sentences("a", "b"), [], n_words, limit)
+
+
 def test_filter_refuses_wrong_tables_and_tokenizers(tiny_tokenizer: Any) -> None:
     with pytest.raises(WordweightsError, match="no column 'sentence', only 'text'"):
         filter_sentences(pd.DataFrame({"text": ["a"]}), [tiny_tokenizer])

@@ -93,6 +93,7 @@ def attribute(
     frequencies has never seen.
     """
     import wordweights as ww
+    from wordweights.frequencies import look_up
 
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise WordweightsError(f"Output {output} must end in .csv or .parquet.")
@@ -103,12 +104,13 @@ def attribute(
     source = ww.load_frequencies(frequencies)
     count: int | str = int(probes) if probes.isdecimal() else probes
     words = ww.attribute(encoder, table, n_steps=n_steps, probes=count)
-    known = ww.add_information(words, source, unseen="drop")
-    words[["probability", "information"]] = known[["probability", "information"]]  # row by row
-    if known.attrs["n_unseen"]:
+    known = look_up(words["word"], source)
+    words[["probability", "information"]] = known.to_numpy()
+    unseen = words.loc[words["probability"].isna(), "word"].str.lower()
+    if len(unseen):
         click.echo(
-            f"{known.attrs['n_unseen']} words have no information: {source.source} never saw "
-            f"{', '.join(known.attrs['unseen_words'][:10])}.",
+            f"{len(unseen)} words have no information: {source.source} never saw "
+            f"{', '.join(sorted(unseen.unique())[:10])}.",
             err=True,
         )
     _write(words, output)
@@ -125,16 +127,16 @@ def encoders() -> None:
 
 def _read_sentences(source: str) -> pd.DataFrame:
     """Read sentences from a source, or one a line from the standard input."""
-    import pandas as pd
-
-    import wordweights as ww
+    from wordweights.sentences import lines_to_sentences, load_sentences
+    from wordweights.tables import decode_text
 
     if source != "-":
-        return ww.load_sentences(source)
-    lines = [line for line in sys.stdin.read().splitlines() if line.strip()]
-    if not lines:
+        return load_sentences(source)
+    data = sys.stdin.buffer.read()
+    table = lines_to_sentences(decode_text(data, "The standard input"))
+    if table.empty:
         raise WordweightsError("The standard input holds no sentence; give one a line.")
-    return pd.DataFrame({"sentence_id": range(len(lines)), "sentence": lines})
+    return table
 
 
 def _write(table: pd.DataFrame, output: Path | None) -> None:
@@ -158,15 +160,16 @@ def _write(table: pd.DataFrame, output: Path | None) -> None:
 @click.option("--prune-all", is_flag=True, help="Remove all of them.")
 def cache(ids: tuple[str, ...], prune_all: bool) -> None:
     """List the attributions kept in the results folder, or remove some."""
+    from wordweights.attribution.table import ATTRIBUTIONS
     from wordweights.store import list_collections, remove_collections
 
     if prune_all:
-        ids = tuple(list_collections("attributions")["id"])
+        ids = tuple(list_collections(ATTRIBUTIONS)["id"])
     if ids:
-        for removed in remove_collections("attributions", ids):
+        for removed in remove_collections(ATTRIBUTIONS, ids):
             click.echo(f"Removed {removed}.")
         return
-    table = list_collections("attributions")
+    table = list_collections(ATTRIBUTIONS)
     if table.empty:
         click.echo("Nothing is kept.")
         return

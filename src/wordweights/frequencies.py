@@ -108,6 +108,30 @@ def load_frequencies(source: str | Path = "spacy") -> Frequencies:
     return replace(found, probabilities=found.probabilities.copy(deep=False))
 
 
+def look_up(words: Iterable[str], frequencies: Frequencies) -> pd.DataFrame:
+    """Find the probability and the information -ln P(w) of words, whether all are known or none.
+
+    Parameters
+    ----------
+    words : Iterable[str]
+        Looked up in lower case.
+    frequencies : Frequencies
+        The source of P(w).
+
+    Returns
+    -------
+    pd.DataFrame
+        One row a word, numbered from 0: `probability` and `information` (nats), NaN for a word that
+        the source has not.
+    """
+    lower = [word.lower() for word in words]
+    probability = frequencies.probabilities.reindex(lower).to_numpy(dtype=np.float64)
+    seen = ~np.isnan(probability)
+    nats = np.full(len(lower), np.nan)
+    nats[seen] = information(probability[seen])
+    return pd.DataFrame({"probability": probability, "information": nats})
+
+
 def add_information(
     table: pd.DataFrame, frequencies: Frequencies, unseen: str = "drop"
 ) -> pd.DataFrame:

@@ -40,6 +40,45 @@ def as_names(value: str | Sequence[str]) -> list[str]:
     return cleaned
 
 
+def as_texts(value: str | Sequence[str]) -> list[str]:
+    """Read a list of sentences, which ``papermill -p`` hands over as text.
+
+    Parameters
+    ----------
+    value : str | Sequence[str]
+        A list, the JSON text of one such as ``'["a", "b"]'``, or a single sentence, which may
+        itself begin with a bracket.
+
+    Returns
+    -------
+    list[str]
+        The sentences exactly as they are, in their order, repeated ones too.
+
+    Raises
+    ------
+    WordweightsError
+        For an empty list, and items that are not text or blank.
+    """
+    texts: object = value
+    if isinstance(value, str):
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = None
+        texts = read if isinstance(read, list) else [value]
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise WordweightsError(
+            f"The parameter is {value!r}; expected a list of sentences, such as "
+            f'\'["one sentence", "two"]\', or a single sentence.'
+        )
+    if not texts or not all(text.strip() for text in texts):
+        raise WordweightsError(
+            f"The parameter is {value!r}, which is empty or holds a blank sentence; give at least "
+            f"one."
+        )
+    return list(texts)
+
+
 def _from_text(value: str) -> object:
     if not value.lstrip().startswith("["):
         return [value]

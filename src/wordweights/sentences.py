@@ -97,6 +97,24 @@ def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
     return _load_file(Path(name_or_path))
 
 
+def lines_to_sentences(text: str) -> pd.DataFrame:
+    """Take each line of a text for a sentence.
+
+    Parameters
+    ----------
+    text : str
+        Its lines may end as on any system.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `sentence_id` (the line from 0) and `sentence`; blank lines are skipped.
+    """
+    lines = pd.Series(LINE_END.split(text), dtype=object)
+    lines = lines[lines.str.strip() != ""]
+    return _number(lines.to_frame("sentence"), lines.index)
+
+
 def split_words(sentence: str) -> list[Word]:
     """Split a sentence into words: the spaCy tokens that are not whitespace.
 
@@ -120,7 +138,10 @@ def split_words(sentence: str) -> list[Word]:
 
 
 def filter_sentences(
-    table: pd.DataFrame, tokenizers: Sequence[PreTrainedTokenizerBase], n_words: int | None = 7
+    table: pd.DataFrame,
+    tokenizers: Sequence[PreTrainedTokenizerBase],
+    n_words: int | None = 7,
+    limit: int | None = None,
 ) -> pd.DataFrame:
     """Keep the sentences of exactly `n_words` words, each a single wordpiece.
 
@@ -139,6 +160,8 @@ def filter_sentences(
         Fast tokenizers of Hugging Face; with none, only the number of words counts.
     n_words : int | None
         Number of words; None keeps every sentence, of any length and with any words.
+    limit : int | None
+        Keep only so many of the sentences that pass, the first; None keeps all of them.
 
     Returns
     -------
@@ -150,9 +173,9 @@ def filter_sentences(
     WordweightsError
         If no sentence passes (the message counts the reasons), and for wrong parameters.
     """
-    _check_filter(table, tokenizers, n_words)
+    _check_filter(table, tokenizers, n_words, limit)
     if n_words is None:
-        return table.reset_index(drop=True)
+        return table.iloc[:limit].reset_index(drop=True)
     split = _spacy_tokenizer()
     lengths: Counter[int] = Counter()
     n_whitespace = 0
@@ -182,7 +205,7 @@ def filter_sentences(
             f"None of the {len(table)} sentences passes the filter with n_words={n_words}. Refused "
             f"for {'; '.join(reasons)}. Choose another n_words, or None for every sentence."
         )
-    return table.iloc[list(candidates)].reset_index(drop=True)
+    return table.iloc[list(candidates)[:limit]].reset_index(drop=True)
 
 
 @cache
@@ -196,13 +219,19 @@ def _tokenizer_name(tokenizer: PreTrainedTokenizerBase) -> str:
     return Path(getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__).name
 
 
-def _check_filter(table: pd.DataFrame, tokenizers: Sequence[Any], n_words: int | None) -> None:
-    if n_words is not None and (
-        isinstance(n_words, bool) or not isinstance(n_words, int) or n_words < 1
+def _check_filter(
+    table: pd.DataFrame, tokenizers: Sequence[Any], n_words: int | None, limit: int | None
+) -> None:
+    for name, number, without in (
+        ("n_words", n_words, "every length"),
+        ("limit", limit, "every sentence that passes"),
     ):
-        raise WordweightsError(
-            f"n_words is {n_words!r}: give a whole number from 1, or None for every length."
-        )
+        if number is not None and (
+            isinstance(number, bool) or not isinstance(number, int) or number < 1
+        ):
+            raise WordweightsError(
+                f"{name} is {number!r}: give a whole number from 1, or None for {without}."
+            )
     if "sentence" not in table.columns:
         raise WordweightsError(
             f"The table of sentences has no column 'sentence', only {quoted(table.columns)}."
@@ -250,9 +279,7 @@ def _single_wordpieces(
 
 def _load_file(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".txt":
-        lines = pd.Series(LINE_END.split(read_text(path)), dtype=object)
-        lines = lines[lines.str.strip() != ""]
-        return _number(lines.to_frame("sentence"), lines.index)
+        return lines_to_sentences(read_text(path))
     table = read_table(path, ["sentence"], ["genre"])
     if table.empty:
         raise WordweightsError(f"{path} has a header but no sentence: give at least one row.")

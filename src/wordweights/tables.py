@@ -125,22 +125,41 @@ def read_text(path: Path) -> str:
         Its text, never blank; anything else is a WordweightsError.
     """
     try:
-        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        data = path.read_bytes()
     except OSError as error:
         raise WordweightsError(
             f"{path} cannot be read ({error.strerror}): give a file that you may read."
         ) from None
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = len(LINE_END.findall(data[: error.start].decode("utf-8"))) + 1
-        raise WordweightsError(
-            f"{path}, line {line}: byte 0x{data[error.start]:02X} (byte {error.start + 1} of the "
-            f"text) is not UTF-8; save the file in the encoding UTF-8."
-        ) from None
+    text = decode_text(data, str(path))
     if not text.strip():
         raise WordweightsError(f"{path} is empty: give a file with at least one row.")
     return text
+
+
+def decode_text(data: bytes, place: str) -> str:
+    """Decode UTF-8; a byte order mark is no part of the text.
+
+    Parameters
+    ----------
+    data : bytes
+        What was read.
+    place : str
+        Where it was read, for the message.
+
+    Returns
+    -------
+    str
+        The text; bytes that are not UTF-8 are a WordweightsError.
+    """
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = len(LINE_END.findall(data[: error.start].decode("utf-8"))) + 1
+        raise WordweightsError(
+            f"{place}, line {line}: byte 0x{data[error.start]:02X} (byte {error.start + 1} of the "
+            f"text) is not UTF-8; give text in the encoding UTF-8."
+        ) from None
 
 
 def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:

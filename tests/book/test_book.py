@@ -145,8 +145,11 @@ def test_these_numbers_are_those_of_the_library(
     given = load_profile(ROOT, "smoke").parameters
     models = [load_encoder(name) for name in given["encoders"]]
     table = filter_sentences(
-        load_sentences(given["sentences"]), [model.tokenizer for model in models], given["n_words"]
-    ).head(given["limit"])
+        load_sentences(given["sentences"]),
+        [model.tokenizer for model in models],
+        given["n_words"],
+        given["limit"],
+    )
     for model, key in zip(models, ("r-main", "r-control"), strict=True):
         words = attribute(model, table, n_steps=given["n_steps"], probes=given["probes"])
         known = add_information(words, load_frequencies(given["frequencies"]))

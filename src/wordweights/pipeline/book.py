@@ -10,7 +10,7 @@ from typing import Any
 
 from wordweights.errors import WordweightsError
 from wordweights.pipeline.profiles import known_chapters
-from wordweights.pipeline.running import read_manifest, source_digest
+from wordweights.pipeline.running import file_digests, read_manifest, source_digest
 
 
 def build_book(root: Path, book: Path | None = None) -> Path:
@@ -74,6 +74,14 @@ def _check_chapters(root: Path, chapters: Path) -> None:
             f"The chapters {', '.join(stale)} are older than their notebook or the library. "
             f"{advice}"
         )
+    for name in known:
+        present = file_digests(manifest[name].parameters)
+        for file, digest in manifest[name].files.items():
+            if present.get(file) != digest:
+                raise WordweightsError(
+                    f"{file!r}, a parameter of chapter {name}, is no longer what the chapter was "
+                    f"run with, or is not there (a relative path begins in {Path.cwd()}). {advice}"
+                )
     values: dict[str, tuple[str, Any]] = {}
     for name in known:
         for key, value in manifest[name].parameters.items():

@@ -92,6 +92,10 @@ def load_profile(root: Path, name_or_path: str | Path) -> Profile:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise WordweightsError(f"Profile {path} is not valid YAML: {reason}.") from None
+    except OSError as error:
+        raise WordweightsError(
+            f"Profile {path} cannot be read ({error.strerror}): give a file that you may read."
+        ) from None
     if not isinstance(content, dict) or set(content) - {"chapters", "parameters"}:
         raise WordweightsError(
             f"Profile {path} must be a mapping with the keys 'chapters' (a list) and 'parameters' "

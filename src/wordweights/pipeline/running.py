@@ -43,6 +43,8 @@ class ChapterRun:
         The values that it ran with, its defaults included.
     source : str
         SHA-256 of the notebook and of the library's code.
+    files : Mapping[str, str]
+        From each value of a parameter that names a file or folder to its digest before the run.
     seconds : float
         Wall-clock time of its execution.
     """
@@ -51,6 +53,7 @@ class ChapterRun:
     profile: str
     parameters: Mapping[str, Any]
     source: str
+    files: Mapping[str, str]
     seconds: float
 
 
@@ -112,12 +115,13 @@ def run_chapters(
     runs = []
     for name, path in notebooks.items():
         values = {key: value for key, value in given.items() if key in declared[name]}
+        parameters = {key: p.default for key, p in declared[name].items()} | values
         source = source_digest(path)
+        files = file_digests(parameters)
         start = time.perf_counter()
         notebook = _execute(path, values)
         seconds = time.perf_counter() - start
-        defaults = {key: parameter.default for key, parameter in declared[name].items()}
-        run = ChapterRun(name, profile.name, defaults | values, source, seconds)
+        run = ChapterRun(name, profile.name, parameters, source, files, seconds)
         manifest[name] = run
         with _writing(chapters):
             write_atomically(chapters / path.name, nbformat.writes(notebook).encode())
@@ -149,9 +153,10 @@ def read_manifest(chapters: Path) -> dict[str, ChapterRun]:
     if not path.is_file():
         return {}
     try:
-        return {name: ChapterRun(**run) for name, run in json.loads(path.read_text()).items()}
-    except (json.JSONDecodeError, TypeError, AttributeError):
-        return {}  # of another version: every chapter counts as missing
+        runs = json.loads(path.read_text("utf-8"))
+        return {name: ChapterRun(**run) for name, run in runs.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # of another version, or no text: every chapter counts as missing
 
 
 def source_digest(notebook: Path) -> str:
@@ -175,6 +180,66 @@ def source_digest(notebook: Path) -> str:
     return sha.hexdigest()
 
 
+def file_digests(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Name what the files and folders hold that parameters name.
+
+    Parameters
+    ----------
+    parameters : Mapping[str, Any]
+        A value, or an item of a list, counts when it is the path of something that exists; a
+        relative path begins in the working folder, as in the notebooks.
+
+    Returns
+    -------
+    dict[str, str]
+        From the value to a SHA-256 in hexadecimal digits: of a file's content; of the names, sizes
+        and times of modification of the files in a folder, which may hold gigabytes.
+
+    Raises
+    ------
+    WordweightsError
+        For a file that cannot be read.
+    """
+    from wordweights.encoders.loading import UNTRAINED
+
+    digests = {}
+    for value in parameters.values():
+        for item in value if isinstance(value, list) else [value]:
+            name = item.removesuffix(UNTRAINED) if isinstance(item, str) else ""
+            path = _existing(name) if name else None
+            if path is None:
+                continue
+            try:
+                digests[item] = _digest(path)
+            except OSError as error:
+                raise WordweightsError(
+                    f"{path}, which a parameter names, cannot be read "
+                    f"({error.strerror or error}): give a file or folder that you may read."
+                ) from None
+    return digests
+
+
+def _existing(name: str) -> Path | None:
+    """Find the file or folder of a name, which may as well be any text."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a null byte, no such home
+        return None
+
+
+def _digest(path: Path) -> str:
+    if path.is_dir():
+        sha = hashlib.sha256()
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            about = file.stat()
+            name = file.relative_to(path).as_posix()
+            sha.update(json.dumps([name, about.st_size, about.st_mtime_ns]).encode())
+        return sha.hexdigest()
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _execute(path: Path, values: Mapping[str, Any]) -> Any:
     """Execute one notebook and return it when it is whole."""
     import nbformat
@@ -182,6 +247,7 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
     # The kernel of this environment, whatever kernel of the same name the user has installed.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
@@ -210,6 +276,12 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
         raise WordweightsError(
             f"Chapter {path.stem} failed: its kernel died, which happens when the memory is not "
             f"enough. Give it fewer probes or a smaller encoder.\n{kept}"
+        ) from None
+    except (NoSuchKernel, RuntimeError) as error:  # none is installed, or it never answered
+        raise WordweightsError(
+            f"Chapter {path.stem} was not run, because its Jupyter kernel 'python3' did not start "
+            f"({' '.join(str(error).split())}). Install ipykernel into the environment of "
+            f"{sys.executable}; on a busy machine, run the chapter again."
         ) from None
     notebook = nbformat.read(running, as_version=4)
     notebook.metadata.pop("papermill", None)  # it names folders of this machine

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from wordweights.errors import WordweightsError
+from wordweights.frequencies import Frequencies, look_up
 from wordweights.statistics.columns import finite_values
-
-if TYPE_CHECKING:
-    from wordweights.frequencies import Frequencies
 
 INFORMATION = "\N{MINUS SIGN}ln P(w) [nats]"
 
@@ -119,8 +115,7 @@ def weights_by_sentence(
     if not tables:
         raise WordweightsError("There is no encoder to show; name at least one.")
     words = next(iter(tables.values()))[keys]
-    found = frequencies.probabilities.reindex(words["word"].str.lower())
-    columns = {INFORMATION: -np.log(found.to_numpy(dtype=float))}
+    columns = {INFORMATION: look_up(words["word"], frequencies)["information"].to_numpy()}
     for encoder, table in tables.items():
         if not table[keys].reset_index(drop=True).equals(words.reset_index(drop=True)):
             raise WordweightsError(
@@ -164,7 +159,7 @@ def information_by_source(words: Iterable[str], sources: Sequence[Frequencies]) 
         raise WordweightsError(f"A frequency source is named twice among {', '.join(names)}.")
     table = pd.DataFrame({"count": counts}).rename_axis("word")
     for source in sources:
-        table[source.source] = -np.log(source.probabilities.reindex(table.index).astype(float))
+        table[source.source] = look_up(table.index, source)["information"].to_numpy()
     return table
 
 

@@ -8,13 +8,12 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
+from wordweights.encoders.loading import UNTRAINED
 from wordweights.errors import WordweightsError
 from wordweights.statistics.correlations import Correlation, correlation
 
 MEASURED = "measured here"
 PUBLISHED = "published"
-
-_CONTROL = " (untrained)"
 
 
 def correlation_table(
@@ -122,9 +121,9 @@ def arrange_before_after(*tables: pd.DataFrame) -> pd.DataFrame:
     rows = pd.concat(tables, ignore_index=True)
     parents = rows.dropna(subset="before").drop_duplicates("encoder")
     before = dict(zip(parents["encoder"], parents["before"], strict=True))
-    names = [str(name).removesuffix(_CONTROL) for name in rows["encoder"]]
+    names = [str(name).removesuffix(UNTRAINED) for name in rows["encoder"]]
     rows["group"] = [_root(name, before) for name in names]
-    control = rows["encoder"].str.endswith(_CONTROL)
+    control = rows["encoder"].str.endswith(UNTRAINED)
     rows["role"] = np.select(
         [control, rows["encoder"].isin(before), rows["encoder"].isin(before.values())],
         ["control", "after", "before"],
