@@ -160,8 +160,7 @@ def _write(table: pd.DataFrame, output: Path | None) -> None:
 @click.option("--prune-all", is_flag=True, help="Remove all of them.")
 def cache(ids: tuple[str, ...], prune_all: bool) -> None:
     """List the attributions kept in the results folder, or remove some."""
-    from wordweights.attribution.table import ATTRIBUTIONS
-    from wordweights.store import list_collections, remove_collections
+    from wordweights.store import ATTRIBUTIONS, list_collections, remove_collections
 
     if prune_all:
         ids = tuple(list_collections(ATTRIBUTIONS)["id"])

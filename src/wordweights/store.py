@@ -25,6 +25,9 @@ import pandas as pd
 from wordweights.errors import WordweightsError
 from wordweights.paths import RESULTS_VARIABLE, results_folder
 
+ATTRIBUTIONS = "attributions"
+"""Name of the sub-folder that holds the contributions of words."""
+
 _MERGE_ABOVE = 64  # files in a collection before they are made one
 
 

@@ -23,16 +23,13 @@ from wordweights.attribution.probes import estimate_norms
 from wordweights.attribution.settings import AUTO_PROBES, Settings, make_settings
 from wordweights.encoders import Encoder, as_encoder
 from wordweights.errors import WordweightsError
-from wordweights.store import Collection, open_collection
+from wordweights.store import ATTRIBUTIONS, Collection, open_collection
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 MEMORY = 2**30
 """Default bound on the memory of a pass, in bytes."""
-
-ATTRIBUTIONS = "attributions"
-"""Name of the sub-folder of results."""
 
 _BATCH = 32  # sentences of equal length that are planned together
 _FIRST_PROBES = 8  # of "auto"; doubled until the error is small enough

@@ -8,7 +8,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
-from wordweights.encoders.loading import UNTRAINED
+from wordweights.encoders import UNTRAINED
 from wordweights.errors import WordweightsError
 from wordweights.statistics.correlations import Correlation, correlation
 
