@@ -103,21 +103,18 @@ def report(encoder: Encoder, n: int) -> None:
         for path, label in ((one, "one at a time"), (batch, f"batch of {n}")):
             size = len(path.inputs)
             seconds, (values, residual) = timed(lambda p=path, o=options: ours(p, **o))
-            if options.get("norm") == "vector":
-                error = None  # another measure
-            else:
-                gap = values / exact[:size] - 1
-                error = float(np.sqrt((gap**2).mean()))
+            error = None
+            if options.get("norm") != "vector":  # which is another measure
+                error = float(np.sqrt(((values / exact[:size] - 1) ** 2).mean()))
             table.append(Row(f"{name}, {label}", seconds / size, error, residual))
     base = table[0].seconds
     print(f"{'method':38} {'s/sentence':>11} {'x captum':>9} {'error':>8} {'residual':>9}")
     for row in table:
-        error = "" if row.error is None else f"{row.error:.2%}"
-        residual = "" if row.residual is None else f"{row.residual:.2%}"
+        shown = ["" if value is None else f"{value:.2%}" for value in (row.error, row.residual)]
         mark = "*" if row.scaled else " "
         speed = base / row.seconds
         print(
-            f"{row.name:38} {row.seconds:10.3f}{mark} {speed:9.1f} {error:>8} {residual:>9}",
+            f"{row.name:38} {row.seconds:10.3f}{mark} {speed:9.1f} {shown[0]:>8} {shown[1]:>9}",
             flush=True,
         )
     print(f"* timed on {SAMPLE} outputs or nodes and scaled\n")
