@@ -16,7 +16,7 @@ import pandas as pd
 
 from wordweights.errors import WordweightsError
 from wordweights.paths import DATA_VARIABLE
-from wordweights.tables import name_places, read_table, resolve_source
+from wordweights.tables import is_blank, name_places, read_table, resolve_source
 from wordweights.weighting import information
 
 SOURCES = ("spacy", "wordfreq", "bert-pretraining")
@@ -316,7 +316,7 @@ def _load_counts(path: Path) -> Frequencies:
     table = read_table(path, ["word", "count"], numbers=["count"])
     if table.empty:
         raise WordweightsError(f"{path} has a header but no word: give at least one row.")
-    blank = table["word"].isna() | (table["word"].fillna("").str.strip() == "")
+    blank = is_blank(table["word"])
     if blank.any():
         raise WordweightsError(
             f"{path}, {name_places(table.index[blank])}: the column 'word' is empty; write the "

@@ -22,6 +22,7 @@ from wordweights.paths import DATA_VARIABLE
 from wordweights.tables import (
     DELIMITERS,
     LINE_END,
+    is_blank,
     name_places,
     quoted,
     read_records,
@@ -283,7 +284,7 @@ def _load_file(path: Path) -> pd.DataFrame:
     table = read_table(path, ["sentence"], ["genre"])
     if table.empty:
         raise WordweightsError(f"{path} has a header but no sentence: give at least one row.")
-    blank = table["sentence"].isna() | (table["sentence"].fillna("").str.strip() == "")
+    blank = is_blank(table["sentence"])
     if blank.any():
         raise WordweightsError(
             f"{path}, {name_places(table.index[blank])}: the column 'sentence' is empty, only "

@@ -194,6 +194,11 @@ def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             ) from None
 
 
+def is_blank(column: pd.Series) -> pd.Series:
+    """Find the cells of a text column that are missing, empty or only whitespace."""
+    return column.isna() | (column.fillna("").str.strip() == "")
+
+
 def name_places(index: pd.Index) -> str:
     """Say where in a file something is, from the index of :func:`read_table`: `lines 3, 4`."""
     shown = ", ".join(str(place) for place in index[:10])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from wordweights.attribution.plan import one_of
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
@@ -66,10 +67,7 @@ def neutral_token(encoder: Encoder, kind: str) -> int | None:
     WordweightsError
         For an unknown kind, and ``"mask"`` where the tokenizer has no [MASK].
     """
-    if kind not in BASELINES:
-        raise WordweightsError(
-            f"Baseline {kind!r} is not known; use one of {', '.join(map(repr, BASELINES))}."
-        )
+    one_of("baseline", kind, BASELINES)
     if kind == "mask" and encoder.tokenizer.mask_token_id is None:
         raise WordweightsError(
             f"Baseline 'mask' needs a [MASK] token, and the tokenizer of encoder {encoder.name!r} "

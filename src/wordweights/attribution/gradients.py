@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wordweights.attribution.path import StraightPath
-from wordweights.attribution.plan import MAX_STEPS, Plan, plan_nodes, stack
+from wordweights.attribution.plan import MAX_STEPS, Plan, one_of, plan_nodes, stack
 from wordweights.attribution.probes import estimate_norms, orthonormal_probes
 from wordweights.errors import WordweightsError
 from wordweights.quadrature import Rule
@@ -137,6 +137,7 @@ class WordAttribution(GradientAttribution):
         WordweightsError
             For settings out of range, and inputs or outputs of another shape.
         """
+        one_of("norm", norm, NORMS)  # before the plan costs anything
         path = self._path(inputs, baselines, additional_forward_args, internal_batch_size)
         plan = plan_nodes(
             path,
@@ -147,14 +148,10 @@ class WordAttribution(GradientAttribution):
         )
         if norm == "vector":
             contributions = torch.linalg.vector_norm(row_vectors(path, plan.rules), dim=-1)
-        elif norm == "frobenius":
+        else:
             seeds = [[seed, example] for example in range(len(inputs))]
             result = probe_squares(path, plan, probes, seeds)
             contributions = torch.from_numpy(estimate_norms(result.squares, result.outputs)[0])
-        else:
-            raise WordweightsError(
-                f"norm {norm!r} is not known; use one of {', '.join(map(repr, NORMS))}."
-            )
         contributions = contributions.to(inputs)
         return (contributions, plan.delta) if return_convergence_delta else contributions
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,17 +154,31 @@ def _relative(gap: Tensor, change: Tensor) -> Tensor:
 
 
 def _check(n_steps: int | None, tolerance: float, max_steps: int, quadrature: str) -> None:
-    if quadrature not in QUADRATURES:
-        raise WordweightsError(
-            f"quadrature {quadrature!r} is not known; use one of "
-            f"{', '.join(map(repr, QUADRATURES))}."
-        )
+    one_of("quadrature", quadrature, QUADRATURES)
     if n_steps is not None:
         whole("n_steps", n_steps)
     whole("max_steps", max_steps)
     if not 0 < tolerance < 1:
         raise WordweightsError(
             f"tolerance is {tolerance!r}; it is a relative residual, between 0 and 1."
+        )
+
+
+def one_of(name: str, value: Any, known: Sequence[str]) -> None:
+    """Refuse a choice that is not known, by a WordweightsError that lists those that are.
+
+    Parameters
+    ----------
+    name : str
+        Of the setting, for the message.
+    value : Any
+        What was given.
+    known : Sequence[str]
+        The choices.
+    """
+    if value not in known:
+        raise WordweightsError(
+            f"{name} {value!r} is not known; use one of {', '.join(map(repr, known))}."
         )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from wordweights.attribution.baselines import BASELINES, neutral_token
 from wordweights.attribution.gradients import ALL_PROBES, NORMS
-from wordweights.attribution.plan import QUADRATURES, whole
+from wordweights.attribution.plan import QUADRATURES, one_of, whole
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
@@ -117,9 +116,9 @@ def make_settings(encoder: Encoder, **options: Any) -> Settings:
     WordweightsError
         For options that are unknown or contradict one another.
     """
-    _check_choice("norm", options["norm"], NORMS)
-    _check_choice("baseline", options["baseline"], BASELINES)
-    _check_choice("quadrature", options["quadrature"], QUADRATURES)
+    one_of("norm", options["norm"], NORMS)
+    one_of("baseline", options["baseline"], BASELINES)
+    one_of("quadrature", options["quadrature"], QUADRATURES)
     if options["vectors"] and options["norm"] != "vector":
         raise WordweightsError(
             "vectors=True needs norm='vector': only that norm gives each word a vector of its own."
@@ -145,13 +144,6 @@ def make_settings(encoder: Encoder, **options: Any) -> Settings:
         neutral_id=neutral_token(encoder, options["baseline"]),
         **options,
     )
-
-
-def _check_choice(name: str, value: Any, known: Sequence[str]) -> None:
-    if value not in known:
-        raise WordweightsError(
-            f"{name} {value!r} is not known; use one of {', '.join(map(repr, known))}."
-        )
 
 
 def _share(name: str, value: Any) -> float:

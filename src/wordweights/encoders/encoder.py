@@ -120,6 +120,7 @@ class Encoder:
         """SHA-256 over configuration and weights: what makes two encoders compute the same."""
         import torch
 
+        # not remembered: the weights of a model can be changed in place, and its type too
         config = {
             name: value
             for name, value in self.model.config.to_dict().items()
