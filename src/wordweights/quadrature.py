@@ -130,8 +130,8 @@ def choose_rules(path: Array, n: int) -> tuple[list[Rule], Array]:
 
     A spline through the pilot gives the path derivative s'(alpha), whose integral s(1) - s(0) is
     known. Each candidate (Gauss-Legendre, and a grid of peaked rules) is judged by how well it
-    recovers that. The spline is linear in the pilot, so a rule is one row of coefficients and all
-    candidates are one matrix product.
+    recovers that. The spline is linear in the pilot, so a rule's error is one row of coefficients
+    and all candidates are one matrix product.
 
     Parameters
     ----------
@@ -146,22 +146,27 @@ def choose_rules(path: Array, n: int) -> tuple[list[Rule], Array]:
         One rule a sentence, and the relative completeness residual that the pilot predicts for it,
         shape (sentences,).
     """
-    nodes, weights, coefficients = _candidates(n)
+    nodes, weights, errors = _candidates(n)
+    # what a rule misses is linear in the pilot, so its square is a quadratic form of the pilot's
+    # inner products: the number of outputs does not matter any more
+    moved = np.asarray(path, dtype=np.float64)
+    moved = moved - moved[:, :1]
+    inner = moved @ moved.transpose(0, 2, 1)  # (sentences, PILOT_POINTS, PILOT_POINTS)
     rules, predicted = [], []
-    for one in np.asarray(path, dtype=np.float64):
-        change = one[-1] - one[0]
-        gaps = np.linalg.norm(coefficients @ one - change, axis=1)
-        best = int(np.argmin(gaps))
+    for products in inner:
+        squares = np.einsum("rp,rp->r", errors @ products, errors)
+        best = int(np.argmin(squares))
         rules.append(Rule(nodes[best], weights[best]))
-        predicted.append(gaps[best] / (np.linalg.norm(change) or 1.0))
+        predicted.append(np.sqrt(max(squares[best], 0.0) / (products[-1, -1] or 1.0)))
     return rules, np.array(predicted)
 
 
 @lru_cache(maxsize=16)
 def _candidates(n: int) -> tuple[Array, Array, Array]:
-    """Candidate rules with n nodes: nodes and weights, shape (rules, n), and coefficients.
+    """Candidate rules with n nodes: nodes and weights, shape (rules, n), and errors.
 
-    Row r of the coefficients, shape (rules, PILOT_POINTS), maps a pilot to rule r's integral of s'.
+    Row r of the errors, shape (rules, PILOT_POINTS), maps a pilot to what rule r misses: its
+    integral of s' less s(1) - s(0).
     """
     plain = gauss_legendre(n)
     centre, width, second = (
@@ -176,7 +181,10 @@ def _candidates(n: int) -> tuple[Array, Array, Array]:
     nodes, weights = np.vstack([plain.nodes, nodes]), np.vstack([plain.weights, weights])
     derivative = make_interp_spline(pilot_nodes(), np.eye(PILOT_POINTS), k=5).derivative()
     slopes = derivative(nodes.ravel()).reshape(*nodes.shape, PILOT_POINTS)
-    return nodes, weights, np.einsum("rn,rnp->rp", weights, slopes)
+    errors = np.einsum("rn,rnp->rp", weights, slopes)
+    errors[:, -1] -= 1.0
+    errors[:, 0] += 1.0
+    return nodes, weights, errors
 
 
 def _peaked_nodes(n: int, centre: Array, width: Array, share: Array) -> tuple[Array, Array]:

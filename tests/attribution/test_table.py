@@ -119,7 +119,7 @@ def test_the_same_is_computed_once(tiny_encoder: Encoder, monkeypatch: pytest.Mo
     def never(*args: object, **options: object) -> None:
         raise AssertionError("computed twice")
 
-    monkeypatch.setattr(module, "probe_squares", never)
+    monkeypatch.setattr(module, "probe_directions", never)
     after = attribute(tiny_encoder, SENTENCES[::-1], **QUICK)
     assert sorted(after["contribution"]) == sorted(before["contribution"])
     with pytest.raises(AssertionError, match="computed twice"):
@@ -210,7 +210,7 @@ def test_the_mode_of_the_model_comes_back_after_an_error(
     tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_encoder.model.encoder.train()
-    monkeypatch.setattr(module, "probe_squares", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(module, "probe_directions", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         attribute(tiny_encoder, SENTENCES, **QUICK)
     assert tiny_encoder.model.encoder.training

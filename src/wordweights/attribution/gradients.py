@@ -3,46 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from captum.attr import GradientAttribution
-from numpy.typing import NDArray
 from torch import Tensor
 
+from wordweights.attribution.integral import Integral
 from wordweights.attribution.path import StraightPath
-from wordweights.attribution.plan import MAX_STEPS, Plan, one_of, plan_nodes, stack
+from wordweights.attribution.plan import MAX_STEPS, Outcome, integrate, one_of
 from wordweights.attribution.probes import estimate_norms, orthonormal_probes
+from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.quadrature import Rule
 
 ALL_PROBES = "all"
 NORMS = ("frobenius", "vector")
-
-POINTS = 192
-"""Points of a path in one pass: enough to fill the matrix products."""
-
-_PROBE_BLOCK_BYTES = 256 * 2**20  # gradients kept while a path is cut into several forward passes
-
-
-@dataclass(frozen=True)
-class ProbeSquares:
-    """What the backward passes over a batch leave, before it is reduced to norms.
-
-    Attributes
-    ----------
-    squares : NDArray[np.float64]
-        Sum over input columns j of (sum_k r_p[k] IG(row[j], s[k]))^2 for every orthonormal probe
-        r_p, shape (probes, batch, rows). With all probes they are the unit vectors.
-    outputs : int
-        Number of output dimensions d.
-    """
-
-    squares: NDArray[np.float64]
-    outputs: int
-
 
 class WordAttribution(GradientAttribution):
     """Contribution of each input row (a wordpiece's embedding) to a vector-valued output.
@@ -60,8 +37,9 @@ class WordAttribution(GradientAttribution):
     ----------
     forward_func : Callable[..., Tensor]
         Maps inputs of shape (batch, rows, columns) to outputs of shape (batch, outputs), each
-        example by itself. Gradients must flow from outputs to inputs, and forward-mode derivatives
-        must be implemented (transformers: ``attn_implementation="eager"``).
+        example by itself: an :class:`~wordweights.Encoder`, which brings fast derivatives, or any
+        model. Gradients must then flow from outputs to inputs, and forward-mode derivatives must be
+        implemented (transformers: ``attn_implementation="eager"``).
     """
 
     def __init__(self, forward_func: Callable[..., Tensor]) -> None:
@@ -122,7 +100,7 @@ class WordAttribution(GradientAttribution):
         seed : int
             Of the probes.
         internal_batch_size : int | None
-            Points of the path in one pass; None chooses.
+            Bound on the points of the path in one pass; None sets none.
         return_convergence_delta : bool
             Also return the completeness gap.
 
@@ -137,23 +115,26 @@ class WordAttribution(GradientAttribution):
         WordweightsError
             For settings out of range, and inputs or outputs of another shape.
         """
-        one_of("norm", norm, NORMS)  # before the plan costs anything
+        one_of("norm", norm, NORMS)  # before anything is computed
         path = self._path(inputs, baselines, additional_forward_args, internal_batch_size)
-        plan = plan_nodes(
+
+        def frobenius(integral: Integral, examples: list[int]) -> Tensor:
+            seeds = [[seed, example] for example in examples]
+            squares = integral.squares(probe_directions(probes, integral.outputs, seeds))
+            return torch.from_numpy(estimate_norms(squares, integral.outputs)[0]).to(inputs)
+
+        outcomes: list[Outcome[Tensor]] = integrate(
             path,
+            _vector_lengths if norm == "vector" else frobenius,
             n_steps=n_steps,
             tolerance=tolerance,
             max_steps=max_steps,
             quadrature=quadrature,
         )
-        if norm == "vector":
-            contributions = torch.linalg.vector_norm(row_vectors(path, plan.rules), dim=-1)
-        else:
-            seeds = [[seed, example] for example in range(len(inputs))]
-            result = probe_squares(path, plan, probes, seeds)
-            contributions = torch.from_numpy(estimate_norms(result.squares, result.outputs)[0])
-        contributions = contributions.to(inputs)
-        return (contributions, plan.delta) if return_convergence_delta else contributions
+        contributions = torch.stack([outcome.value for outcome in outcomes])
+        if not return_convergence_delta:
+            return contributions
+        return contributions, torch.stack([outcome.gap for outcome in outcomes])
 
     def vectors(
         self,
@@ -196,15 +177,15 @@ class WordAttribution(GradientAttribution):
         Tensor
             Shape (batch, rows, outputs).
         """
-        path = self._path(inputs, baselines, additional_forward_args, internal_batch_size)
-        plan = plan_nodes(
-            path,
+        outcomes = integrate(
+            self._path(inputs, baselines, additional_forward_args, internal_batch_size),
+            lambda integral, _: integral.rows(),
             n_steps=n_steps,
             tolerance=tolerance,
             max_steps=max_steps,
             quadrature=quadrature,
         )
-        return row_vectors(path, plan.rules)
+        return torch.stack([outcome.value for outcome in outcomes])
 
     def _path(
         self,
@@ -221,8 +202,12 @@ class WordAttribution(GradientAttribution):
         base = torch.as_tensor(base, dtype=inputs.dtype, device=inputs.device).expand_as(inputs)
         given = () if arguments is None else arguments
         given = given if isinstance(given, tuple) else (given,)
+        forward = self.forward_func
+        if isinstance(forward, Encoder) and arguments is None:
+            forward = forward.stack() or forward
+        options = {} if points_at_once is None else {"points_at_once": points_at_once}
         return StraightPath(
-            self.forward_func,
+            forward,
             inputs.detach(),
             base.detach(),
             arguments=given,
@@ -230,27 +215,25 @@ class WordAttribution(GradientAttribution):
                 isinstance(value, Tensor) and value.ndim > 0 and len(value) == len(inputs)
                 for value in given
             ),
-            points_at_once=points_at_once or POINTS,
+            **options,
         )
 
 
-def probe_squares(
-    path: StraightPath,
-    plan: Plan,
-    probes: int | str,
-    seeds: list[list[int]],
-    skip: int = 0,
-) -> ProbeSquares:
-    """Run the backward passes of a batch and keep the squares of every probe.
+def _vector_lengths(integral: Integral, _: list[int]) -> Tensor:
+    return torch.linalg.vector_norm(integral.rows(), dim=-1)
+
+
+def probe_directions(
+    probes: int | str, n_outputs: int, seeds: list[list[int]], skip: int = 0
+) -> Tensor:
+    """Choose the probes of every example.
 
     Parameters
     ----------
-    path : StraightPath
-        A batch.
-    plan : Plan
-        Its nodes.
     probes : int | str
-        ``"all"``, or a number of random orthonormal probes.
+        ``"all"``: the unit vectors, or a number of random orthonormal probes.
+    n_outputs : int
+        Number of output dimensions.
     seeds : list[list[int]]
         Seed words of the probes, for every example: its probes then do not depend on the batch that
         it happens to be in.
@@ -259,122 +242,20 @@ def probe_squares(
 
     Returns
     -------
-    ProbeSquares
-        With shape (probes - skip, batch, rows).
+    Tensor
+        Shape (probes - skip, examples, outputs), float64.
 
     Raises
     ------
     WordweightsError
         For a number of probes out of range.
     """
-    n_outputs = plan.delta.shape[-1]
-    directions = _directions(probes, n_outputs, seeds)[skip:].to(path.inputs)
-    shape = (len(directions), *path.inputs.shape[:2])
-    squares = np.empty(shape)
-    for examples in by_length(plan.rules, path.points_at_once):
-        part = path.select(examples)
-        nodes, weights = stack([plan.rules[example] for example in examples])
-        squares[:, examples] = _accumulate(part, nodes, weights, directions[:, examples])
-    return ProbeSquares(squares, n_outputs)
-
-
-def row_vectors(path: StraightPath, rules: list[Rule]) -> Tensor:
-    """Integrate each row's own share of the output, by one forward-mode pass a row.
-
-    Parameters
-    ----------
-    path : StraightPath
-        A batch.
-    rules : list[Rule]
-        One an example.
-
-    Returns
-    -------
-    Tensor
-        Shape (batch, rows, outputs); rows that equal their baseline have exactly zero.
-    """
-    batch, rows = path.inputs.shape[:2]
-    moving = (path.step != 0).any(dim=-1)  # (batch, rows)
-    vectors: Tensor | None = None
-    for examples in by_length(rules, path.points_at_once):
-        part = path.select(examples)
-        nodes, weights = stack([rules[example] for example in examples])
-        for row in range(rows):
-            if not moving[examples, row].any():
-                continue
-            direction = torch.zeros_like(part.step)
-            direction[:, row] = part.step[:, row]
-            values = part.integrated_derivative(nodes, weights, direction)
-            if vectors is None:
-                vectors = torch.zeros(batch, rows, values.shape[-1]).to(values)
-            vectors[examples, row] = values
-    if vectors is None:  # nothing moves at all
-        n_outputs = path.outputs(np.zeros((batch, 1))).shape[-1]
-        return torch.zeros(batch, rows, n_outputs).to(path.inputs)
-    return vectors
-
-
-def by_length(rules: list[Rule], points: int) -> list[list[int]]:
-    """Group examples that share passes: rules of equally many nodes, that fit in one pass.
-
-    Parameters
-    ----------
-    rules : list[Rule]
-        One an example.
-    points : int
-        Bound on the points in one pass.
-
-    Returns
-    -------
-    list[list[int]]
-        Positions, group by group.
-    """
-    groups: dict[int, list[int]] = {}
-    for example, rule in enumerate(rules):
-        groups.setdefault(len(rule.nodes), []).append(example)
-    return [
-        groups[n][start : start + max(1, points // n)]
-        for n in sorted(groups)
-        for start in range(0, len(groups[n]), max(1, points // n))
-    ]
-
-
-def _accumulate(
-    path: StraightPath,
-    nodes: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    directions: Tensor,
-) -> NDArray[np.float64]:
-    """Integrate the gradient of every probe: squared norms over columns, (probes, batch, rows)."""
-    step = path.step
-    cuts = path.cuts(nodes)
-    # A path in one piece needs no memory for unfinished gradients; a cut one holds those of a block
-    # of probes, so that memory is bounded whatever the sentence's length.
-    size = step.numel() * step.element_size()
-    block = len(directions) if len(cuts) == 1 else max(1, _PROBE_BLOCK_BYTES // size)
-    squares: list[Tensor] = []
-    for chosen in directions.split(block):
-        if len(cuts) == 1:
-            integrals: Any = path.gradients(nodes, weights, chosen)
-        else:
-            integrals = torch.zeros(len(chosen), *step.shape).to(step)
-            for cut in cuts:
-                parts = path.gradients(nodes[:, cut], weights[:, cut], chosen)
-                for p, part in enumerate(parts):
-                    integrals[p] += part
-        # IG projected on the probe, (batch, rows, columns), in float64 for the sum of squares
-        squares += [(integral * step).double().square().sum(dim=-1).cpu() for integral in integrals]
-    return torch.stack(squares).numpy()
-
-
-def _directions(probes: int | str, n_outputs: int, seeds: list[list[int]]) -> Tensor:
-    """Probe directions, shape (probes, batch, outputs)."""
     if probes == ALL_PROBES:
-        return torch.eye(n_outputs, dtype=torch.float64)[:, None].expand(-1, len(seeds), -1)
+        return torch.eye(n_outputs, dtype=torch.float64)[skip:, None].expand(-1, len(seeds), -1)
     if isinstance(probes, bool) or not isinstance(probes, int) or not 1 <= probes <= n_outputs:
         raise WordweightsError(
             f"probes is {probes!r}; it must be {ALL_PROBES!r} or a whole number from 1 to the "
             f"number of output dimensions, {n_outputs}."
         )
     drawn = np.stack([orthonormal_probes(probes, n_outputs, seed) for seed in seeds], axis=1)
-    return torch.from_numpy(drawn)
+    return torch.from_numpy(drawn[skip:])

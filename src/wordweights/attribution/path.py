@@ -1,20 +1,84 @@
-"""The straight path from baselines to inputs, and the model's values and derivatives along it."""
+"""The straight path from baselines to inputs, and a model with its derivatives along it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wordweights.attribution.activations import GeluSlopesKept
+from wordweights.attribution.workers import cores, run_all
+from wordweights.encoders import Stack
 
 Array = NDArray[np.float64]
+
+ROWS = 256
+"""Rows of a pass on a CPU: enough to fill a matrix product, few enough to stay in its caches."""
+
+
+class Linearised(Protocol):
+    """A model at some points: its derivative there, in both directions."""
+
+    def tangent(self, change: Tensor) -> Tensor:
+        """Map a change of the inputs, (points, rows, columns), to that of the outputs."""
+
+    def pullback(self, gradient: Tensor) -> Tensor:
+        """Map a gradient by the outputs, (points, outputs), to that by the inputs."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A model linearised by torch's automatic differentiation.
+
+    Attributes
+    ----------
+    forward : Callable[[Tensor], Tensor]
+        Maps points to outputs.
+    points : Tensor
+        Shape (points, rows, columns), requiring gradients.
+    outputs : Tensor
+        Shape (points, outputs), with the graph that leads to them.
+    """
+
+    forward: Callable[[Tensor], Tensor]
+    points: Tensor
+    outputs: Tensor
+
+    def tangent(self, change: Tensor) -> Tensor:
+        """Map a change of the inputs to that of the outputs, by one more forward pass."""
+        with torch.no_grad():
+            result: Tensor = torch.func.jvp(self.forward, (self.points.detach(),), (change,))[1]
+        return result
+
+    def pullback(self, gradient: Tensor) -> Tensor:
+        """Map a gradient by the outputs to that by the inputs."""
+        return torch.autograd.grad(
+            self.outputs, self.points, gradient.to(self.outputs), retain_graph=True
+        )[0]
+
+
+def threads_for(forward: Callable[..., Tensor], device: torch.device) -> int:
+    """Count the passes of a model that may run side by side.
+
+    Parameters
+    ----------
+    forward : Callable[..., Tensor]
+        The model. What another than a stack would do in two threads at once is not known.
+    device : torch.device
+        Where it computes; an accelerator is filled by one pass.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    return cores() if isinstance(forward, Stack) and device.type == "cpu" else 1
 
 
 @dataclass(frozen=True)
@@ -24,7 +88,8 @@ class StraightPath:
     Attributes
     ----------
     forward : Callable[..., Tensor]
-        Maps (batch, rows, columns) to (batch, outputs), each example by itself.
+        Maps (batch, rows, columns) to (batch, outputs), each example by itself. A
+        :class:`~wordweights.encoders.Stack` brings its own derivatives.
     inputs : Tensor
         W, shape (batch, rows, columns).
     baselines : Tensor
@@ -34,9 +99,9 @@ class StraightPath:
     batched : tuple[bool, ...]
         Which of them have the batch as their first dimension, and go with their example.
     points_at_once : int
-        Bound on the points in one pass.
+        Bound on the points of one pass.
     half : bool
-        Compute the gradients, forward and backward, with matrix products in bfloat16.
+        Compute the gradients with matrix products in bfloat16.
     """
 
     forward: Callable[..., Tensor]
@@ -44,13 +109,25 @@ class StraightPath:
     baselines: Tensor
     arguments: tuple[Any, ...] = ()
     batched: tuple[bool, ...] = ()
-    points_at_once: int = 192
+    points_at_once: int = 2**20
     half: bool = False
 
     @property
     def step(self) -> Tensor:
         """W - B, shape (batch, rows, columns)."""
         return self.inputs - self.baselines
+
+    @property
+    def threads(self) -> int:
+        """How many passes may run side by side."""
+        return threads_for(self.forward, self.inputs.device)
+
+    @property
+    def good_points(self) -> int:
+        """How many points a pass should have, to be fast."""
+        if self.inputs.device.type != "cpu":
+            return self.points_at_once
+        return min(self.points_at_once, max(1, ROWS // self.inputs.shape[1]))
 
     def select(self, examples: list[int]) -> StraightPath:
         """Keep some examples of the batch.
@@ -73,118 +150,67 @@ class StraightPath:
         )
 
     def outputs(self, alphas: Array) -> Tensor:
-        """Evaluate the model.
+        """Evaluate the model at the same points of every example.
 
         Parameters
         ----------
         alphas : Array
-            Shape (batch, points).
+            Shape (points,).
 
         Returns
         -------
         Tensor
             Shape (batch, points, outputs).
         """
-        parts = []
-        with torch.no_grad():
-            for cut in self.cuts(alphas):
-                points, arguments = self._points(alphas[:, cut])
-                batch, n = points.shape[:2]
-                values = self.forward(points.flatten(0, 1), *arguments)
-                parts.append(values.unflatten(0, (batch, n)))
-        return torch.cat(parts, dim=1)
+        batch, n = len(self.inputs), len(alphas)
+        examples, places = np.divmod(np.arange(batch * n), n)
 
-    def integrated_derivative(
-        self, nodes: Array, weights: Array, direction: Tensor | None = None
-    ) -> Tensor:
-        """Integrate a directional derivative, by one forward-mode pass.
-
-        Parameters
-        ----------
-        nodes : Array
-            Shape (batch, n).
-        weights : Array
-            Shape (batch, n).
-        direction : Tensor | None
-            Shape (batch, rows, columns); None is W - B, and gives the path derivative.
-
-        Returns
-        -------
-        Tensor
-            Shape (batch, outputs).
-        """
-        direction = self.step if direction is None else direction
-        total = torch.zeros(())
-        for cut in self.cuts(nodes):
-            points, arguments = self._points(nodes[:, cut])
-            batch, n = points.shape[:2]
-            tangent = direction.unsqueeze(1).expand_as(points)
+        def evaluate(chosen: slice) -> Tensor:
             with torch.no_grad():
-                derivative = torch.func.jvp(
-                    lambda x: self.forward(x, *arguments),  # noqa: B023 - called before it changes
-                    (points.flatten(0, 1),),
-                    (tangent.flatten(0, 1),),
-                )[1]
-            w = torch.as_tensor(weights[:, cut]).to(derivative)
-            part = torch.einsum("bn,bnk->bk", w, derivative.reshape(batch, n, -1))
-            total = total.to(part) + part
-        return total
+                return self._model(examples[chosen].tolist())(
+                    self._points(examples[chosen], alphas[places[chosen]])
+                )
 
-    def gradients(self, nodes: Array, weights: Array, directions: Tensor) -> Iterator[Tensor]:
-        """Yield, for every probe, the weighted sum over nodes of its gradient.
+        size = self.good_points
+        tasks = [
+            partial(evaluate, slice(start, start + size)) for start in range(0, batch * n, size)
+        ]
+        return torch.cat(run_all(tasks, self.threads)).unflatten(0, (batch, n))
 
-        All probes share one forward pass over all the nodes of all the examples.
+    def linearise(self, nodes: Array) -> Linearised:
+        """Linearise the model at points of every example.
 
         Parameters
         ----------
         nodes : Array
             Shape (batch, n).
-        weights : Array
-            Shape (batch, n).
-        directions : Tensor
-            Probes, shape (probes, batch, outputs).
-
-        Yields
-        ------
-        Tensor
-            Shape (batch, rows, columns).
-        """
-        points, arguments = self._points(nodes)
-        batch, n = points.shape[:2]
-        w = torch.as_tensor(weights).to(points)
-        with torch.enable_grad():
-            x = points.flatten(0, 1).requires_grad_()
-            with GeluSlopesKept(), self._precision():
-                s = self.forward(x, *arguments)  # (batch * n, outputs)
-            last = len(directions) - 1
-            for p, direction in enumerate(directions):  # (batch, outputs)
-                cotangent = (w.unsqueeze(-1) * direction.unsqueeze(1)).flatten(0, 1)
-                (gradient,) = torch.autograd.grad(s, x, cotangent.to(s), retain_graph=p < last)
-                yield gradient.reshape(batch, n, *x.shape[1:]).sum(dim=1)
-
-    def cuts(self, alphas: Array) -> list[slice]:
-        """Cut the points of a path so that no pass sees more than about `points_at_once`.
-
-        Parameters
-        ----------
-        alphas : Array
-            Shape (batch, points).
 
         Returns
         -------
-        list[slice]
-            Of the points.
+        Linearised
+            At batch * n points, those of an example one after another.
         """
-        batch, n = alphas.shape
-        step = max(1, self.points_at_once // batch)
-        return [slice(start, min(n, start + step)) for start in range(0, n, step)]
+        batch, n = nodes.shape
+        examples = np.repeat(np.arange(batch), n)
+        points = self._points(examples, nodes.ravel())
+        if isinstance(self.forward, Stack):
+            return self.forward.linearise(points, torch.bfloat16 if self.half else None)
+        forward = self._model(examples.tolist())
+        with torch.enable_grad():
+            points.requires_grad_()
+            with self._precision():
+                outputs = forward(points)
+        return Recorded(forward, points, outputs)
 
-    def _points(self, alphas: Array) -> tuple[Tensor, tuple[Any, ...]]:
-        """Points of the path, shape (batch, points, rows, columns), and arguments to match."""
-        a = torch.as_tensor(alphas).to(self.inputs)[:, :, None, None]
-        points = self.baselines.unsqueeze(1) + a * self.step.unsqueeze(1)
-        everyone = [i for i in range(len(self.inputs)) for _ in range(alphas.shape[1])]
-        return points, self._arguments(everyone)
+    def _points(self, examples: NDArray[np.int64], alphas: Array) -> Tensor:
+        """Points of the paths of some examples, shape (points, rows, columns)."""
+        a = torch.as_tensor(alphas).to(self.inputs)[:, None, None]
+        return self.baselines[examples] + a * self.step[examples]
+
+    def _model(self, examples: list[int]) -> Callable[[Tensor], Tensor]:
+        """Give the model with the arguments of the examples that points belong to."""
+        arguments = self._arguments(examples)
+        return lambda x: self.forward(x, *arguments)
 
     def _arguments(self, examples: list[int]) -> tuple[Any, ...]:
         return tuple(

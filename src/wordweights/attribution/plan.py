@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wordweights.attribution.integral import Integral
 from wordweights.attribution.path import StraightPath
+from wordweights.attribution.workers import run_all
 from wordweights.errors import WordweightsError
 from wordweights.quadrature import Rule, choose_rules, gauss_legendre, pilot_nodes
+
+T = TypeVar("T")
 
 QUADRATURES = ("adaptive", "gauss-legendre")
 MAX_STEPS = 128
@@ -22,59 +27,49 @@ _LADDER = (6, 8, 10, 12, 14, 16, 20, 24, 32, 40, 50, 64, 80, 100)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The rule of every example and its certificate.
+class Outcome(Generic[T]):
+    """What came of one example.
 
     Attributes
     ----------
-    rules : list[Rule]
-        One an example.
-    delta : Tensor
-        Completeness gap sum_ij IG(i, j, k) - (s(W) - s(B))[k], shape (batch, outputs).
-    residual : Tensor
-        The gap's norm relative to that of s(W) - s(B), shape (batch,).
+    n_steps : int
+        Nodes of its rule.
+    gap : Tensor
+        Completeness gap sum_ij IG(i, j, k) - (s(W) - s(B))[k], shape (outputs,).
+    residual : float
+        The gap's norm relative to that of s(W) - s(B).
+    value : T
+        What was measured with that rule.
     """
 
-    rules: list[Rule]
-    delta: Tensor
-    residual: Tensor
-
-    def select(self, examples: list[int]) -> Plan:
-        """Keep some examples.
-
-        Parameters
-        ----------
-        examples : list[int]
-            Their positions.
-
-        Returns
-        -------
-        Plan
-            In the given order.
-        """
-        rules = [self.rules[example] for example in examples]
-        return Plan(rules, self.delta[examples], self.residual[examples])
+    n_steps: int
+    gap: Tensor
+    residual: float
+    value: T
 
 
-def plan_nodes(
+def integrate(
     path: StraightPath,
+    measure: Callable[[Integral, list[int]], Sequence[T]],
     *,
     n_steps: int | None,
     tolerance: float,
     max_steps: int,
     quadrature: str,
-) -> Plan:
-    """Choose the nodes of every example.
+) -> list[Outcome[T]]:
+    """Choose the nodes of every example, certify them, and measure with them.
 
     The sum over i, j of IG(i, j, k) is the integral of the path derivative of output k, which one
     forward-mode pass a node gives for all outputs. So the certificate costs no gradient, and is
     known first: with `n_steps` None, an example climbs to more nodes until its own residual is
-    within the tolerance.
+    within the tolerance. What is then measured uses the same linearised model.
 
     Parameters
     ----------
     path : StraightPath
         A batch.
+    measure : Callable[[Integral, list[int]], Sequence[T]]
+        Takes the integral of some examples and their positions in the batch, gives one value each.
     n_steps : int | None
         Number of nodes; None chooses for every example by itself.
     tolerance : float
@@ -86,8 +81,8 @@ def plan_nodes(
 
     Returns
     -------
-    Plan
-        Rules and certificates.
+    list[Outcome[T]]
+        One an example.
 
     Raises
     ------
@@ -95,56 +90,76 @@ def plan_nodes(
         For settings out of range.
     """
     _check(n_steps, tolerance, max_steps, quadrature)
-    batch = len(path.inputs)
     adaptive = quadrature == "adaptive"
-    alphas = pilot_nodes() if adaptive else np.array([0.0, 1.0])
-    pilot = path.outputs(np.tile(alphas, (batch, 1)))  # (batch, points, outputs)
+    pilot = path.outputs(pilot_nodes() if adaptive else np.array([0.0, 1.0]))
     if pilot.ndim != 3:
         raise WordweightsError(
-            f"forward_func gave shape {tuple(pilot.shape[1:])} for an example; expected one "
+            f"forward_func gave shape {tuple(pilot.shape[2:])} for an example; expected one "
             f"vector: outputs of shape (batch, outputs)."
         )
-    change = pilot[:, -1] - pilot[:, 0]
+    change = pilot[:, -1] - pilot[:, 0]  # (batch, outputs)
     curves = pilot.double().cpu().numpy()
-    rules: list[Rule] = [gauss_legendre(1)] * batch
-    delta, residual = torch.empty_like(change), torch.empty_like(change[:, 0])
-    pending = list(range(batch))
+    done: dict[int, Outcome[T]] = {}
     ladder = [n_steps] if n_steps else [n for n in _LADDER if n < max_steps] + [max_steps]
     for n in ladder:
+        pending = [example for example in range(len(change)) if example not in done]
+        if not pending:
+            break
+        last = n == ladder[-1]
         chosen, foreseen = [gauss_legendre(n)] * len(pending), np.zeros(len(pending))
         if adaptive:
             chosen, foreseen = choose_rules(curves[pending], n)
         # a rule that the pilot already sees failing needs no certificate
-        tried = [i for i in range(len(pending)) if n == ladder[-1] or foreseen[i] <= tolerance]
-        if not tried:
-            continue
-        examples = [pending[i] for i in tried]
-        nodes, weights = stack([chosen[i] for i in tried])
-        gap = path.select(examples).integrated_derivative(nodes, weights) - change[examples]
-        relative = _relative(gap, change[examples])
-        for i, example, g, r in zip(tried, examples, gap, relative, strict=True):
-            rules[example], delta[example], residual[example] = chosen[i], g, r
-        met = {e for e, r in zip(examples, relative.tolist(), strict=True) if r <= tolerance}
-        pending = [example for example in pending if example not in met]
-        if not pending:
-            break
-    return Plan(rules, delta, residual)
+        rules = {
+            example: rule
+            for example, rule, share in zip(pending, chosen, foreseen, strict=True)
+            if last or share <= tolerance
+        }
+        attempt = partial(_attempt, path, change, measure, np.inf if last else tolerance)
+        tasks = [partial(attempt, group) for group in _groups(rules, max(1, path.good_points // n))]
+        for outcomes in run_all(tasks, path.threads):
+            done |= outcomes
+    return [done[example] for example in range(len(change))]
 
 
-def stack(rules: list[Rule]) -> tuple[np.ndarray, np.ndarray]:
-    """Put rules of equal length together.
+def _groups(rules: dict[int, Rule], size: int) -> list[dict[int, Rule]]:
+    examples = list(rules)
+    return [
+        {example: rules[example] for example in examples[start : start + size]}
+        for start in range(0, len(examples), size)
+    ]
 
-    Parameters
-    ----------
-    rules : list[Rule]
-        With n nodes each.
 
-    Returns
-    -------
-    tuple[np.ndarray, np.ndarray]
-        Nodes and weights, each of shape (rules, n).
-    """
-    return np.stack([rule.nodes for rule in rules]), np.stack([rule.weights for rule in rules])
+def _attempt(
+    path: StraightPath,
+    change: Tensor,
+    measure: Callable[[Integral, list[int]], Sequence[T]],
+    tolerance: float,
+    rules: dict[int, Rule],
+) -> dict[int, Outcome[T]]:
+    """Certify examples that share passes, and measure those within the tolerance."""
+    examples = list(rules)
+    integral = _integral(path, rules, examples, change.shape[-1])
+    gap = integral.along(integral.path.step) - change[examples]
+    residual = _relative(gap, change[examples]).tolist()
+    # one that is not a number is measured too: no rule will mend it, and the result will say so
+    met = [i for i, value in enumerate(residual) if not value > tolerance]
+    if not met:
+        return {}
+    kept = [examples[i] for i in met]
+    if len(met) < len(examples):
+        integral = _integral(path, rules, kept, change.shape[-1])
+    values = measure(integral, kept)
+    return {
+        example: Outcome(len(rules[example].nodes), gap[i], residual[i], value)
+        for example, i, value in zip(kept, met, values, strict=True)
+    }
+
+
+def _integral(
+    path: StraightPath, rules: dict[int, Rule], examples: list[int], outputs: int
+) -> Integral:
+    return Integral.of(path.select(examples), [rules[example] for example in examples], outputs)
 
 
 def _relative(gap: Tensor, change: Tensor) -> Tensor:

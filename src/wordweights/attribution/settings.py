@@ -12,7 +12,7 @@ from wordweights.attribution.plan import QUADRATURES, one_of, whole
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
-METHOD = "integrated-gradients/3"
+METHOD = "integrated-gradients/4"
 """Version of the method: raised by any change that changes results, so old ones are not read."""
 
 AUTO_PROBES = "auto"

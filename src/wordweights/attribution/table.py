@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from tqdm import tqdm
 
 from wordweights.attribution.alignment import TokenisedSentence, sum_by_word, tokenise
 from wordweights.attribution.baselines import baseline_embeddings
-from wordweights.attribution.gradients import POINTS, probe_squares, row_vectors
-from wordweights.attribution.path import StraightPath
-from wordweights.attribution.plan import MAX_STEPS, Plan, plan_nodes, whole
+from wordweights.attribution.gradients import probe_directions
+from wordweights.attribution.integral import Integral
+from wordweights.attribution.path import StraightPath, threads_for
+from wordweights.attribution.plan import MAX_STEPS, integrate, whole
 from wordweights.attribution.probes import estimate_norms
 from wordweights.attribution.settings import AUTO_PROBES, Settings, make_settings
+from wordweights.attribution.workers import run_all
 from wordweights.encoders import Encoder, as_encoder
 from wordweights.errors import WordweightsError
 from wordweights.store import ATTRIBUTIONS, Collection, open_collection
@@ -203,8 +206,13 @@ def _compute(
     done = []
     bar = tqdm(total=len(missing), desc=encoder.name, unit="sentence", disable=not progress)
     with bar, _evaluating(encoder.model):
+        forward = encoder.stack() or encoder
+        threads = threads_for(forward, encoder.device)
+        attribute_some = partial(_attribute_batch, encoder, forward, settings, memory // threads)
         for batch in _batches(missing):
-            rows = _attribute_batch(encoder, settings, batch, memory)
+            pieces = _split(batch, 2 * threads if threads > 1 else 1)  # their times are unequal
+            tasks = [partial(attribute_some, piece) for piece in pieces]
+            rows = pd.concat(run_all(tasks, threads))
             collection.append(rows)
             done.append(rows.set_index("key"))
             bar.update(len(batch))
@@ -221,92 +229,109 @@ def _batches(missing: dict[str, TokenisedSentence]) -> Iterator[dict[str, Tokeni
             yield {key: missing[key] for key in keys[start : start + _BATCH]}
 
 
+def _split(batch: dict[str, TokenisedSentence], n: int) -> list[dict[str, TokenisedSentence]]:
+    """Cut a batch into at most n pieces."""
+    keys = list(batch)
+    size = -(-len(keys) // n)
+    return [
+        {key: batch[key] for key in keys[start : start + size]}
+        for start in range(0, len(keys), size)
+    ]
+
+
 def _attribute_batch(
-    encoder: Encoder, settings: Settings, batch: dict[str, TokenisedSentence], memory: int
+    encoder: Encoder,
+    forward: Callable[..., torch.Tensor],
+    settings: Settings,
+    memory: int,
+    batch: dict[str, TokenisedSentence],
 ) -> pd.DataFrame:
     """Attribute sentences of equal length: one row a sentence, with lists over its words."""
     sentences = list(batch.values())
     ids = torch.tensor([sentence.ids for sentence in sentences], device=encoder.device)
     special = torch.tensor([sentence.word_of for sentence in sentences]) < 0
     path = StraightPath(
-        encoder.vectors,
+        forward,
         encoder.embed(ids),
         baseline_embeddings(encoder, ids, special, settings.baseline),
-        points_at_once=max(1, min(POINTS, memory // encoder.activation_bytes(ids.shape[1]))),
+        points_at_once=max(1, memory // encoder.activation_bytes(ids.shape[1])),
         half=settings.bfloat16,
     )
-    plan = plan_nodes(
+    outcomes = integrate(
         path,
+        partial(_vectors, settings, sentences)
+        if settings.norm == "vector"
+        else partial(_estimates, settings, list(batch), sentences),
         n_steps=settings.n_steps,
         tolerance=settings.tolerance,
         max_steps=settings.max_steps,
         quadrature=settings.quadrature,
     )
-    columns: dict[str, Any] = {
-        "key": list(batch),
-        "residual": plan.residual.double().cpu().numpy(),
-        "n_steps": [len(rule.nodes) for rule in plan.rules],
-    }
-    if settings.norm == "vector":
-        values = row_vectors(path, plan.rules).double().cpu().numpy()  # (batch, tokens, outputs)
-        by_word = [
-            sum_by_word(value.T, sentence.word_of, len(sentence.words)).T
-            for value, sentence in zip(values, sentences, strict=True)
-        ]
-        columns["contribution"] = [np.linalg.norm(vector, axis=1) for vector in by_word]
-        columns["standard_error"] = [np.zeros(len(vector)) for vector in by_word]
-        if settings.vectors:
-            columns["vector"] = [list(vector) for vector in by_word]
-    else:
-        pairs = _estimates(path, plan, settings, batch)
-        columns["contribution"] = [norms for norms, _ in pairs]
-        columns["standard_error"] = [errors for _, errors in pairs]
-    for values, residual in zip(columns["contribution"], columns["residual"], strict=True):
-        if not (np.isfinite(values).all() and np.isfinite(residual)):
+    rows = [
+        {
+            "key": key,
+            "residual": outcome.residual,
+            "n_steps": outcome.n_steps,
+            **outcome.value,
+        }
+        for key, outcome in zip(batch, outcomes, strict=True)
+    ]
+    for row in rows:
+        if not (np.isfinite(row["contribution"]).all() and np.isfinite(row["residual"])):
             raise WordweightsError(
                 f"A contribution by encoder {encoder.name!r} is NaN or infinite: the model "
                 f"overflowed on the path. Use float32 or float64 weights."
             )
-    return pd.DataFrame(columns)
+    return pd.DataFrame(rows)
+
+
+def _vectors(
+    settings: Settings,
+    sentences: list[TokenisedSentence],
+    integral: Integral,
+    examples: list[int],
+) -> list[dict[str, Any]]:
+    """Give the words of some sentences their shares of the vector."""
+    values = integral.rows().double().cpu().numpy()  # (examples, tokens, outputs)
+    results = []
+    for value, example in zip(values, examples, strict=True):
+        sentence = sentences[example]
+        by_word = sum_by_word(value.T, sentence.word_of, len(sentence.words)).T
+        result: dict[str, Any] = {
+            "contribution": np.linalg.norm(by_word, axis=1),
+            "standard_error": np.zeros(len(by_word)),
+        }
+        if settings.vectors:
+            result["vector"] = list(by_word)
+        results.append(result)
+    return results
 
 
 def _estimates(
-    path: StraightPath, plan: Plan, settings: Settings, batch: dict[str, TokenisedSentence]
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Norms and standard errors of the words of each sentence."""
-    seeds = [[settings.seed, *_words_of_seed(key)] for key in batch]
-    sentences = list(batch.values())
-    if settings.probes != AUTO_PROBES:
-        result = probe_squares(path, plan, settings.probes, seeds)
-        return [
-            estimate_norms(_word_squares(result.squares[:, i], sentence), result.outputs)
-            for i, sentence in enumerate(sentences)
-        ]
-    n_outputs = plan.delta.shape[-1]
-    squares: list[np.ndarray] = [np.empty((0, len(sentence.words))) for sentence in sentences]
-    pairs: list[Any] = [None] * len(sentences)
-    pending, drawn, wanted = list(range(len(sentences))), 0, _FIRST_PROBES
+    settings: Settings,
+    keys: list[str],
+    sentences: list[TokenisedSentence],
+    integral: Integral,
+    examples: list[int],
+) -> list[dict[str, Any]]:
+    """Give the words of some sentences their Frobenius norms, with standard errors."""
+    seeds = [[settings.seed, *_words_of_seed(keys[example])] for example in examples]
+    d, auto = integral.outputs, settings.probes == AUTO_PROBES
+    squares = [np.empty((0, len(sentences[example].words))) for example in examples]
+    pairs: list[Any] = [None] * len(examples)
+    pending, drawn = list(range(len(examples))), 0
+    wanted = min(_FIRST_PROBES, d) if auto else settings.probes
     while pending:
-        wanted = min(wanted, n_outputs)
-        result = probe_squares(
-            path.select(pending),
-            plan.select(pending),
-            wanted,
-            [seeds[i] for i in pending],
-            skip=drawn,
-        )
-        for place, i in enumerate(pending):
-            more = _word_squares(result.squares[:, place], sentences[i])
+        fresh = integral.squares(probe_directions(wanted, d, seeds, skip=drawn))
+        for i in pending:  # the others have been passed once more, but keep what they had
+            more = sum_by_word(fresh[:, i], sentences[examples[i]].word_of, squares[i].shape[1])
             squares[i] = np.vstack([squares[i], more])
-            pairs[i] = estimate_norms(squares[i], n_outputs)
+            pairs[i] = estimate_norms(squares[i], d)
+        if not auto:
+            break
         pending = [i for i in pending if (pairs[i][1] > settings.max_error * pairs[i][0]).any()]
-        drawn, wanted = wanted, 2 * wanted
-    return pairs
-
-
-def _word_squares(squares: np.ndarray, sentence: TokenisedSentence) -> np.ndarray:
-    """Squares of wordpieces, (probes, tokens), summed into those of words, (probes, words)."""
-    return sum_by_word(squares, sentence.word_of, len(sentence.words))
+        drawn, wanted = wanted, min(2 * wanted, d)
+    return [{"contribution": norms, "standard_error": errors} for norms, errors in pairs]
 
 
 def _words_of_seed(key: str) -> list[int]:

@@ -2,5 +2,6 @@
 
 from wordweights.encoders.encoder import Encoder
 from wordweights.encoders.loading import UNTRAINED, as_encoder, known_encoders, load_encoder
+from wordweights.encoders.post_norm import Stack
 
-__all__ = ["UNTRAINED", "Encoder", "as_encoder", "known_encoders", "load_encoder"]
+__all__ = ["UNTRAINED", "Encoder", "Stack", "as_encoder", "known_encoders", "load_encoder"]

@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from wordweights.encoders.post_norm import Stack
+
 POOLINGS = ("cls", "mean")
 
 # Entries of a configuration that say where a checkpoint came from, not what it computes.
 _IDLE_SETTINGS = ("architectures", "dtype", "torch_dtype", "transformers_version", "name_or_path")
-
-# Families whose layers are BERT's: the last one can be asked for its first token alone.
-_BERT_LAYERS = ("bert", "roberta")
-
 
 @dataclass(frozen=True)
 class Encoder:
@@ -165,11 +163,34 @@ class Encoder:
         import torch
 
         if mask is None:
-            if self.pooling == "cls" and self.model.config.model_type in _BERT_LAYERS:
-                return _first_state(self.model, embeddings)
             mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
         hidden = self.model(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
         return self._pool(hidden, mask)
+
+    def __call__(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute :meth:`vectors`: an encoder is a model from embeddings to vectors."""
+        return self.vectors(embeddings, mask)
+
+    def stack(self) -> Stack | None:
+        """Read the model as a stack of layers that brings its own derivatives.
+
+        Returns
+        -------
+        Stack | None
+            Of the weights as they are now; None for a family whose layers are not known here, and
+            for a model that computes something else than such layers would.
+        """
+        import torch
+
+        from wordweights.encoders.post_norm import stack_of
+
+        stack = stack_of(self.model, self.pooling)
+        if stack is None:
+            return None
+        tokens = [getattr(self.tokenizer, f"{name}_token_id") for name in ("cls", "pad", "sep")]
+        x = self.embed(torch.tensor([tokens], device=self.device))
+        close = torch.allclose(stack(x), self.vectors(x), rtol=1e-3, atol=1e-4)
+        return stack if close else None
 
     def _pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
         if self.pooling == "cls":
@@ -207,41 +228,6 @@ def check_pooling(pooling: str, label: str) -> None:
             f"Encoder {label!r}: pooling {pooling!r} is not known; use one of "
             f"{', '.join(map(repr, POOLINGS))}."
         )
-
-
-def _first_state(model: Any, embeddings: Tensor) -> Tensor:
-    """Compute the last hidden state of the first token alone.
-
-    Nothing reads the last layer's states of the other tokens, so that layer asks only the first
-    token's query of all keys and values, and runs its dense part on one row instead of all.
-    """
-    import torch
-
-    hidden = model.embeddings(inputs_embeds=embeddings)
-    *layers, last = model.encoder.layer
-    for layer in layers:
-        hidden = _only(layer(hidden))
-    attention = last.attention.self
-    batch = len(hidden)
-    shape = (batch, -1, attention.num_attention_heads, attention.attention_head_size)
-    first = hidden[:, :1]
-    query, key, value = (
-        project(states).view(shape).transpose(1, 2)  # (batch, heads, 1 or tokens, head size)
-        for project, states in (
-            (attention.query, first),
-            (attention.key, hidden),
-            (attention.value, hidden),
-        )
-    )
-    scores = query @ key.transpose(2, 3) * attention.attention_head_size**-0.5
-    context = (torch.softmax(scores, dim=-1) @ value).transpose(1, 2).reshape(batch, 1, -1)
-    mixed = last.attention.output(context, first)
-    return last.output(last.intermediate(mixed), mixed)[:, 0]
-
-
-def _only(output: Any) -> Tensor:
-    """Take the hidden states of a layer's output, which is a tuple in some versions."""
-    return output[0] if isinstance(output, tuple) else output
 
 
 def _check_tokenizer(tokenizer: Any, model: Any, label: str) -> None:

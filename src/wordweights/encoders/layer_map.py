@@ -1,0 +1,164 @@
+"""The derivative of a post-norm transformer layer at a point, as a linear map.
+
+Every map has two faces: ``tangent`` takes a change of the input to that of the output (forward
+mode), ``pullback`` a gradient by the output to that by the input (reverse mode). The Jacobians of
+LayerNorm without its weight and of softmax are symmetric, so one kernel serves both directions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class NormMap:
+    """The derivative of a LayerNorm: diag(weight) S with S symmetric.
+
+    Attributes
+    ----------
+    at : Tensor
+        The point, shape (batch, tokens, d).
+    mean, rstd : Tensor
+        Of each row, shape (batch, tokens, 1).
+    weight : Tensor
+        Shape (d,).
+    """
+
+    at: Tensor
+    mean: Tensor
+    rstd: Tensor
+    weight: Tensor
+
+    def tangent(self, change: Tensor) -> Tensor:
+        """Map a change of the input, (batch, tokens, d), to that of the output."""
+        return self._symmetric(change, None).mul_(self.weight)
+
+    def pullback(self, gradient: Tensor) -> Tensor:
+        """Map a gradient by the output, (batch, tokens, d), to that by the input."""
+        return self._symmetric(gradient, self.weight)
+
+    def _symmetric(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        # S diag(weight) x, in one pass over memory
+        by_input: Tensor = torch.ops.aten.native_layer_norm_backward(
+            x.contiguous(),
+            self.at,
+            [self.at.shape[-1]],
+            self.mean,
+            self.rstd,
+            weight,
+            None,
+            [True, False, False],
+        )[0]
+        return by_input
+
+
+@dataclass(frozen=True)
+class LayerMap:
+    """The derivative of a layer.
+
+    Attributes
+    ----------
+    qkv, mix, inner, outer : Tensor
+        Weights of the dense parts, as in :class:`~wordweights.encoders.post_norm.Layer`; their type
+        is that of the matrix products.
+    query, key, value : Tensor
+        Shape (batch, heads, tokens, head width); queries are scaled, and of the first token alone
+        where only its state is computed.
+    attention : Tensor
+        Shape (batch, heads, queries, tokens).
+    slope : Tensor
+        Of the activation, shape (batch, queries, inner width).
+    mix_norm, outer_norm : NormMap
+        Of the two residual sums.
+    """
+
+    qkv: Tensor
+    mix: Tensor
+    inner: Tensor
+    outer: Tensor
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    attention: Tensor
+    slope: Tensor
+    mix_norm: NormMap
+    outer_norm: NormMap
+
+    def tangent(self, change: Tensor) -> Tensor:
+        """Map a change of the layer's input, (batch, tokens, d), to that of its output."""
+        d, queries = change.shape[-1], self.query.shape[2]
+        asking = change[:, :queries]
+        dq = self._split(_times(asking, self.qkv[:d].T)).mul_(self._scale)
+        dk = self._split(_times(change, self.qkv[d : 2 * d].T))
+        dv = self._split(_times(change, self.qkv[2 * d :].T))
+        scores = dq @ self.key.transpose(2, 3) + self.query @ dk.transpose(2, 3)
+        context = self._softmax(scores) @ self.value + self.attention @ dv
+        mixed = _plus_times(asking.clone(), _join(context), self.mix.T)
+        y = self.mix_norm.tangent(mixed)
+        inner = _times(y, self.inner.T, keep=True).mul_(self.slope)
+        return self.outer_norm.tangent(_plus_times(y, inner, self.outer.T))
+
+    def pullback(self, gradient: Tensor) -> Tensor:
+        """Map a gradient by the layer's output to that by its input, (batch, tokens, d)."""
+        z = self.outer_norm.pullback(gradient)
+        inner = _times(z, self.outer, keep=True).mul_(self.slope)
+        mixed = self.mix_norm.pullback(_plus_times(z, inner, self.inner))
+        context = self._split(_times(mixed, self.mix))
+        dv = self.attention.transpose(2, 3) @ context
+        scores = self._softmax(context @ self.value.transpose(2, 3))
+        dq, dk = scores @ self.key, scores.transpose(2, 3) @ self.query
+        d = gradient.shape[-1]
+        if self.query.shape[2] == self.key.shape[2]:
+            return _plus_times(mixed, self._stack(dq, dk, dv), self.qkv)
+        # only the first token asks, and only it has a residual
+        by_input = _times(self._stack(None, dk, dv), self.qkv[d:])
+        by_input[:, :1] += _plus_times(mixed, _join(dq).mul_(self._scale), self.qkv[:d])
+        return by_input
+
+    @property
+    def _scale(self) -> float:
+        return float(self.query.shape[-1]) ** -0.5
+
+    def _split(self, x: Tensor) -> Tensor:
+        """(batch, tokens, d) -> (batch, heads, tokens, head width)."""
+        batch, tokens, d = x.shape
+        heads = self.query.shape[1]
+        return x.view(batch, tokens, heads, d // heads).transpose(1, 2).contiguous()
+
+    def _softmax(self, x: Tensor) -> Tensor:
+        """Derivative of the softmax of the scores, which is symmetric."""
+        return torch._softmax_backward_data(x, self.attention, -1, x.dtype)
+
+    def _stack(self, dq: Tensor | None, dk: Tensor, dv: Tensor) -> Tensor:
+        """Gradients by queries (if given), keys and values, side by side: (batch, tokens, 2 or 3 d)."""
+        batch, heads, tokens, width = dk.shape
+        parts = 2 if dq is None else 3
+        together = dk.new_empty(batch, tokens, parts, heads, width)
+        if dq is not None:
+            torch.mul(dq.transpose(1, 2), self._scale, out=together[:, :, 0])
+        together[:, :, -2] = dk.transpose(1, 2)
+        together[:, :, -1] = dv.transpose(1, 2)
+        return together.view(batch, tokens, parts * heads * width)
+
+
+def _join(x: Tensor) -> Tensor:
+    """(batch, heads, tokens, head width) -> (batch, tokens, d)."""
+    return x.transpose(1, 2).flatten(2).contiguous()
+
+
+def _times(x: Tensor, weight: Tensor, keep: bool = False) -> Tensor:
+    """x @ weight in the type of the weight; the result too if it is to be kept in it."""
+    product = x.to(weight.dtype) @ weight
+    return product if keep else product.to(x.dtype)
+
+
+def _plus_times(base: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """base + x @ weight, in place of base."""
+    if base.dtype == weight.dtype:
+        flat = base.view(-1, base.shape[-1])
+        flat.addmm_(x.reshape(-1, x.shape[-1]), weight)
+        return base
+    return base.add_(x.to(weight.dtype) @ weight)

@@ -1,0 +1,405 @@
+"""Post-norm transformers (BERT, RoBERTa, MPNet, DistilBERT), linearised at a point by hand.
+
+Attribution asks a model for hundreds of directional derivatives at the same points. What they share
+(attention weights, the slope of GELU, the scale of each LayerNorm) is computed once here; then a
+derivative, forward or backward, is the layers' matrix products and little else: queries, keys and
+values are one product, and nothing is recorded. The tests hold it against autograd, family by
+family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu, linear
+
+from wordweights.encoders.layer_map import LayerMap, NormMap
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A dense part.
+
+    Attributes
+    ----------
+    weight : Tensor
+        Shape (outputs, inputs).
+    bias : Tensor
+        Shape (outputs,).
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A LayerNorm.
+
+    Attributes
+    ----------
+    weight : Tensor
+        Shape (d,).
+    bias : Tensor
+        Shape (d,).
+    eps : float
+        Added to the variance.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    eps: float
+
+    def linearise(self, x: Tensor) -> tuple[Tensor, NormMap]:
+        """Normalise rows, (batch, tokens, d), and give the derivative."""
+        value, mean, rstd = torch.native_layer_norm(
+            x, [x.shape[-1]], self.weight, self.bias, self.eps
+        )
+        return value, NormMap(x, mean, rstd, self.weight)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer.
+
+    Attributes
+    ----------
+    qkv : Dense
+        Projections to queries, keys and values, one above the other: 3 d outputs.
+    mix : Dense
+        Projection of the heads' context.
+    mix_norm : Norm
+        After the first residual sum.
+    inner, outer : Dense
+        The feed-forward part, before and after GELU.
+    outer_norm : Norm
+        After the second residual sum.
+    """
+
+    qkv: Dense
+    mix: Dense
+    mix_norm: Norm
+    inner: Dense
+    outer: Dense
+    outer_norm: Norm
+
+    def linearise(
+        self, x: Tensor, heads: int, bias: Tensor | None, queries: int, dtype: torch.dtype
+    ) -> tuple[Tensor, Callable[[], LayerMap]]:
+        """Compute the new states of the first tokens, and on demand the derivative.
+
+        Parameters
+        ----------
+        x : Tensor
+            Hidden states, shape (batch, tokens, d).
+        heads : int
+            Attention heads.
+        bias : Tensor | None
+            Added to the scores, shape (heads, tokens, tokens).
+        queries : int
+            How many tokens, from the first, are to have new states; they ask all tokens.
+        dtype : torch.dtype
+            Type of the derivative's matrix products.
+
+        Returns
+        -------
+        tuple[Tensor, Callable[[], LayerMap]]
+            New hidden states, (batch, queries, d), and what makes the map.
+        """
+        batch, tokens, d = x.shape
+        asking = x[:, :queries]
+        if queries == tokens:
+            q, k, v = linear(x, self.qkv.weight, self.qkv.bias).split(d, dim=-1)
+        else:
+            q = linear(asking, self.qkv.weight[:d], self.qkv.bias[:d])
+            k, v = linear(x, self.qkv.weight[d:], self.qkv.bias[d:]).split(d, dim=-1)
+        # (batch, heads, tokens, head width)
+        q, k, v = (
+            t.view(batch, -1, heads, d // heads).transpose(1, 2).contiguous() for t in (q, k, v)
+        )
+        q.mul_((d // heads) ** -0.5)
+        scores = q @ k.transpose(2, 3)
+        if bias is not None:
+            scores += bias[:, :queries]
+        attention = torch.softmax(scores, dim=-1)
+        context = (attention @ v).transpose(1, 2).reshape(batch, queries, d)
+        mixed = linear(context, self.mix.weight, self.mix.bias).add_(asking)
+        y, mix_norm = self.mix_norm.linearise(mixed)
+        u = linear(y, self.inner.weight, self.inner.bias)
+        z = linear(gelu(u), self.outer.weight, self.outer.bias).add_(y)
+        new, outer_norm = self.outer_norm.linearise(z)
+
+        def make() -> LayerMap:
+            one = torch.ones((), dtype=u.dtype, device=u.device).expand_as(u)
+            slope = torch.ops.aten.gelu_backward(one, u)
+            weights = (part.weight for part in (self.qkv, self.mix, self.inner, self.outer))
+            return LayerMap(
+                *(weight.to(dtype) for weight in weights),
+                q,
+                k,
+                v,
+                attention,
+                slope.to(dtype),
+                mix_norm,
+                outer_norm,
+            )
+
+        return new, make
+
+
+@dataclass(frozen=True)
+class StackMap:
+    """The derivative of a stack at some points.
+
+    Attributes
+    ----------
+    outputs : Tensor
+        Sentence vectors at the points, shape (points, d).
+    embedding : NormMap
+        Of the normalisation before the layers.
+    layers : tuple[LayerMap, ...]
+        From the first to the last.
+    pooling : str
+        As in the encoder.
+    """
+
+    outputs: Tensor
+    embedding: NormMap
+    layers: tuple[LayerMap, ...]
+    pooling: str
+
+    def tangent(self, change: Tensor) -> Tensor:
+        """Map a change of the embeddings to that of the sentence vectors.
+
+        Parameters
+        ----------
+        change : Tensor
+            Shape (points, tokens, d).
+
+        Returns
+        -------
+        Tensor
+            Shape (points, d).
+        """
+        change = self.embedding.tangent(change)
+        for layer in self.layers:
+            change = layer.tangent(change)
+        return _pool(change, self.pooling)
+
+    def pullback(self, gradient: Tensor) -> Tensor:
+        """Map a gradient by the sentence vectors to that by the embeddings.
+
+        Parameters
+        ----------
+        gradient : Tensor
+            Shape (points, d).
+
+        Returns
+        -------
+        Tensor
+            Shape (points, tokens, d).
+        """
+        tokens = self.embedding.at.shape[1]
+        gradient = gradient.unsqueeze(1)  # (points, 1, d): of the first token
+        if self.pooling == "mean":
+            gradient = gradient.expand(-1, tokens, -1) / tokens
+        for layer in reversed(self.layers):
+            gradient = layer.pullback(gradient)
+        return self.embedding.pullback(gradient)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An encoder's map from word embeddings to sentence vectors.
+
+    Attributes
+    ----------
+    positions : Tensor
+        What is added to the embeddings at each position, shape (positions, d).
+    embedding_norm : Norm
+        Applied to the sum.
+    layers : tuple[Layer, ...]
+        From the first to the last.
+    heads : int
+        Attention heads of each.
+    score_bias : Callable[[int], Tensor] | None
+        From the number of tokens to what is added to the scores, (heads, tokens, tokens).
+    pooling : str
+        ``"cls"`` or ``"mean"``, as in the encoder.
+    """
+
+    positions: Tensor
+    embedding_norm: Norm
+    layers: tuple[Layer, ...]
+    heads: int
+    score_bias: Callable[[int], Tensor] | None
+    pooling: str
+
+    def __call__(self, embeddings: Tensor) -> Tensor:
+        """Compute sentence vectors, (points, d), of embeddings, (points, tokens, d)."""
+        return self._run(embeddings, None)[0]
+
+    def linearise(self, embeddings: Tensor, dtype: torch.dtype | None = None) -> StackMap:
+        """Compute sentence vectors and the derivative there.
+
+        Parameters
+        ----------
+        embeddings : Tensor
+            Shape (points, tokens, d).
+        dtype : torch.dtype | None
+            Type of the derivative's matrix products; None is that of the weights.
+
+        Returns
+        -------
+        StackMap
+            At the points.
+        """
+        outputs, embedding, layers = self._run(embeddings, dtype or embeddings.dtype)
+        return StackMap(outputs, embedding, layers, self.pooling)
+
+    def _run(
+        self, embeddings: Tensor, dtype: torch.dtype | None
+    ) -> tuple[Tensor, NormMap, tuple[LayerMap, ...]]:
+        tokens = embeddings.shape[1]
+        bias = None if self.score_bias is None else self.score_bias(tokens)
+        maps = []
+        with torch.no_grad():
+            x, embedding = self.embedding_norm.linearise(embeddings + self.positions[:tokens])
+            for layer in self.layers:
+                last = layer is self.layers[-1] and self.pooling != "mean"
+                x, make = layer.linearise(
+                    x, self.heads, bias, 1 if last else tokens, dtype or x.dtype
+                )
+                if dtype is not None:
+                    maps.append(make())
+            return _pool(x, self.pooling), embedding, tuple(maps)
+
+
+def _pool(states: Tensor, pooling: str) -> Tensor:
+    return states.mean(dim=1) if pooling == "mean" else states[:, 0]
+
+
+def stack_of(model: Any, pooling: str) -> Stack | None:
+    """Read the weights of a model of a family known here.
+
+    Parameters
+    ----------
+    model : Any
+        A model of transformers.
+    pooling : str
+        ``"cls"`` or ``"mean"``.
+
+    Returns
+    -------
+    Stack | None
+        None for another family, or another activation.
+    """
+    config = model.config
+    parts = _FAMILIES.get(config.model_type)
+    activation = getattr(config, "activation", None) or getattr(config, "hidden_act", None)
+    if parts is None or activation != "gelu" or getattr(config, "is_decoder", False):
+        return None
+    embeddings = model.embeddings
+    # some families number positions from padding_idx + 1
+    first = int(getattr(embeddings, "padding_idx", -1)) + 1
+    positions = embeddings.position_embeddings.weight[first:]
+    if hasattr(embeddings, "token_type_embeddings"):
+        positions = positions + embeddings.token_type_embeddings.weight[0]
+    body = model.transformer if config.model_type == "distilbert" else model.encoder
+    bias = None
+    if hasattr(body, "compute_position_bias"):
+
+        def bias(tokens: int) -> Tensor:
+            return body.compute_position_bias(positions.new_empty(1, tokens, 1))[0]
+
+    return Stack(
+        positions=positions,
+        embedding_norm=_norm(embeddings.LayerNorm),
+        layers=tuple(_layer(*parts(layer)) for layer in body.layer),
+        heads=int(config.num_attention_heads),
+        score_bias=bias,
+        pooling=pooling,
+    )
+
+
+def _bert(layer: Any) -> tuple[Any, ...]:
+    attention, mixed = layer.attention.self, layer.attention.output
+    return (
+        attention.query,
+        attention.key,
+        attention.value,
+        mixed.dense,
+        mixed.LayerNorm,
+        layer.intermediate.dense,
+        layer.output.dense,
+        layer.output.LayerNorm,
+    )
+
+
+def _mpnet(layer: Any) -> tuple[Any, ...]:
+    attention = layer.attention.attn
+    return (
+        attention.q,
+        attention.k,
+        attention.v,
+        attention.o,
+        layer.attention.LayerNorm,
+        layer.intermediate.dense,
+        layer.output.dense,
+        layer.output.LayerNorm,
+    )
+
+
+def _distilbert(layer: Any) -> tuple[Any, ...]:
+    attention = layer.attention
+    return (
+        attention.q_lin,
+        attention.k_lin,
+        attention.v_lin,
+        attention.out_lin,
+        layer.sa_layer_norm,
+        layer.ffn.lin1,
+        layer.ffn.lin2,
+        layer.output_layer_norm,
+    )
+
+
+# Where each family keeps the parts of a layer.
+_FAMILIES: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+    "bert": _bert,
+    "roberta": _bert,
+    "mpnet": _mpnet,
+    "distilbert": _distilbert,
+}
+
+
+def _layer(
+    query: Any,
+    key: Any,
+    value: Any,
+    mix: Any,
+    mix_norm: Any,
+    inner: Any,
+    outer: Any,
+    outer_norm: Any,
+) -> Layer:
+    projections = (query, key, value)
+    return Layer(
+        qkv=Dense(
+            torch.cat([part.weight for part in projections]),
+            torch.cat([part.bias for part in projections]),
+        ),
+        mix=Dense(mix.weight, mix.bias),
+        mix_norm=_norm(mix_norm),
+        inner=Dense(inner.weight, inner.bias),
+        outer=Dense(outer.weight, outer.bias),
+        outer_norm=_norm(outer_norm),
+    )
+
+
+def _norm(module: Any) -> Norm:
+    return Norm(module.weight, module.bias, float(module.eps))
