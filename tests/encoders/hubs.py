@@ -139,8 +139,11 @@ class Handler(BaseHTTPRequestHandler):
                 fault.act(self, content or b"")
                 return
         if content is None:
-            code = "RepoNotFound" if len(parts) < 5 else "RevisionNotFound"
+            known = any("/".join(parts[i : i + 2]) in self.hub.commits for i in (0, 2))
+            code = "RevisionNotFound" if known else "RepoNotFound"
             self.answer(b"", HTTPStatus.NOT_FOUND, {"X-Error-Code": code})
+        elif parts[0] == "storage":
+            self.send_file(content)
         elif "resolve" in parts and parts[-1].endswith(LARGE):
             # to another host than the hub's, as the real one: its headers are on this answer
             where = f"http://localhost:{self.server.server_port}/storage/{'/'.join(parts)}"
@@ -150,8 +153,6 @@ class Handler(BaseHTTPRequestHandler):
                 "X-Linked-Size": str(len(content)),
             }
             self.answer(b"", HTTPStatus.FOUND, linked | self._commit(parts))
-        elif "storage" in parts:
-            self.send_file(content)
         elif "resolve" in parts:
             etag = {"ETag": f'"{digest(parts[-1], content)}"'}
             self.answer(content, headers=etag | self._commit(parts))
@@ -189,10 +190,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _content(self, parts: list[str]) -> bytes | None:
         """What the hub holds at a path; None for nothing."""
-        if parts[:2] == ["api", "models"]:
-            return self._listing("/".join(parts[2:4]), *parts[4:6])
+        if parts[:2] == ["api", "models"] and len(parts) == 6:
+            return self._listing("/".join(parts[2:4]), *parts[4:])
         if parts[0] == "storage":
             parts = parts[1:]
+        if len(parts) < 5:
+            return None
         owner, model, _, revision, *name = parts
         if self._known(f"{owner}/{model}", revision):
             return self.hub.repositories[f"{owner}/{model}"].get("/".join(name))

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-# Heads and buffers that a checkpoint may carry although the encoder does not use them.
+# Heads and buffers that a checkpoint may carry although the encoder does not use them, by their
+# place at the top: a layer somewhere below that is called so is none of them.
 _UNUSED_KEYS = re.compile(
-    r"(^|\.)(pooler|cls|lm_head|vocab_transform|vocab_layer_norm|vocab_projector|classifier|mlp)\."
-    r"|position_ids$"
+    r"(pooler|cls|lm_head|vocab_transform|vocab_layer_norm|vocab_projector|classifier|mlp)\."
+    r"|embeddings\.position_ids$"
 )
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, EOFError)
 
@@ -248,7 +249,10 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
             f"family that transformers knows."
         ) from None
     missing = sorted(info["missing_keys"])
-    extra = sorted(key for key in info["unexpected_keys"] if not _UNUSED_KEYS.search(key))
+    prefix = f"{model.base_model_prefix}."
+    extra = sorted(
+        key for key in info["unexpected_keys"] if not _UNUSED_KEYS.match(key.removeprefix(prefix))
+    )
     if missing or extra:
         raise WordweightsError(
             f"Encoder {label!r}: the checkpoint in {folder} does not fit its architecture; missing "
