@@ -20,10 +20,13 @@ def repositories() -> Repositories:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty hub cache of this test's own, whatever the environment says."""
-    folder = tmp_path / "hub"
     # constants, not variables: huggingface_hub reads its environment when it is imported
+    home = constants.HF_HOME
+    for name, value in list(vars(constants).items()):
+        if isinstance(value, str) and value.startswith(home):
+            monkeypatch.setattr(constants, name, str(tmp_path / "home") + value[len(home) :])
+    folder = tmp_path / "home" / "hub"
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     for name in ("HF_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)

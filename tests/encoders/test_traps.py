@@ -118,7 +118,7 @@ def test_keys_that_are_missing_or_too_many_are_listed(tmp_path: Path) -> None:
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     stored = WEIGHTS | {"embeddings.LayerNorm.bias": torch.zeros(25)}
     files = simcse_files(WEIGHTS) | {"pytorch_model.bin": as_bin(stored)}
-    with pytest.raises(WordweightsError, match="cannot be loaded"):
+    with pytest.raises(WordweightsError, match=r"of another shape: embeddings\.LayerNorm\.bias\."):
         load_encoder(write(tmp_path, files), "cls")
 
 
@@ -170,8 +170,9 @@ def test_a_pickle_that_would_run_something_does_not(tmp_path: Path) -> None:
             return os.mkdir, (str(mark),)
 
     files = simcse_files(WEIGHTS) | {"pytorch_model.bin": as_bin({**WEIGHTS, "x": Payload()})}
-    with pytest.raises(WordweightsError, match="cannot be loaded"):
+    with pytest.raises(WordweightsError, match="other things than tensors") as error:
         load_encoder(write(tmp_path / "checkpoint", files), "cls")
+    assert "weights_only" not in str(error.value)
     assert not mark.exists()
 
 
@@ -197,7 +198,7 @@ def test_code_that_comes_with_a_checkpoint_is_not_run(
         if trained:
             assert_reads(encoder, first_state(WEIGHTS))
     else:
-        with pytest.raises(WordweightsError, match="cannot be loaded"):
+        with pytest.raises(WordweightsError, match="code that comes with it, which is never run"):
             load_encoder(folder, "cls", trained=trained)
     assert not mark.exists()
 

@@ -30,7 +30,7 @@ _SMALL_FILES = (
     "1_Pooling/config.json",
 )
 _ATTEMPTS = 4
-_PATIENCE = 300  # seconds over all attempts; a hub that asks for more is told of at once
+_PATIENCE = 300  # seconds before an attempt; a hub that asks for more is told of at once
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # of huggingface_hub's own check of a file's length, which raises a plain OSError
 _CUT_SHORT = "Consistency check failed"
@@ -120,20 +120,14 @@ def cached_commit(hub_id: str, revision: str | None) -> str | None:
 def _download(hub_id: str, revision: str | None, label: str, files: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import httpx
-    from tenacity import (
-        Retrying,
-        before_sleep_log,
-        retry_if_exception,
-        stop_after_attempt,
-        stop_before_delay,
-    )
+    from tenacity import Retrying, before_sleep_log, retry_if_exception
 
     # Around huggingface_hub's own attempts, which cover the file in hand but neither the question
     # which files there are nor a connection that is reset.
     attempts = Retrying(
         retry=retry_if_exception(_may_pass),
         wait=_pause,
-        stop=stop_after_attempt(_ATTEMPTS) | stop_before_delay(_PATIENCE),
+        stop=_gives_up,
         before_sleep=before_sleep_log(_logger, logging.WARNING),
         reraise=True,
     )
@@ -160,41 +154,42 @@ def _verified(
 
     damaged = _damaged(folder, files)
     if damaged and not is_offline_mode():
-        for path in damaged:
-            _remove(path)
+        for name in damaged:
+            _remove(folder / name)
         folder = _download(hub_id, revision, label, files)
         damaged = _damaged(folder, files)
-        for path in damaged:
-            _remove(path)
+        for name in damaged:
+            _remove(folder / name)
     if damaged:
-        names = ", ".join(path.relative_to(folder).as_posix() for path in damaged)
         repair = (
-            f"Remove {', '.join(str(path.resolve()) for path in damaged)}, and copy the cache "
-            f"again or run once with the hub (without HF_HUB_OFFLINE)."
+            f"Remove {', '.join(str((folder / name).resolve()) for name in damaged)}, and copy the "
+            f"cache again or run once with the hub (without HF_HUB_OFFLINE)."
             if is_offline_mode()
-            else "It came so twice and was removed; a proxy or mirror (HF_ENDPOINT) on the way may "
-            "alter it."
+            else "It was removed, and could not be had whole from the hub; run it again when the "
+            "hub is in reach, without a proxy or mirror (HF_ENDPOINT) that may alter files."
         )
         raise WordweightsError(
-            f"Encoder {label!r}: {names} of the hub repository {hub_id!r}, commit {folder.name}, "
-            f"is damaged: its content has not the digest that the hub gives for it, so it was cut "
-            f"or altered, and is not used. {repair}"
+            f"Encoder {label!r}: {', '.join(damaged)} of the hub repository {hub_id!r}, commit "
+            f"{folder.name}, is damaged: its content has not the digest that the hub gives for it, "
+            f"so it was cut or altered, and is not used. {repair}"
         )
     return folder
 
 
-def _damaged(folder: Path, files: Sequence[str]) -> list[Path]:
-    """List the files of a snapshot whose content does not fit the name of their blob."""
+def _damaged(folder: Path, files: Sequence[str]) -> list[str]:
+    """List the files of a snapshot whose blob is gone, or does not fit its name."""
     from huggingface_hub.utils import filter_repo_objects
 
-    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    paths = [folder / name for name in filter_repo_objects(names, allow_patterns=list(files))]
-    return sorted(path for path in paths if not _fits(path))
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    wanted = filter_repo_objects(names, allow_patterns=list(files))
+    return sorted(name for name in wanted if not _fits(folder / name))
 
 
 def _fits(path: Path) -> bool:
     if not path.is_symlink():
         return True
+    if not path.exists():
+        return False
     # one step only: a blob can itself be a link, to where several repositories share it
     expected = path.readlink().name
     if len(expected) == 64:  # of files in large file storage: SHA-256
@@ -208,9 +203,8 @@ def _fits(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file of a snapshot and what it links to, so that nothing takes it for whole."""
+    """Remove what a file of a snapshot links to; the link stays, so that the file is missed."""
     path.resolve().unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -268,6 +262,10 @@ def _pause(state: Any) -> float:
     return float(2 ** (state.attempt_number - 1) if asked is None else asked)
 
 
+def _gives_up(state: Any) -> bool:
+    return bool(state.attempt_number >= _ATTEMPTS or state.upcoming_sleep > _PATIENCE)
+
+
 def _explain(error: BaseException) -> str:
     """Say in a sentence or two what went wrong and what would help."""
     from huggingface_hub import constants
@@ -285,10 +283,16 @@ def _explain(error: BaseException) -> str:
     if any(isinstance(cause, OfflineModeIsEnabled) for cause in _causes(error)):
         return (
             f"offline mode is on (HF_HUB_OFFLINE) and the cache {constants.HF_HUB_CACHE} does not "
-            f"hold all of it ({_first_line(error)})."
+            f"hold all of it ({_first_line(error, deepest=False)})."
         )
-    if isinstance(error, HFValidationError):
-        return f"this is no hub id of the form owner/model ({_first_line(error)})."
+    if isinstance(error, ValueError):
+        what = (
+            "this is no hub id of the form owner/model"
+            if isinstance(error, HFValidationError)
+            else f"what {constants.ENDPOINT} answers is not from a hub, but perhaps a page to log "
+            f"in to the network"
+        )
+        return f"{what} ({_first_line(error)})."
     if isinstance(error, OSError) and error.errno is not None:
         full = error.errno in _FULL
         return (
@@ -297,8 +301,9 @@ def _explain(error: BaseException) -> str:
             f"folder {'on a larger disk' if full else 'that you may write'}."
         )
     if _broke_off(error) or isinstance(error, RecursionError):
+        reason = "" if isinstance(error, RecursionError) else f" ({_first_line(error)})"
         return (
-            f"the connection broke off again and again ({_first_line(error)}). Files that are "
+            f"the connection broke off again and again{reason}. Files that are "
             f"whole are kept, no part of another is; run it again on a steadier connection."
         )
     return f"the hub at {constants.ENDPOINT} was not reached ({_first_line(error)})."
@@ -323,7 +328,7 @@ def _explain_status(status: int, pause: int | None, no_revision: bool) -> str:
     return f"the hub answered {status}. If that is its own trouble, run it again later."
 
 
-def _first_line(error: BaseException) -> str:
-    # the cause says more than what was made of it
-    text = str(list(_causes(error))[-1]).strip() or str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
+def _first_line(error: BaseException, deepest: bool = True) -> str:
+    """Quote an error, by default what it came from, which says more than what was made of it."""
+    text = str(list(_causes(error))[-1] if deepest else error).strip() or str(error).strip()
+    return text.splitlines()[0][:200].rstrip(". ") if text else type(error).__name__

@@ -239,25 +239,37 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
                 attn_implementation="eager",
                 dtype=torch.float32,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # listed and refused below, with their names
                 **options,
             )
     except (*_UNREADABLE, SafetensorError, UnpicklingError) as error:
         reason = " ".join(str(error).split())[:300]
+        if isinstance(error, UnpicklingError):
+            # torch's own words advise to read it all the same
+            reason = "the pickle holds other things than tensors, and reading them could run code"
+        elif "trust_remote_code" in reason or "custom code" in reason:
+            reason = "it needs code that comes with it, which is never run here"
         raise WordweightsError(
             f"Encoder {label!r}: the checkpoint in {folder} cannot be loaded ({reason}). It must "
             f"hold config.json, the tokenizer's files and {' or '.join(WEIGHT_FILES)} of a model "
             f"family that transformers knows."
         ) from None
-    missing = sorted(info["missing_keys"])
     prefix = f"{model.base_model_prefix}."
-    extra = sorted(
-        key for key in info["unexpected_keys"] if not _UNUSED_KEYS.match(key.removeprefix(prefix))
+    unused = (
+        key for key in info["unexpected_keys"] if _UNUSED_KEYS.match(key.removeprefix(prefix))
     )
-    if missing or extra:
+    faults = {
+        "missing weights": info["missing_keys"],
+        "weights with no place": set(info["unexpected_keys"]).difference(unused),
+        "weights of another shape": {key for key, *_ in info["mismatched_keys"]},
+    }
+    if any(faults.values()):
+        listed = "; ".join(
+            f"{kind}: {', '.join(sorted(keys)) or 'none'}" for kind, keys in faults.items()
+        )
         raise WordweightsError(
-            f"Encoder {label!r}: the checkpoint in {folder} does not fit its architecture; missing "
-            f"weights: {', '.join(missing) or 'none'}; weights with no place: "
-            f"{', '.join(extra) or 'none'}. Missing weights would be random, so it is not used."
+            f"Encoder {label!r}: the checkpoint in {folder} does not fit its architecture; "
+            f"{listed}. Missing weights would be random, so it is not used."
         )
     return model
 
