@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help book test verify lab lock clean
+.PHONY: help book paper test verify lab lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -13,6 +13,10 @@ help: ## list the targets
 
 book: $(READY) ## run all chapters with the embedded profile and build the book
 	$(BIN)/wordweights run --profile embedded
+	@$(BIN)/wordweights book
+
+paper: $(READY) ## the same with the encoders, sentences and counts of the paper, from the model hub
+	$(BIN)/wordweights run --profile paper
 	@$(BIN)/wordweights book
 
 test: $(READY) ## check everything: lint, types, docstrings, tests, notebooks, a strict book build

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, PreTrainedTokenizerFast, T5Config, T5Model
 
-from wordweights.encoders import Encoder, known_encoders, load_encoder, loading
+from wordweights.encoders import Encoder, known_encoders, load_encoder, loading, registry
 from wordweights.errors import WordweightsError
 
 SENTENCES = ["a woman is cutting an onion .", "there are dogs !"]
@@ -148,7 +148,8 @@ def test_the_registry_names_the_five_of_the_paper_and_what_they_came_from() -> N
     assert table.loc["Sup. SimCSE (CLS)", "base"] == "BERT (CLS)"
     assert table.loc["SBERT (MEAN)", "base"] == "BERT (MEAN)"
     assert table.loc["BERT (CLS)", "hub_id"] == table.loc["BERT (MEAN)", "hub_id"]
-    assert set(table["pooling"]) == {"cls", "mean"}
+    assert set(table["pooling"]) == {"cls", "mean", "pooler"}
+    assert table["revision"].notna().all()
 
 
 def test_an_unknown_name_lists_the_known() -> None:
@@ -169,6 +170,7 @@ def test_a_hub_out_of_reach_says_what_to_do(
     """The hub is a closed port of this machine."""
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     with pytest.raises(WordweightsError, match=r"HF_HUB_OFFLINE=1.*local folder") as error:
         load_encoder("BERT (CLS)")
     assert "google-bert/bert-base-uncased" in str(error.value)
@@ -178,7 +180,8 @@ def test_a_hub_out_of_reach_says_what_to_do(
 def test_an_altered_file_is_refused(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The registered digest is that of the official file; another file is not used."""
     entry = {"pooling": "cls", "package": "tiny_package", "folder": "model", "sha256": "0" * 64}
-    monkeypatch.setattr(loading, "_registry", lambda: {"tiny": entry})
+    for module in (registry, loading):
+        monkeypatch.setattr(module, "registered", lambda: {"tiny": entry})
     package = tiny_checkpoint.parent / "tiny_package"
     package.mkdir()
     (package / "__init__.py").touch()

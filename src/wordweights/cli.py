@@ -63,7 +63,11 @@ def book() -> None:
 @app.command()
 @click.argument("sentences")
 @click.option("-e", "--encoder", "name", default="all-MiniLM-L6-v2", help="Name, folder or hub id.")
-@click.option("--pooling", type=click.Choice(["cls", "mean"]), help="Instead of the known one.")
+@click.option(
+    "--pooling",
+    type=click.Choice(["cls", "mean", "pooler"]),
+    help="Instead of the known one.",
+)
 @click.option(
     "--frequencies",
     default="spacy",

@@ -1,7 +1,16 @@
 """Sentence encoders, frozen: tokenizer, word embeddings, the rest of the model, and pooling."""
 
 from wordweights.encoders.encoder import Encoder
-from wordweights.encoders.loading import UNTRAINED, as_encoder, known_encoders, load_encoder
+from wordweights.encoders.loading import as_encoder, load_encoder
 from wordweights.encoders.post_norm import Stack
+from wordweights.encoders.registry import UNTRAINED, describe_source, known_encoders
 
-__all__ = ["UNTRAINED", "Encoder", "Stack", "as_encoder", "known_encoders", "load_encoder"]
+__all__ = [
+    "UNTRAINED",
+    "Encoder",
+    "Stack",
+    "as_encoder",
+    "describe_source",
+    "known_encoders",
+    "load_encoder",
+]

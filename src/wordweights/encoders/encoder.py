@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from wordweights.encoders.post_norm import Stack
 
-POOLINGS = ("cls", "mean")
+POOLINGS = ("cls", "mean", "pooler")
 
 # Entries of a configuration that say where a checkpoint came from, not what it computes.
 _IDLE_SETTINGS = ("architectures", "dtype", "torch_dtype", "transformers_version", "name_or_path")
@@ -35,7 +35,8 @@ class Encoder:
         The name it was loaded by.
     pooling : str
         ``"cls"``: the last hidden state of the first token; ``"mean"``: the mean of the last
-        hidden states of all tokens, special ones included.
+        hidden states of all tokens, special ones included; ``"pooler"``: the hyperbolic tangent of
+        the checkpoint's own dense layer on the last hidden state of the first token.
     tokenizer : PreTrainedTokenizerBase
         A fast tokenizer (it knows character offsets).
     model : PreTrainedModel
@@ -46,6 +47,8 @@ class Encoder:
         False for the control with random weights.
     note : str
         One line about it.
+    commit : str or None
+        The commit of the hub repository that it was loaded from, when it was.
     """
 
     name: str
@@ -55,9 +58,12 @@ class Encoder:
     base: str | None = None
     trained: bool = True
     note: str = ""
+    commit: str | None = None
 
     def __post_init__(self) -> None:
         check_pooling(self.pooling, self.name)
+        if self.pooling == "pooler":
+            _check_pooler(self.model, self.name)
         _check_tokenizer(self.tokenizer, self.model, self.name)
         _check_finite(self.model, self.name)
         self.model.eval()
@@ -193,10 +199,14 @@ class Encoder:
         return stack if close else None
 
     def _pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        if self.pooling == "cls":
-            return hidden[:, 0]
+        if self.pooling != "mean":
+            return self._pool_first(hidden[:, 0])
         weights = mask.to(hidden.dtype).unsqueeze(-1)  # (batch, tokens, 1)
         return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+
+    def _pool_first(self, first: Tensor) -> Tensor:
+        """Pool the last hidden state of the first token, shape (batch, d)."""
+        return first if self.pooling == "cls" else self.model.pooler.dense(first).tanh()
 
     def encode(self, sentences: Sequence[str]) -> Tensor:
         """Sentence vectors of texts.
@@ -249,6 +259,16 @@ def _check_tokenizer(tokenizer: Any, model: Any, label: str) -> None:
         raise WordweightsError(
             f"Encoder {label!r}: the tokenizer has {len(tokenizer)} entries but the model embeds "
             f"only {rows}; they belong to different checkpoints."
+        )
+
+
+def _check_pooler(model: Any, label: str) -> None:
+    # ALBERT's, for one, is no such layer and is not read here
+    if not hasattr(getattr(model, "pooler", None), "dense"):
+        raise WordweightsError(
+            f"Encoder {label!r}: pooling 'pooler' needs a pooler in the model, a dense layer on "
+            f"the first token (weights pooler.dense.weight and pooler.dense.bias), and this model "
+            f"of the family {model.config.model_type!r} has none; use 'cls' or 'mean'."
         )
 
 

@@ -1,39 +1,33 @@
-"""Checkpoints: found by name, in a folder or on the hub, checked, and loaded as encoders."""
+"""Checkpoints, checked and loaded as encoders."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 import hashlib
-import importlib.util
 import inspect
 import json
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib import resources
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wordweights.encoders.encoder import Encoder, check_pooling
+from wordweights.encoders.hub import WEIGHT_FILES, commit_of
+from wordweights.encoders.registry import UNTRAINED, locate, registered, split_name
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import torch
     from sentence_transformers import SentenceTransformer
 
-UNTRAINED = " (untrained)"
-
-# Heads and buffers that a checkpoint may carry although the encoder does not use them.
+# Heads and buffers that a checkpoint may carry although the encoder does not use them, by their
+# place at the top: a layer somewhere below that is called so is none of them.
 _UNUSED_KEYS = re.compile(
-    r"(^|\.)(pooler|cls|lm_head|vocab_transform|vocab_layer_norm|vocab_projector|classifier|mlp)\."
-    r"|position_ids$"
+    r"(pooler|cls|lm_head|vocab_transform|vocab_layer_norm|vocab_projector|classifier|mlp)\."
+    r"|embeddings\.position_ids$"
 )
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, EOFError)
-_SUFFIXES = {"cls": " (CLS)", "mean": " (MEAN)"}
-_WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def load_encoder(
@@ -51,10 +45,10 @@ def load_encoder(
     ----------
     name_or_path : str | Path
         A name of :func:`known_encoders`, a folder with a checkpoint, or ``owner/model`` on the
-        hub. A folder or hub id may end in `` (CLS)`` or `` (MEAN)`` to say its pooling, and any
-        name in `` (untrained)`` for the control of that encoder.
+        hub. A folder or hub id may end in `` (CLS)``, `` (MEAN)`` or `` (pooler)`` to say its
+        pooling, and any name in `` (untrained)`` for the control of that encoder.
     pooling : str | None
-        ``"cls"`` or ``"mean"``; None takes what the registry or the checkpoint's
+        ``"cls"``, ``"mean"`` or ``"pooler"``; None takes what the registry or the checkpoint's
         ``1_Pooling/config.json`` says. There is no silent default: SimCSE has no such file, and
         reading it by its mean would be another encoder.
     trained : bool
@@ -80,26 +74,18 @@ def load_encoder(
     """
     import torch
 
-    asked = str(name_or_path)
-    name = asked.removesuffix(UNTRAINED)
-    trained = trained and not asked.endswith(UNTRAINED)
-    label, entry = name, _registry().get(name, {})
-    if not entry and pooling is None:
-        # a checkpoint can be named with its pooling, as the paper's encoders are
-        label, pooling = next(
-            (
-                (name.removesuffix(suffix), choice)
-                for choice, suffix in _SUFFIXES.items()
-                if name.endswith(suffix)
-            ),
-            (name, None),
-        )
+    name = str(name_or_path).removesuffix(UNTRAINED)
+    label, named_pooling, named_trained = split_name(str(name_or_path))
+    trained = trained and named_trained
     if pooling is not None:
-        check_pooling(pooling, label)
-    folder = _locate(label, entry)
+        check_pooling(pooling, name)
+        label = name  # the whole of it: a folder may be called so
+    pooling = pooling or named_pooling
+    entry = registered().get(label, {})
+    folder = locate(label)
     _check_digest(folder, entry.get("sha256"), label)
     pooling = pooling or entry.get("pooling") or _pooling_of(folder, label)
-    model = _load_model(folder, label, trained=trained, seed=seed)
+    model = _load_model(folder, label, trained=trained, seed=seed, pooler=pooling == "pooler")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model = model.to(device=device, dtype=dtype or torch.float32)
@@ -111,6 +97,7 @@ def load_encoder(
         base=entry.get("base"),
         trained=trained,
         note=entry.get("note", "") if trained else "the same architecture with random weights",
+        commit=commit_of(folder),
     )
     _check_derivatives(encoder)
     return encoder
@@ -175,92 +162,6 @@ def _check_derivatives(encoder: Encoder) -> None:
         ) from None
 
 
-def known_encoders() -> pd.DataFrame:
-    """List the registered encoders.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row an encoder: name, pooling, hub_id, base, note.
-    """
-    import pandas as pd
-
-    rows = [
-        {
-            "name": name,
-            "pooling": entry["pooling"],
-            "hub_id": entry["hub"],
-            "base": entry.get("base"),
-            "note": entry["note"],
-        }
-        for name, entry in _registry().items()
-    ]
-    return pd.DataFrame(rows, columns=["name", "pooling", "hub_id", "base", "note"])
-
-
-@cache
-def _registry() -> Mapping[str, Mapping[str, str]]:
-    text = resources.files("wordweights").joinpath("data/encoders.toml").read_text("utf-8")
-    return tomllib.loads(text)
-
-
-def _locate(label: str, entry: Mapping[str, str]) -> Path:
-    """Find the folder of a checkpoint: an installed package, a local folder, or the hub's cache."""
-    if "package" in entry:
-        spec = importlib.util.find_spec(entry["package"])
-        if spec is not None and spec.submodule_search_locations:
-            return Path(spec.submodule_search_locations[0]) / entry["folder"]
-    elif not entry:
-        if Path(label).is_dir():
-            return Path(label)
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or Path(label).exists():
-            raise WordweightsError(
-                f"Encoder {label!r} is neither a known name, nor a folder with a checkpoint, nor a "
-                f"hub id of the form owner/model. Known names: {', '.join(_registry())}; each also "
-                f"with the suffix {UNTRAINED!r}."
-            )
-    return _download(entry.get("hub", label), entry.get("revision"), label)
-
-
-def _download(hub_id: str, revision: str | None, label: str) -> Path:
-    """Fetch what an encoder needs from the hub, or take it from the local cache."""
-    import httpx
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-    )
-
-    small = ["*.json", "*.txt", "*.model", "1_Pooling/*"]
-    try:
-        for weights in _WEIGHT_FILES:  # safetensors first; the .bin only where there is none
-            folder = Path(
-                snapshot_download(hub_id, revision=revision, allow_patterns=[*small, weights])
-            )
-            if (folder / weights).exists():
-                return folder
-    except (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        httpx.HTTPError,
-        OSError,
-    ) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WordweightsError(
-            f"Encoder {label!r} needs the model hub repository {hub_id!r}, which could not be "
-            f"fetched ({reason}). Either connect this machine to the hub, or copy the hub cache "
-            f"of a machine that has it (HF_HOME) and set HF_HUB_OFFLINE=1, or give the path of a "
-            f"local folder with config.json, the tokenizer's files and model.safetensors in place "
-            f"of the name."
-        ) from None
-    raise WordweightsError(
-        f"The hub repository {hub_id!r} of encoder {label!r} holds neither of "
-        f"{' and '.join(_WEIGHT_FILES)}; an encoder needs one of them."
-    )
-
-
 def _check_digest(folder: Path, expected: str | None, label: str) -> None:
     if expected is None:
         return
@@ -304,7 +205,7 @@ def _pooling_of(folder: Path, label: str) -> str:
     return str(found.pop())
 
 
-def _load_model(folder: Path, label: str, *, trained: bool, seed: int) -> Any:
+def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: bool) -> Any:
     from pickle import UnpicklingError
 
     import torch
@@ -313,43 +214,68 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int) -> Any:
 
     try:
         with _quiet_transformers():
-            config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            options = _without_pooler(config)
+            # A folder, so transformers asks no service to convert a .bin; and code that comes
+            # with a checkpoint is never run.
+            config = AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            options = {} if pooler else _without_pooler(config)
             if not trained:
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(seed)
                     return AutoModel.from_config(
-                        config, attn_implementation="eager", dtype=torch.float32, **options
+                        config,
+                        attn_implementation="eager",
+                        dtype=torch.float32,
+                        trust_remote_code=False,
+                        **options,
                     )
             # eager attention: the others lack forward-mode or batched derivatives
             model, info = AutoModel.from_pretrained(
                 folder,
                 local_files_only=True,
+                trust_remote_code=False,
+                weights_only=True,  # of a .bin: tensors, whatever else is pickled in it
                 attn_implementation="eager",
                 dtype=torch.float32,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # listed and refused below, with their names
                 **options,
             )
     except (*_UNREADABLE, SafetensorError, UnpicklingError) as error:
         reason = " ".join(str(error).split())[:300]
+        if isinstance(error, UnpicklingError):
+            # torch's own words advise to read it all the same
+            reason = "the pickle holds other things than tensors, and reading them could run code"
+        elif "trust_remote_code" in reason or "custom code" in reason:
+            reason = "it needs code that comes with it, which is never run here"
         raise WordweightsError(
             f"Encoder {label!r}: the checkpoint in {folder} cannot be loaded ({reason}). It must "
-            f"hold config.json, the tokenizer's files and {' or '.join(_WEIGHT_FILES)} of a model "
+            f"hold config.json, the tokenizer's files and {' or '.join(WEIGHT_FILES)} of a model "
             f"family that transformers knows."
         ) from None
-    missing = sorted(info["missing_keys"])
-    extra = sorted(key for key in info["unexpected_keys"] if not _UNUSED_KEYS.search(key))
-    if missing or extra:
+    prefix = f"{model.base_model_prefix}."
+    unused = (
+        key for key in info["unexpected_keys"] if _UNUSED_KEYS.match(key.removeprefix(prefix))
+    )
+    faults = {
+        "missing weights": info["missing_keys"],
+        "weights with no place": set(info["unexpected_keys"]).difference(unused),
+        "weights of another shape": {key for key, *_ in info["mismatched_keys"]},
+    }
+    if any(faults.values()):
+        listed = "; ".join(
+            f"{kind}: {', '.join(sorted(keys)) or 'none'}" for kind, keys in faults.items()
+        )
         raise WordweightsError(
-            f"Encoder {label!r}: the checkpoint in {folder} does not fit its architecture; missing "
-            f"weights: {', '.join(missing) or 'none'}; weights with no place: "
-            f"{', '.join(extra) or 'none'}. Missing weights would be random, so it is not used."
+            f"Encoder {label!r}: the checkpoint in {folder} does not fit its architecture; "
+            f"{listed}. Missing weights would be random, so it is not used."
         )
     return model
 
 
 def _without_pooler(config: Any) -> dict[str, bool]:
-    """Leave out a pooler, which no encoder here reads, where the family lets us say so."""
+    """Leave out a pooler that is not read, where the family lets us say so."""
     from transformers import AutoModel
 
     model_class: Any = AutoModel._model_mapping[type(config)]
@@ -362,7 +288,9 @@ def _load_tokenizer(folder: Path, label: str) -> Any:
 
     try:
         with _quiet_transformers():
-            return AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
+            return AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False, use_fast=True
+            )
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())[:300]
         raise WordweightsError(

@@ -163,14 +163,20 @@ class StackMap:
         Of the normalisation before the layers.
     layers : tuple[LayerMap, ...]
         From the first to the last.
-    pooling : str
-        As in the encoder.
+    mean : bool
+        Whether the last states are averaged over tokens.
+    pooler : Tensor | None
+        Weight of the dense part after the last state of the first token.
+    slope : Tensor | None
+        Of the pooler's tanh, shape (points, d).
     """
 
     outputs: Tensor
     embedding: NormMap
     layers: tuple[LayerMap, ...]
-    pooling: str
+    mean: bool
+    pooler: Tensor | None = None
+    slope: Tensor | None = None
 
     def tangent(self, change: Tensor) -> Tensor:
         """Map a change of the embeddings to that of the sentence vectors.
@@ -188,7 +194,8 @@ class StackMap:
         change = self.embedding.tangent(change)
         for layer in self.layers:
             change = layer.tangent(change)
-        return _pool(change, self.pooling)
+        pooled = change.mean(dim=1) if self.mean else change[:, 0]
+        return pooled if self.pooler is None else (pooled @ self.pooler.T).mul_(self.slope)
 
     def pullback(self, gradient: Tensor) -> Tensor:
         """Map a gradient by the sentence vectors to that by the embeddings.
@@ -204,8 +211,10 @@ class StackMap:
             Shape (points, tokens, d).
         """
         tokens = self.embedding.at.shape[1]
+        if self.pooler is not None:
+            gradient = (gradient * self.slope) @ self.pooler
         gradient = gradient.unsqueeze(1)  # (points, 1, d): of the first token
-        if self.pooling == "mean":
+        if self.mean:
             gradient = gradient.expand(-1, tokens, -1) / tokens
         for layer in reversed(self.layers):
             gradient = layer.pullback(gradient)
@@ -228,8 +237,10 @@ class Stack:
         Attention heads of each.
     score_bias : Callable[[int], Tensor] | None
         From the number of tokens to what is added to the scores, (heads, tokens, tokens).
-    pooling : str
-        ``"cls"`` or ``"mean"``, as in the encoder.
+    mean : bool
+        Average the last states over tokens; otherwise only the first token has one.
+    pooler : Dense | None
+        Dense part and tanh after the last state of the first token, if any.
     """
 
     positions: Tensor
@@ -237,7 +248,8 @@ class Stack:
     layers: tuple[Layer, ...]
     heads: int
     score_bias: Callable[[int], Tensor] | None
-    pooling: str
+    mean: bool
+    pooler: Dense | None
 
     def __call__(self, embeddings: Tensor) -> Tensor:
         """Compute sentence vectors, (points, d), of embeddings, (points, tokens, d)."""
@@ -259,7 +271,10 @@ class Stack:
             At the points.
         """
         outputs, embedding, layers = self._run(embeddings, dtype or embeddings.dtype)
-        return StackMap(outputs, embedding, layers, self.pooling)
+        if self.pooler is None:
+            return StackMap(outputs, embedding, layers, self.mean)
+        slope = 1 - outputs.square()
+        return StackMap(outputs, embedding, layers, self.mean, self.pooler.weight, slope)
 
     def _run(
         self, embeddings: Tensor, dtype: torch.dtype | None
@@ -270,17 +285,14 @@ class Stack:
         with torch.no_grad():
             x, embedding = self.embedding_norm.linearise(embeddings + self.positions[:tokens])
             for layer in self.layers:
-                last = layer is self.layers[-1] and self.pooling != "mean"
-                x, make = layer.linearise(
-                    x, self.heads, bias, 1 if last else tokens, dtype or x.dtype
-                )
+                queries = 1 if layer is self.layers[-1] and not self.mean else tokens
+                x, make = layer.linearise(x, self.heads, bias, queries, dtype or x.dtype)
                 if dtype is not None:
                     maps.append(make())
-            return _pool(x, self.pooling), embedding, tuple(maps)
-
-
-def _pool(states: Tensor, pooling: str) -> Tensor:
-    return states.mean(dim=1) if pooling == "mean" else states[:, 0]
+            pooled = x.mean(dim=1) if self.mean else x[:, 0]
+            if self.pooler is not None:
+                pooled = linear(pooled, self.pooler.weight, self.pooler.bias).tanh_()
+            return pooled, embedding, tuple(maps)
 
 
 def stack_of(model: Any, pooling: str) -> Stack | None:
@@ -291,7 +303,7 @@ def stack_of(model: Any, pooling: str) -> Stack | None:
     model : Any
         A model of transformers.
     pooling : str
-        ``"cls"`` or ``"mean"``.
+        ``"cls"``, ``"mean"`` or ``"pooler"``, as in the encoder.
 
     Returns
     -------
@@ -322,7 +334,8 @@ def stack_of(model: Any, pooling: str) -> Stack | None:
         layers=tuple(_layer(*parts(layer)) for layer in body.layer),
         heads=int(config.num_attention_heads),
         score_bias=bias,
-        pooling=pooling,
+        mean=pooling == "mean",
+        pooler=_dense(model.pooler.dense) if pooling == "pooler" else None,
     )
 
 
@@ -393,12 +406,16 @@ def _layer(
             torch.cat([part.weight for part in projections]),
             torch.cat([part.bias for part in projections]),
         ),
-        mix=Dense(mix.weight, mix.bias),
+        mix=_dense(mix),
         mix_norm=_norm(mix_norm),
-        inner=Dense(inner.weight, inner.bias),
-        outer=Dense(outer.weight, outer.bias),
+        inner=_dense(inner),
+        outer=_dense(outer),
         outer_norm=_norm(outer_norm),
     )
+
+
+def _dense(module: Any) -> Dense:
+    return Dense(module.weight, module.bias)
 
 
 def _norm(module: Any) -> Norm:

@@ -14,6 +14,9 @@ from typing import Any
 
 import yaml
 
+from wordweights.encoders import describe_source
+from wordweights.parameters import as_names
+
 PACKAGES = (
     "wordweights",
     "torch",
@@ -67,6 +70,7 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
             "Each chapter ran with these values. A setting that chapters share has one value in "
             "all of them.",
             _block(_parameters(runs)),
+            *_encoders(runs),
             "## Hardware",
             _table(("What", "Value"), _hardware()),
             "## Versions",
@@ -82,6 +86,14 @@ def _parameters(runs: Sequence[Mapping[str, Any]]) -> str:
     for run in runs:
         together.update(run["parameters"])
     return yaml.safe_dump(together, sort_keys=False, allow_unicode=True, width=80)
+
+
+def _encoders(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the checkpoint behind each encoder: a branch of the hub moves, a commit does not."""
+    given = [run["parameters"]["encoders"] for run in runs if "encoders" in run["parameters"]]
+    names = dict.fromkeys(name for value in given for name in as_names(value))
+    rows = [(name, describe_source(name)) for name in names]
+    return ["## Encoders", _table(("Encoder", "Checkpoint"), rows)] if rows else []
 
 
 def _code(text: str) -> str:

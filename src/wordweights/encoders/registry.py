@@ -1,0 +1,142 @@
+"""The encoders known by name, and what a name of an encoder says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wordweights.encoders.hub import cached_commit, fetch
+from wordweights.errors import WordweightsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNTRAINED = " (untrained)"
+
+_SUFFIXES = {"cls": " (CLS)", "mean": " (MEAN)", "pooler": " (pooler)"}
+
+
+def known_encoders() -> pd.DataFrame:
+    """List the registered encoders.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an encoder: name, pooling, hub_id, revision, base, note.
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "name": name,
+            "pooling": entry["pooling"],
+            "hub_id": entry["hub"],
+            "revision": entry["revision"],
+            "base": entry.get("base"),
+            "note": entry["note"],
+        }
+        for name, entry in registered().items()
+    ]
+    return pd.DataFrame(rows, columns=["name", "pooling", "hub_id", "revision", "base", "note"])
+
+
+@cache
+def registered() -> Mapping[str, Mapping[str, str]]:
+    """Read the table of the registered encoders.
+
+    Returns
+    -------
+    Mapping[str, Mapping[str, str]]
+        By name; ``data/encoders.toml`` explains the keys.
+    """
+    text = resources.files("wordweights").joinpath("data/encoders.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def split_name(name: str) -> tuple[str, str | None, bool]:
+    """Take a name apart: `` (untrained)`` and, where it is not registered so, its pooling.
+
+    Parameters
+    ----------
+    name : str
+        Registered, a folder, or a hub id, with the suffixes that say how to read it.
+
+    Returns
+    -------
+    tuple[str, str | None, bool]
+        The name without what is taken from it, the pooling that it gives, and whether the weights
+        are the trained ones.
+    """
+    trained = not name.endswith(UNTRAINED)
+    name = name.removesuffix(UNTRAINED)
+    if name not in registered():
+        for pooling, suffix in _SUFFIXES.items():
+            if name.endswith(suffix):
+                return name.removesuffix(suffix), pooling, trained
+    return name, None, trained
+
+
+def locate(label: str) -> Path:
+    """Find the folder of a checkpoint: an installed package, a local folder, or the hub's cache.
+
+    Parameters
+    ----------
+    label : str
+        A name without suffixes.
+
+    Returns
+    -------
+    Path
+        The folder; what is not on this machine is downloaded.
+    """
+    entry = registered().get(label, {})
+    if not entry:
+        if Path(label).is_dir():
+            return Path(label)
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or Path(label).exists():
+            raise WordweightsError(
+                f"Encoder {label!r} is neither a known name, nor a folder with a checkpoint, nor a "
+                f"hub id of the form owner/model. Known names: {', '.join(registered())}; each "
+                f"also with the suffix {UNTRAINED!r}."
+            )
+        return fetch(label, None, label)
+    return _package_folder(entry) or fetch(entry["hub"], entry["revision"], label)
+
+
+def describe_source(name: str) -> str:
+    """Say where an encoder's checkpoint comes from, by the commit where it is the hub's.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`wordweights.load_encoder` takes it.
+
+    Returns
+    -------
+    str
+        A package, a folder, or a hub repository with the commit that this machine's cache holds for
+        its revision. Nothing is downloaded.
+    """
+    label, _, _ = split_name(name)
+    entry = registered().get(label, {})
+    if _package_folder(entry):
+        return f"package {entry['package']}"
+    if not entry and Path(label).is_dir():
+        return f"folder {Path(label).name}"
+    hub_id, revision = entry.get("hub", label), entry.get("revision")
+    commit = cached_commit(hub_id, revision)
+    return f"{hub_id}, commit {commit}" if commit else f"{hub_id}, not in the cache"
+
+
+def _package_folder(entry: Mapping[str, str]) -> Path | None:
+    """Find the checkpoint that an installed package carries, without importing it."""
+    spec = importlib.util.find_spec(entry["package"]) if "package" in entry else None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / entry["folder"]
