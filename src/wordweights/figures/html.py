@@ -119,7 +119,7 @@ def table_html(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str:
 
 
 def correlations_html(table: pd.DataFrame) -> str:
-    """Write Table 1: correlations with their intervals, measured here or published.
+    """Write Table 1: correlations with their intervals, each row with its origin.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Numbers of our own on the sentences of the paper: measured here, and kept in the checkout.
+"""Numbers of our own on the sentences of the paper, kept in the checkout.
 
 ``make measured`` runs this module and writes the table; ``make verify`` measures again and
 compares.
@@ -8,6 +8,7 @@ The table holds no sentence, for the sentences are not ours to give away.
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -179,4 +180,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except WordweightsError as problem:
+        sys.exit(f"measured: {problem}")

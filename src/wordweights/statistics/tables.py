@@ -1,4 +1,4 @@
-"""Table 1: the correlations of encoders measured here, and those that the paper reports."""
+"""Table 1: the correlations of this run, our own on STS-B, and those that the paper reports."""
 
 from __future__ import annotations
 
