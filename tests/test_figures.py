@@ -455,7 +455,7 @@ def test_verdicts_are_words_and_untested_cases_take_one_row():
         columns=["claim", "scope", "paper", "quantity", "estimate", "low", "high", "verdict"],
     )
     cells = cells_of(figures.claims_html(verdicts))
-    other = "(not an encoder of the paper)"
+    other = "(not a case of the paper)"
     dash, minus = "\N{EN DASH}", "\N{MINUS SIGN}"
     body = cells[5:]
     assert [body[i : i + 5] for i in range(0, len(body), 5)] == [

@@ -274,7 +274,7 @@ def claims_html(verdicts: pd.DataFrame) -> str:
     scopes = _unbroken(verdicts["scope"])
     example = verdicts["claim"] == 5
     scopes = scopes.mask(example, verdicts["scope"].str.replace(": ", ":\n", n=1))
-    scopes = scopes.where(verdicts["paper"], scopes + "\n(not an encoder of the paper)")
+    scopes = scopes.where(verdicts["paper"], scopes + "\n(not a case of the paper)")
     rows = verdicts.assign(cell=cells, scope=scopes, verdict=_unbroken(verdicts["verdict"]))
     together = (
         rows[idle]
