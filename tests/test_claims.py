@@ -367,9 +367,10 @@ VERDICTS = st.lists(st.sampled_from([SUPPORTED, NOT_SUPPORTED, NOT_TESTED]), max
 @given(VERDICTS, VERDICTS)
 def test_claims_are_lost_exactly_when_they_were_supported_and_are_not(previous, present):
     tables = [
-        pd.DataFrame({"claim": 1, "scope": [f"s{i}" for i in range(len(v))], "verdict": v})
+        pd.DataFrame({"scope": [f"s{i}" for i in range(len(v))], "verdict": v, "claim": 1})
         for v in (previous, present)
     ]
+    tables = [table.assign(paper=np.ones(len(table), dtype=bool)) for table in tables]
     padded = [*present, *[NOT_TESTED] * (len(previous) - len(present))]
     expected = [
         (f"s{i}", now)
@@ -378,6 +379,8 @@ def test_claims_are_lost_exactly_when_they_were_supported_and_are_not(previous, 
     ]
     lost = lost_claims(*tables)
     assert list(zip(lost["scope"], lost["verdict"], strict=True)) == expected
+    # other encoders count for no claim, so none of theirs can be lost
+    assert lost_claims(tables[0].assign(paper=~tables[0]["paper"]), tables[1]).empty
 
 
 def test_published_and_measured_are_compared_where_both_are():

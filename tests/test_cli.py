@@ -231,7 +231,7 @@ def test_claims_that_are_lost_are_an_error(verdicts: Path, tmp_path: Path) -> No
         (None, "no claims in .*wordweights run 03"),
         ("", "cannot be read: No columns"),
         ("claim,verdict\n1,supported\n", "lacks the column 'scope'"),
-        ("claim,scope,verdict\n1,x,perhaps\n", "unknown verdicts"),
+        ("claim,scope,paper,verdict\n1,x,True,perhaps\n", "unknown verdicts"),
     ],
 )
 def test_what_is_no_table_of_claims_is_refused(

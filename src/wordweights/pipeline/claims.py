@@ -40,7 +40,7 @@ def read_claims(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WordweightsError(f"The claims in {path} cannot be read: {reason}.") from None
-    missing = [name for name in ("claim", "scope", "verdict") if name not in table]
+    missing = [name for name in ("claim", "scope", "paper", "verdict") if name not in table]
     if missing or not table["verdict"].isin(_VERDICTS).all():
         wrong = f"it lacks the column {missing[0]!r}" if missing else "it has unknown verdicts"
         raise WordweightsError(

@@ -190,7 +190,7 @@ def summarise_claims(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def lost_claims(previous: pd.DataFrame, present: pd.DataFrame) -> pd.DataFrame:
-    """Find what was supported before and is not any more.
+    """Find which cases of the paper were supported before and are not any more.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def lost_claims(previous: pd.DataFrame, present: pd.DataFrame) -> pd.DataFrame:
     now = {(row.claim, row.scope): row.verdict for row in present[columns].itertuples()}
     rows = [
         (row.claim, row.scope, now.get((row.claim, row.scope), NOT_TESTED))
-        for row in previous[columns].itertuples()
+        for row in previous.loc[previous["paper"], columns].itertuples()
         if row.verdict == SUPPORTED
     ]
     return pd.DataFrame([row for row in rows if row[-1] != SUPPORTED], columns=columns)
