@@ -5,7 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help book paper test verify lab lock clean
+define NEEDS_DATA
+@test -d "$(WORDWEIGHTS_DATA)" || { echo "make $@: set WORDWEIGHTS_DATA to a folder with \
+stsb/dev.csv, stsb/test.csv and bert_pretraining_counts.txt (it is '$(WORDWEIGHTS_DATA)')." >&2; exit 1; }
+endef
+
+.PHONY: help book paper test verify measured lab lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,9 +32,12 @@ test: $(READY) ## check everything: lint, types, docstrings, tests, notebooks, a
 	$(BIN)/python -m pytest
 
 verify: $(READY) ## check against real data in the folder that WORDWEIGHTS_DATA names
-	@test -d "$(WORDWEIGHTS_DATA)" || { echo "make verify: set WORDWEIGHTS_DATA to a folder with \
-	stsb/dev.csv, stsb/test.csv and bert_pretraining_counts.txt (it is '$(WORDWEIGHTS_DATA)')." >&2; exit 1; }
+	$(NEEDS_DATA)
 	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m pytest tests/verify
+
+measured: $(READY) ## measure again on real data, and write book/data/measured.csv
+	$(NEEDS_DATA)
+	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m wordweights.pipeline.measured
 
 lab: $(READY) ## open JupyterLab with the project's kernel
 	$(BIN)/jupyter lab

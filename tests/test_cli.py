@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from wordweights.cli import app, main
 from wordweights.encoders import known_encoders
 from wordweights.errors import WordweightsError
+from wordweights.pipeline.claims import CLAIMS_FILE
 
 SENTENCES = "the dog is running .\nA <b> onion !\n"
 
@@ -139,3 +140,105 @@ def test_cache_lists_and_prunes(arguments: list[str]) -> None:
     invoke(*arguments)
     assert "Removed" in invoke("cache", "--prune-all").stdout
     assert "Nothing is kept." in invoke("cache").stdout
+
+
+def test_a_dry_run_says_how_long_it_takes_and_does_nothing_else(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    lines = "the dog .\nis a dog\na woman was happy .\n"
+    arguments[1] = "-"
+    output = tmp_path / "words.csv"
+    said = invoke(*arguments, "--dry-run", "-o", str(output), stdin=lines).stdout
+    assert "The attributions will take about" in said
+    assert "3 distinct sentences, 1 left to compute" in said
+    assert not output.exists()
+    assert "all are stored" in invoke(*arguments, "--dry-run", stdin="the dog .\n").stdout
+
+
+def test_a_long_run_is_announced_and_goes_on(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "words.csv"
+    assert "will take" not in invoke(*arguments, "-o", str(output)).stderr
+    monkeypatch.setattr("wordweights.pipeline.estimate.WORTH_SAYING", -1.0)
+    result = invoke(*arguments, "-o", str(output))
+    assert "all are stored" in result.stderr
+    assert result.stdout == ""
+    assert len(pd.read_csv(output)) == 11
+
+
+def test_a_run_is_announced_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wordweights.pipeline.estimate import Workload
+
+    ran = []
+    monkeypatch.chdir(Path(__file__).parent)
+    monkeypatch.setattr("wordweights.pipeline.run_chapters", lambda *_, **__: ran.append(True))
+    for rate, words in ((0.1, False), (2.0, True)):
+        loads = [Workload("tiny", 100, 90, rate)]
+        monkeypatch.setattr(
+            "wordweights.pipeline.estimate.estimate_run", lambda *_, found=loads: found
+        )
+        assert ("about 3 minutes" in invoke("run", "03").stderr) == words
+        assert "tiny: 100 distinct sentences, 90 left" in invoke("run", "03", "--dry-run").stdout
+    assert len(ran) == 2
+
+
+@pytest.fixture
+def verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout in which chapter 03 has run."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "_config.yml").touch()
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / CLAIMS_FILE
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "claim,scope,paper,quantity,estimate,low,high,verdict\n"
+        "1,BERT (CLS),True,r,0.4,0.3,0.5,supported\n"
+        "2,BERT (CLS) → SimCSE,True,rise,0.1,-0.1,0.3,not supported\n"
+        "3,SBERT (MEAN),True,,,,,not tested\n"
+    )
+    return path
+
+
+def test_claims_are_listed(verdicts: Path) -> None:
+    lines = invoke("claims").stdout.splitlines()
+    assert lines[0].split() == ["claim", "scope", "estimate", "low", "high", "verdict"]
+    assert lines[1].split()[-5:] == ["(CLS)", "0.400", "0.300", "0.500", "supported"]
+    assert lines[3].split() == ["3", "SBERT", "(MEAN)", "not", "tested"]
+
+
+def test_claims_that_are_lost_are_an_error(verdicts: Path, tmp_path: Path) -> None:
+    previous = tmp_path / "previous.csv"
+    now = verdicts.read_text()
+    previous.write_text(now)
+    assert invoke("claims", "--against", str(previous)).exit_code == 0
+    previous.write_text(
+        now.replace("not supported", "supported").replace("not tested", "supported")
+    )
+    with pytest.raises(WordweightsError) as caught:
+        invoke("claims", "--against", str(previous))
+    assert "2 claim(s)" in str(caught.value)
+    assert "(2) BERT (CLS) → SimCSE: not supported; (3) SBERT (MEAN): not tested" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no claims in .*wordweights run 03"),
+        ("", "cannot be read: No columns"),
+        ("claim,verdict\n1,supported\n", "lacks the column 'scope'"),
+        ("claim,scope,paper,verdict\n1,x,True,perhaps\n", "unknown verdicts"),
+    ],
+)
+def test_what_is_no_table_of_claims_is_refused(
+    verdicts: Path, content: str | None, message: str
+) -> None:
+    verdicts.unlink()
+    if content is not None:
+        verdicts.write_text(content)
+    with pytest.raises(WordweightsError, match=message):
+        invoke("claims")

@@ -15,10 +15,13 @@ from matplotlib.text import Text
 from wordweights import figures
 from wordweights.errors import WordweightsError
 from wordweights.statistics import (
+    OURS,
     arrange_before_after,
     published_correlations,
     spread_by_information,
+    summarise_claims,
 )
+from wordweights.statistics.claims import CLAIMS
 
 NASTY = ["a", "<b>woman</b>", "is", "$x^2$", "an", "antidisestablishmentarianism", "$", "."]
 
@@ -358,7 +361,7 @@ def test_table_one_shows_where_each_row_is_from():
             "r_information_high": [0.73, 0.0],
             "n_words": [2394, 2394],
             "n_sentences": 342,
-            "origin": "measured here",
+            "origin": "this run",
         }
     )
     table = arrange_before_after(measured, published_correlations())
@@ -368,7 +371,7 @@ def test_table_one_shows_where_each_row_is_from():
     assert len(rows) == 1 + 7
     none = "\N{EN DASH}"
     found = ["0.71\n[0.69,\N{NO-BREAK SPACE}0.73]", none, none, "2,394\n(342)"]
-    assert ["SBERT (MEAN)", "measured here", "BERT (MEAN)", *found] in rows
+    assert ["SBERT (MEAN)", "this run", "BERT (MEAN)", *found] in rows
     printed = ["0.72", "\N{MINUS SIGN}0.50", none, none]
     assert ["SBERT (MEAN)", "published", "BERT (MEAN)", *printed] in rows
     interval = "[\N{MINUS SIGN}0.06,\N{NO-BREAK SPACE}0.00]"
@@ -394,6 +397,82 @@ def test_spread_of_encoders_side_by_side(words):
         figures.spread_html({"a": spread, "b": spread.iloc[1:]})
     with pytest.raises(WordweightsError, match="no encoder"):
         figures.spread_html({})
+
+
+def cells_of(fragment):
+    """The cells of a table as text, its head included, with plain spaces."""
+    shown = [text for text in read(fragment).shown if text.strip()]
+    return [text.replace("\N{NO-BREAK SPACE}", " ") for text in shown]
+
+
+def test_published_beside_measured():
+    compared = pd.DataFrame(
+        {
+            "encoder": ["SBERT (MEAN)"] * 2,
+            "quantity": ["r_information", "r_probability"],
+            "published": [0.72, -0.5],
+            "measured": [0.7, -0.45],
+            "low": [0.6, -0.5],
+            "high": [0.8, -0.4],
+            "difference": [-0.02, 0.05],
+        }
+    )
+    cells = cells_of(figures.comparison_html(compared))
+    minus = "\N{MINUS SIGN}"
+    first = ["SBERT (MEAN)", f"r with {minus}ln P(w)", "0.72", "0.70\n[0.60, 0.80]", f"{minus}0.02"]
+    assert cells[5:10] == first
+    assert cells[10:12] == ["SBERT (MEAN)", "r with P(w)"]
+
+
+def test_our_own_numbers_say_whose_they_are():
+    ours = pd.DataFrame(
+        {
+            "encoder": ["e"],
+            "origin": [OURS],
+            "frequencies": ["spacy"],
+            **{"r_information": 0.5, "r_information_low": 0.4, "r_information_high": 0.6},
+            **{"r_probability": 0.1, "r_probability_low": 0.0, "r_probability_high": 0.2},
+            "n_words": 4319,
+            "n_sentences": 617,
+        }
+    )
+    assert cells_of(figures.measured_html(ours))[6:] == [
+        *("e", "measured by us on STS-B", "spacy", "0.50\n[0.40, 0.60]", "0.10\n[0.00, 0.20]"),
+        "4,319\n(617)",
+    ]
+    assert "No numbers of our own" in figures.measured_html(ours.iloc[:0])
+
+
+def test_verdicts_are_words_and_untested_cases_take_one_row():
+    verdicts = pd.DataFrame(
+        [
+            (1, "BERT (CLS)", True, "", np.nan, np.nan, np.nan, "not tested"),
+            (1, "BERT (MEAN)", True, "", np.nan, np.nan, np.nan, "not tested"),
+            (3, "BERT (CLS)", True, "", np.nan, np.nan, np.nan, "not tested"),
+            (3, "SBERT (MEAN)", True, "lead", 0.2, 0.1, 0.3, "supported"),
+            (3, "<b>mine</b>", False, "lead", -0.2, -0.3, 0.1, "not supported"),
+        ],
+        columns=["claim", "scope", "paper", "quantity", "estimate", "low", "high", "verdict"],
+    )
+    cells = cells_of(figures.claims_html(verdicts))
+    other = "(not a case of the paper)"
+    dash, minus = "\N{EN DASH}", "\N{MINUS SIGN}"
+    body = cells[5:]
+    assert [body[i : i + 5] for i in range(0, len(body), 5)] == [
+        ["(1)", "BERT (CLS)\nBERT (MEAN)", dash, dash, "not tested"],
+        ["(3)", "SBERT (MEAN)", "lead", "0.20\n[0.10, 0.30]", "supported"],
+        ["(3)", "BERT (CLS)", dash, dash, "not tested"],
+        [
+            "(3)",
+            f"<b>mine</b>\n{other}",
+            "lead",
+            f"{minus}0.20\n[{minus}0.30, 0.10]",
+            "not supported",
+        ],
+    ]
+    summary = cells_of(figures.summary_html(summarise_claims(verdicts)))
+    assert summary[4:8] == ["(1)", CLAIMS[1], "0 of 2", "not tested"]
+    assert summary[12:16] == ["(3)", CLAIMS[3], "1 of 2", "not tested"]
 
 
 def test_table_one_of_published_rows_alone():

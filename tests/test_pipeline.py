@@ -12,6 +12,7 @@ import pytest
 from jupyter_client.kernelspec import NoSuchKernel
 
 from wordweights.errors import WordweightsError
+from wordweights.paths import MEASURED_FILE
 from wordweights.pipeline import (
     build_book,
     choose_chapters,
@@ -22,7 +23,7 @@ from wordweights.pipeline import (
 )
 from wordweights.pipeline.declared import Parameter, declared_parameters, read_values
 from wordweights.pipeline.profiles import Profile
-from wordweights.pipeline.running import read_manifest
+from wordweights.pipeline.running import read_manifest, source_digest
 from wordweights.pipeline.status import status_page
 
 PARAMETERS = """\
@@ -215,6 +216,32 @@ def test_a_run_leaves_chapters_a_record_and_a_status_page(
     assert injected.metadata.tags == ["injected-parameters", "hide-input"]
     assert str(checkout) not in nbformat.writes(notebook).replace(sys.executable, "")
     assert not list((tmp_path / "results" / "running").iterdir())
+
+
+def test_glued_tables_lie_beside_the_chapter_that_glued_them(checkout: Path) -> None:
+    write_notebook(
+        checkout / "notebooks" / "01_one.ipynb",
+        ("code", "from myst_nb import glue"),
+        ("code", "glue('claims.csv', 'scope,r\\n\"a, \\'b\\' →\",1\\n' * n, display=False)"),
+        ("code", "glue('number', 'text', display=False)"),
+    )
+    chapters = checkout / "book" / "chapters"
+    chapters.mkdir(parents=True)
+    (chapters / "01_one-old.csv").write_text("of an earlier run")
+    chosen = Profile("quick", ("01_one",))
+    run_chapters(checkout, chosen, {"n": "2"}, say=quiet)
+    table = (chapters / "01_one-claims.csv").read_text("utf-8")
+    assert table == "scope,r\n\"a, 'b' →\",1\n" * 2
+    assert [path.name for path in chapters.glob("*.csv")] == ["01_one-claims.csv"]
+
+
+def test_a_chapter_is_stale_when_our_measured_numbers_have_changed(checkout: Path) -> None:
+    notebook = checkout / "notebooks" / "01_one.ipynb"
+    before = source_digest(notebook)
+    path = checkout / MEASURED_FILE
+    path.parent.mkdir(parents=True)
+    path.write_text("encoder\n")
+    assert source_digest(notebook) != before
 
 
 def test_a_failing_chapter_stops_the_run_and_the_book(checkout: Path, tmp_path: Path) -> None:

@@ -11,7 +11,11 @@ import click
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
+
+    from wordweights.pipeline.estimate import Workload
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -33,21 +37,28 @@ def app() -> None:
     help="A parameter of the chapters, such as -p encoders '[all-MiniLM-L6-v2]': text as it is, "
     "other types as YAML. May be repeated.",
 )
+@click.option("--dry-run", is_flag=True, help="Only say how long it would take.")
 def run(
     chapters: tuple[str, ...],
     profile: str,
     file: str | None,
     parameters: tuple[tuple[str, str], ...],
+    *,
+    dry_run: bool,
 ) -> None:
     """Execute chapters (such as 03; none means all) into book/chapters."""
     from dataclasses import replace
 
     from wordweights.pipeline import choose_chapters, find_root, load_profile, run_chapters
+    from wordweights.pipeline.estimate import estimate_run
 
     root = find_root()
     chosen = load_profile(root, Path(file).resolve() if file else profile)
     if chapters:
         chosen = replace(chosen, chapters=tuple(choose_chapters(root, chapters)))
+    _announce(estimate_run(root, chosen, dict(parameters)), dry_run=dry_run)
+    if dry_run:
+        return
     run_chapters(root, chosen, dict(parameters), say=lambda line: click.echo(line, err=True))
 
 
@@ -58,6 +69,33 @@ def book() -> None:
 
     index = build_book(find_root())
     click.echo(f"The book is at {index}")
+
+
+@app.command()
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    help="Claims of an earlier run: fail if one of them was supported and is not any more.",
+)
+def claims(against: Path | None) -> None:
+    """List what the last run of chapter 03 says about each claim of the paper."""
+    from wordweights.pipeline import find_root
+    from wordweights.pipeline.claims import CLAIMS_FILE, read_claims
+    from wordweights.statistics.claims import lost_claims
+
+    present = read_claims(find_root() / CLAIMS_FILE)
+    columns = ["claim", "scope", "estimate", "low", "high", "verdict"]
+    text = present[columns].to_string(index=False, float_format="{:.3f}".format, na_rep="")
+    click.echo(text)
+    if against is None:
+        return
+    lost = lost_claims(read_claims(against), present)
+    if len(lost):
+        rows = [f"({row.claim}) {row.scope}: {row.verdict}" for row in lost.itertuples()]
+        raise WordweightsError(
+            f"{len(lost)} claim(s) that {against} had supported are not any more: "
+            f"{'; '.join(rows)}."
+        )
 
 
 @app.command()
@@ -79,6 +117,7 @@ def book() -> None:
 )
 @click.option("--probes", default="16", help="Number of random probes, 'auto', or 'all': exact.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file.")
+@click.option("--dry-run", is_flag=True, help="Only say how long it would take.")
 def attribute(
     *,
     sentences: str,
@@ -89,6 +128,7 @@ def attribute(
     n_steps: int | None,
     probes: str,
     output: Path | None,
+    dry_run: bool,
 ) -> None:
     """Weigh the words of SENTENCES: bundled, stsb, a CSV, TSV, TXT or parquet file, or - (lines).
 
@@ -98,6 +138,7 @@ def attribute(
     """
     import wordweights as ww
     from wordweights.frequencies import look_up
+    from wordweights.pipeline.estimate import estimate_attribution
 
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise WordweightsError(f"Output {output} must end in .csv or .parquet.")
@@ -107,6 +148,11 @@ def attribute(
         table = ww.filter_sentences(table, [encoder.tokenizer], n_words)
     source = ww.load_frequencies(frequencies)
     count: int | str = int(probes) if probes.isdecimal() else probes
+    texts = table["sentence"].tolist()
+    workload = estimate_attribution(encoder, texts, n_steps=n_steps, probes=count)
+    _announce([workload], dry_run=dry_run)
+    if dry_run:
+        return
     words = ww.attribute(encoder, table, n_steps=n_steps, probes=count)
     known = look_up(words["word"], source)
     words[["probability", "information"]] = known.to_numpy()
@@ -127,6 +173,14 @@ def encoders() -> None:
 
     table = known_encoders().fillna({"base": ""})
     click.echo(table.rename(columns={"base": "fine-tuned from"}).to_string(index=False))
+
+
+def _announce(workloads: Sequence[Workload], *, dry_run: bool) -> None:
+    """Say how long a run will take, if it is long or if that is all that was asked."""
+    from wordweights.pipeline.estimate import WORTH_SAYING, describe_workloads
+
+    if dry_run or sum(workload.seconds for workload in workloads) > WORTH_SAYING:
+        click.echo(describe_workloads(workloads), err=not dry_run)
 
 
 def _read_sentences(source: str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 RESULTS_VARIABLE = "WORDWEIGHTS_RESULTS"
 DATA_VARIABLE = "WORDWEIGHTS_DATA"
+MEASURED_FILE = Path("book", "data", "measured.csv")  # in the checkout: numbers of `make measured`
 
 
 def project_root(start: Path | None = None) -> Path | None:

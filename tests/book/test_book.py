@@ -20,7 +20,11 @@ from wordweights import (
     load_frequencies,
     load_sentences,
 )
+from wordweights.figures import format_number
 from wordweights.pipeline import load_profile
+from wordweights.pipeline.claims import CLAIMS_FILE, read_claims
+from wordweights.statistics import OURS, measured_correlations
+from wordweights.statistics.claims import CLAIMS, NOT_TESTED
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = re.compile(r"(?:https?:)?//")
@@ -136,6 +140,35 @@ def test_the_introduction_has_the_numbers_of_the_third_chapter(
     for key in ("encoder-main", "r-main", "r-control", "n-words", "n-sentences"):
         assert glued[key] in text
     assert f"{glued['r-main-low']} to {glued['r-main-high']}" in text
+
+
+def test_every_row_says_whose_number_it_is(pages: dict[str, Page]) -> None:
+    ours = measured_correlations()
+    intro, chapter = (squeeze(pages[n].text) for n in ("intro", "chapters/03_correlations"))
+    assert len(ours)
+    for page in (intro, chapter):
+        assert page.count(OURS) >= len(ours)
+        assert all(command in page for command in ("make paper", "make measured"))
+        for r in (*ours["r_information"], *ours["r_probability"]):
+            assert format_number(r) in page
+    # this run's two encoders, beside the paper's five
+    assert chapter.count("published") >= 5
+    assert "Not measured in this run, and only published here: BERT (CLS)" in chapter
+    assert "there is nothing to compare" in chapter
+
+
+def test_a_claim_about_encoders_that_did_not_run_is_not_tested(
+    smoke: Any, pages: dict[str, Page]
+) -> None:
+    claims = read_claims(smoke.chapters / CLAIMS_FILE.name)
+    assert set(claims.loc[claims["paper"], "verdict"]) == {NOT_TESTED}
+    others = claims[~claims["paper"]]
+    assert set(others["claim"]) == {3, 4, 5}
+    assert others["scope"].str.startswith("all-MiniLM-L6-v2").all()
+    assert not others["scope"].str.contains("untrained").any()
+    for name in ("intro", "chapters/03_correlations"):
+        for statement in CLAIMS.values():
+            assert statement in squeeze(pages[name].text)
 
 
 def test_these_numbers_are_those_of_the_library(

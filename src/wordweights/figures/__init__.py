@@ -12,10 +12,14 @@ from wordweights.figures.attributions import (
     plot_weights,
 )
 from wordweights.figures.html import (
+    claims_html,
+    comparison_html,
     correlations_html,
+    measured_html,
     shaded_rows,
     shaded_text,
     spread_html,
+    summary_html,
     table_html,
 )
 from wordweights.figures.style import format_number, format_weight
@@ -28,9 +32,12 @@ from wordweights.figures.words import (
 )
 
 __all__ = [
+    "claims_html",
+    "comparison_html",
     "correlations_html",
     "format_number",
     "format_weight",
+    "measured_html",
     "plot_contributions",
     "plot_convergence",
     "plot_coverage",
@@ -44,5 +51,6 @@ __all__ = [
     "shaded_rows",
     "shaded_text",
     "spread_html",
+    "summary_html",
     "table_html",
 ]

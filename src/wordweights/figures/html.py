@@ -119,7 +119,7 @@ def table_html(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str:
 
 
 def correlations_html(table: pd.DataFrame) -> str:
-    """Write Table 1: correlations with their intervals, measured here or published.
+    """Write Table 1: correlations with their intervals, each row with its origin.
 
     Parameters
     ----------
@@ -183,14 +183,132 @@ def spread_html(spreads: Mapping[str, pd.DataFrame]) -> str:
     return table_html(pd.DataFrame(shown))
 
 
+def comparison_html(table: pd.DataFrame) -> str:
+    """Write published correlations beside those of a run, with the difference.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From :func:`wordweights.statistics.compare_published`.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    names = {"r_information": "r with \N{MINUS SIGN}ln P(w)", "r_probability": "r with P(w)"}
+    shown = {
+        "encoder": table["encoder"],
+        "quantity": table["quantity"].map(names),
+        "published": table["published"].astype(float),
+        "this run": _with_interval(table, "measured", ("low", "high")),
+        "this run\nless published": table["difference"].astype(float),
+    }
+    return table_html(pd.DataFrame(shown))
+
+
+def measured_html(table: pd.DataFrame) -> str:
+    """Write our own correlations on the STS Benchmark, by encoder and source of frequencies.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From :func:`wordweights.statistics.measured_correlations`.
+
+    Returns
+    -------
+    str
+        An HTML fragment; a sentence, if there are no rows.
+    """
+    if table.empty:
+        return "<p>No numbers of our own on the STS Benchmark are in this checkout.</p>"
+    shown = {
+        "encoder": table["encoder"],
+        "origin": table["origin"],
+        "P(w) from": table["frequencies"],
+        "r with \N{MINUS SIGN}ln P(w)": _with_interval(table, "r_information"),
+        "r with P(w)": _with_interval(table, "r_probability"),
+        "words\n(sentences)": _numbers(table),
+    }
+    return table_html(pd.DataFrame(shown))
+
+
+def summary_html(summary: pd.DataFrame) -> str:
+    """Write what a run says about every claim of the paper as a whole.
+
+    Parameters
+    ----------
+    summary : pd.DataFrame
+        From :func:`wordweights.statistics.summarise_claims`.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    counts = zip(summary["tested"], summary["scopes"], strict=True)
+    shown = {
+        "no.": [f"({claim})" for claim in summary["claim"]],
+        "claim of the paper": summary["statement"],
+        "cases tested": [f"{tested} of {scopes}" for tested, scopes in counts],
+        "in this run": _unbroken(summary["verdict"]),
+    }
+    return table_html(pd.DataFrame(shown))
+
+
+def claims_html(verdicts: pd.DataFrame) -> str:
+    """Write the estimate behind every verdict; what was not tested takes one row a claim.
+
+    Parameters
+    ----------
+    verdicts : pd.DataFrame
+        From :func:`wordweights.statistics.judge_claims`.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    idle = verdicts["verdict"] == "not tested"
+    cells = pd.Series(_with_interval(verdicts, "estimate", ("low", "high")), verdicts.index)
+    scopes = _unbroken(verdicts["scope"])
+    example = verdicts["claim"] == 5
+    scopes = scopes.mask(example, verdicts["scope"].str.replace(": ", ":\n", n=1))
+    scopes = scopes.where(verdicts["paper"], scopes + "\n(not a case of the paper)")
+    rows = verdicts.assign(cell=cells, scope=scopes, verdict=_unbroken(verdicts["verdict"]))
+    together = (
+        rows[idle]
+        .groupby(["claim", "paper"], sort=False)
+        .agg(scope=("scope", "\n".join), verdict=("verdict", "first"))
+        .reset_index()
+    )
+    rows = pd.concat([rows[~idle], together]).sort_values(
+        ["claim", "paper"], ascending=[True, False], kind="stable"
+    )
+    shown = {
+        "no.": [f"({claim})" for claim in rows["claim"]],
+        "case": rows["scope"],
+        "quantity": rows["quantity"],
+        "estimate\n[95 % interval]": rows["cell"],
+        "verdict": rows["verdict"],
+    }
+    return table_html(pd.DataFrame(shown))
+
+
+def _unbroken(texts: pd.Series) -> pd.Series:
+    return texts.str.replace(" ", _NO_BREAK)
+
+
 def _mean_and_sd(mean: float, sd: float) -> str:
     spread = "n/a" if math.isnan(sd) else format_weight(sd)
     return f"{format_weight(mean)}{_NO_BREAK}({spread})"
 
 
-def _with_interval(table: pd.DataFrame, name: str) -> list[str | None]:
+def _with_interval(
+    table: pd.DataFrame, name: str, ends: tuple[str, str] | None = None
+) -> list[str | None]:
     """Write a coefficient, and its interval on a second line where there is one."""
-    columns = [name, f"{name}_low", f"{name}_high"]
+    columns = [name, *(ends or (f"{name}_low", f"{name}_high"))]
     cells: list[str | None] = []
     for r, low, high in table.reindex(columns=columns).to_numpy(dtype=float):
         if math.isnan(r):

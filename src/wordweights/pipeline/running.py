@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import importlib
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from wordweights.errors import WordweightsError
-from wordweights.paths import RESULTS_VARIABLE, results_folder
+from wordweights.paths import MEASURED_FILE, RESULTS_VARIABLE, results_folder
 from wordweights.pipeline.declared import declared_parameters, read_values
 from wordweights.pipeline.profiles import Profile
 from wordweights.pipeline.status import status_page
@@ -42,7 +43,7 @@ class ChapterRun:
     parameters : Mapping[str, Any]
         The values that it ran with, its defaults included.
     source : str
-        SHA-256 of the notebook and of the library's code.
+        SHA-256 of the notebook, of the library's code and of our measured numbers.
     files : Mapping[str, str]
         From each value of a parameter that names a file or folder to its digest before the run.
     seconds : float
@@ -110,7 +111,8 @@ def run_chapters(
             manifest.pop(name, None)
         _write_manifest(chapters, manifest)
         for name in profile.chapters:
-            for path in (chapters / f"{name}.ipynb", *chapters.glob(f"{name}-*.png")):
+            glued = [path for kind in ("png", "csv") for path in chapters.glob(f"{name}-*.{kind}")]
+            for path in (chapters / f"{name}.ipynb", *glued):
                 path.unlink(missing_ok=True)
     runs = []
     for name, path in notebooks.items():
@@ -125,8 +127,8 @@ def run_chapters(
         manifest[name] = run
         with _writing(chapters):
             write_atomically(chapters / path.name, nbformat.writes(notebook).encode())
-            for key, picture in _glued_pictures(notebook).items():
-                write_atomically(chapters / f"{name}-{key}.png", picture)
+            for file, content in _glued_files(notebook).items():
+                write_atomically(chapters / f"{name}-{file}", content)
             _write_manifest(chapters, manifest)
         runs.append(run)
         say(f"Chapter {name} took {seconds:.0f} s.")
@@ -160,7 +162,7 @@ def read_manifest(chapters: Path) -> dict[str, ChapterRun]:
 
 
 def source_digest(notebook: Path) -> str:
-    """Name what a chapter is made from by a digest of its notebook and of the library.
+    """Name what a chapter is made from by a digest of notebook, library and our measured numbers.
 
     Parameters
     ----------
@@ -177,6 +179,9 @@ def source_digest(notebook: Path) -> str:
     for path in sorted(package.rglob("*")):
         if path.suffix in (".py", ".toml", ".csv"):
             sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    measured = notebook.parents[1] / MEASURED_FILE
+    if measured.is_file():  # chapters quote it
+        sha.update(measured.read_bytes())
     return sha.hexdigest()
 
 
@@ -293,14 +298,21 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
     return notebook
 
 
-def _glued_pictures(notebook: Any) -> dict[str, bytes]:
-    """Find the pictures that a notebook glued: other pages show them, with a text of their own."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return {
-        output.metadata["scrapbook"]["name"]: base64.b64decode(output.data["image/png"])
-        for output in outputs
-        if "scrapbook" in output.get("metadata", {}) and "image/png" in output.data
-    }
+def _glued_files(notebook: Any) -> dict[str, bytes]:
+    """Find what a notebook glued for use elsewhere, by the name of its file.
+
+    Pictures, which other pages show with a text of their own, and text whose key ends in ``.csv``:
+    tables for programs.
+    """
+    files = {}
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        about = output.get("metadata", {}).get("scrapbook", {})
+        key, text = about.get("name", ""), f"{about.get('mime_prefix', '')}text/plain"
+        if key and "image/png" in output.data:
+            files[f"{key}.png"] = base64.b64decode(output.data["image/png"])
+        elif key.endswith(".csv"):
+            files[key] = ast.literal_eval(output.data[text]).encode()
+    return files
 
 
 def _place(running: Path, error: Any) -> str:

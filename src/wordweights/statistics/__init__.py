@@ -1,6 +1,21 @@
 """Correlations of contributions with information, and summaries of what a run measured."""
 
-from wordweights.statistics.correlations import Correlation, correlation
+from wordweights.statistics.claims import (
+    EXAMPLES,
+    judge_claims,
+    lost_claims,
+    summarise_claims,
+)
+from wordweights.statistics.columns import number_texts
+from wordweights.statistics.correlations import (
+    Correlation,
+    Difference,
+    correlation,
+    correlation_error,
+    correlation_lead,
+    correlation_rise,
+)
+from wordweights.statistics.spread import spread_growth
 from wordweights.statistics.summaries import (
     INFORMATION,
     certificates,
@@ -11,24 +26,40 @@ from wordweights.statistics.summaries import (
 )
 from wordweights.statistics.tables import (
     MEASURED,
+    OURS,
     PUBLISHED,
     arrange_before_after,
+    compare_published,
     correlation_table,
+    measured_correlations,
     published_correlations,
 )
 
 __all__ = [
+    "EXAMPLES",
     "INFORMATION",
     "MEASURED",
+    "OURS",
     "PUBLISHED",
     "Correlation",
+    "Difference",
     "arrange_before_after",
     "certificates",
+    "compare_published",
     "correlation",
+    "correlation_error",
+    "correlation_lead",
+    "correlation_rise",
     "correlation_table",
     "coverage",
     "information_by_source",
+    "judge_claims",
+    "lost_claims",
+    "measured_correlations",
+    "number_texts",
     "published_correlations",
     "spread_by_information",
+    "spread_growth",
+    "summarise_claims",
     "weights_by_sentence",
 ]

@@ -84,3 +84,25 @@ def clusters(table: pd.DataFrame, cluster: str) -> NDArray[np.intp]:
             f"sentence."
         )
     return codes
+
+
+def number_texts(table: pd.DataFrame) -> NDArray[np.intp]:
+    """Give every row the number of its text, from 0: repeated sentences have one number.
+
+    The same sentence twice has the same contributions twice, and says nothing new: a bootstrap that
+    took both for independent would promise too much. These numbers are the units to resample.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row a word in the order of the sentences, with columns sentence_id and word.
+
+    Returns
+    -------
+    NDArray[np.intp]
+        Shape (rows,). Upper and lower case are the same text, as they are for the encoders here.
+    """
+    lower = table["word"].str.lower()
+    text = lower.groupby(table["sentence_id"], sort=False).agg(tuple)
+    codes, _ = pd.factorize(table["sentence_id"].map(text))
+    return codes

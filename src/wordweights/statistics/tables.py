@@ -1,25 +1,38 @@
-"""Table 1: the correlations of encoders measured here, and those that the paper reports."""
+"""Table 1: the correlations of this run, our own on STS-B, and those that the paper reports."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from wordweights.encoders import UNTRAINED
 from wordweights.errors import WordweightsError
+from wordweights.paths import MEASURED_FILE, project_root
 from wordweights.statistics.correlations import Correlation, correlation
 
-MEASURED = "measured here"
+MEASURED = "this run"
+OURS = "measured by us on STS-B"
 PUBLISHED = "published"
+
+OURS_COLUMNS = (
+    *("encoder", "sentences", "frequencies"),
+    *("r_information", "r_information_low", "r_information_high", "r_information_error"),
+    *("r_probability", "r_probability_low", "r_probability_high", "r_probability_error"),
+    *("n_words", "n_sentences", "n_texts", "n_unseen", "relative_error", "residual_max"),
+    *("settings", "date", "versions"),
+)
+"""Columns of the table that `make measured` writes."""
 
 
 def correlation_table(
     tables: Mapping[str, pd.DataFrame],
     *,
     before: Mapping[str, str | None] | None = None,
+    cluster: str = "sentence_id",
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -29,9 +42,12 @@ def correlation_table(
     ----------
     tables : Mapping[str, pd.DataFrame]
         From an encoder's name to its words, with columns contribution, information (nats),
-        probability and sentence_id.
+        probability, sentence_id and the cluster.
     before : Mapping[str, str | None] | None
         From an encoder's name to the name of the encoder it was fine-tuned from, where known.
+    cluster : str
+        The column that says which words are resampled together: their sentence, or, where
+        sentences are repeated, their text (:func:`number_texts`).
     n_resamples : int
         Bootstrap resamples.
     seed : int
@@ -43,7 +59,8 @@ def correlation_table(
     pd.DataFrame
         encoder, before, r_information, r_information_low, r_information_high, r_probability,
         r_probability_low, r_probability_high, spearman (with information), spearman_low,
-        spearman_high, n_words, n_sentences, origin (``"measured here"``).
+        spearman_high, n_words, n_sentences, n_texts (the units that were
+        resampled), origin (``"this run"``).
 
     Raises
     ------
@@ -58,6 +75,7 @@ def correlation_table(
                     table,
                     "contribution",
                     y,
+                    cluster=cluster,
                     method=method,
                     n_resamples=n_resamples,
                     seed=seed,
@@ -78,7 +96,8 @@ def correlation_table(
                 **_columns("r_probability", probability),
                 **_columns("spearman", spearman),
                 "n_words": information.n,
-                "n_sentences": information.n_sentences,
+                "n_sentences": table["sentence_id"].nunique(),
+                "n_texts": information.n_sentences,
                 "origin": MEASURED,
             }
         )
@@ -102,21 +121,73 @@ def published_correlations() -> pd.DataFrame:
     return table.assign(origin=PUBLISHED)
 
 
+def measured_correlations() -> pd.DataFrame:
+    """Read the correlations that `make measured` has measured on the STS Benchmark.
+
+    Returns
+    -------
+    pd.DataFrame
+        As :func:`wordweights.pipeline.measured.measure` returned them, with origin
+        (``"measured by us on STS-B"``); no rows outside a checkout, which the installed package
+        alone is.
+    """
+    root = project_root() or project_root(Path(__file__).parent)
+    path = root / MEASURED_FILE if root else None
+    if path is None or not path.is_file():
+        return pd.DataFrame(columns=[*OURS_COLUMNS, "origin"])
+    return pd.read_csv(path).assign(origin=OURS)
+
+
+def compare_published(measured: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Put the published correlations of encoders beside those of a run, with the difference.
+
+    Parameters
+    ----------
+    measured : pd.DataFrame
+        From :func:`correlation_table`.
+    published : pd.DataFrame
+        From :func:`published_correlations`.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row for every encoder that is in both and each of r_information and r_probability:
+        encoder, quantity, published, measured, low, high (of the measured one), difference
+        (measured less published).
+    """
+    both = published.merge(measured, on="encoder", suffixes=("_published", ""))
+    rows = [
+        {
+            "encoder": row["encoder"],
+            "quantity": quantity,
+            "published": row[f"{quantity}_published"],
+            "measured": row[quantity],
+            "low": row[f"{quantity}_low"],
+            "high": row[f"{quantity}_high"],
+            "difference": row[quantity] - row[f"{quantity}_published"],
+        }
+        for row in both.to_dict("records")
+        for quantity in ("r_information", "r_probability")
+    ]
+    columns = ["encoder", "quantity", "published", "measured", "low", "high", "difference"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def arrange_before_after(*tables: pd.DataFrame) -> pd.DataFrame:
     """Put rows of correlation tables together: each encoder, its control, and what came of it.
 
     Parameters
     ----------
     *tables : pd.DataFrame
-        With columns encoder, before and origin; from :func:`correlation_table` and
-        :func:`published_correlations`.
+        With columns encoder, before and origin; from :func:`correlation_table`,
+        :func:`measured_correlations` and :func:`published_correlations`.
 
     Returns
     -------
     pd.DataFrame
         All rows, with ``group`` (the encoder at the root of the fine-tuning) and ``role``:
         ``"control"``, ``"before"`` (something of the table was fine-tuned from it), ``"after"``
-        (it was fine-tuned from something) or ``""``. Groups that were measured here come first.
+        (it was fine-tuned from something) or ``""``. Groups of this run come first.
     """
     rows = pd.concat(tables, ignore_index=True)
     parents = rows.dropna(subset="before").drop_duplicates("encoder")

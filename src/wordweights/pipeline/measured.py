@@ -1,0 +1,186 @@
+"""Numbers of our own on the sentences of the paper, kept in the checkout.
+
+``make measured`` runs this module and writes the table; ``make verify`` measures again and
+compares.
+The table holds no sentence, for the sentences are not ours to give away.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from wordweights.attribution import attribute
+from wordweights.encoders import UNTRAINED, load_encoder
+from wordweights.errors import WordweightsError
+from wordweights.frequencies import SOURCES, add_information, load_frequencies
+from wordweights.paths import MEASURED_FILE
+from wordweights.pipeline.profiles import find_root
+from wordweights.sentences import filter_sentences, load_sentences
+from wordweights.statistics import correlation, correlation_error, number_texts
+from wordweights.store import write_atomically
+
+ENCODERS = ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2" + UNTRAINED)
+
+_SENTENCES = "stsb"
+_N_WORDS = 7
+_TOLERANCE = 0.01
+_PROBES = 64  # a standard error of about 2.5 % of a contribution, with 384 outputs
+_N_RESAMPLES = 2000
+_SEED = 0
+_UNSEEN = "drop"
+_SETTINGS = (
+    f"n_words={_N_WORDS} tolerance={_TOLERANCE} probes={_PROBES} seed={_SEED} "
+    f"n_resamples={_N_RESAMPLES} unseen={_UNSEEN}"
+)
+_PACKAGES = ("wordweights", "torch", "transformers")
+_QUANTITIES = ("r_information", "r_probability")
+_KEYS = ("encoder", "sentences", "frequencies", "settings")
+_DIGITS = 6  # of numbers in the file
+_ROUNDING = 10.0**-_DIGITS
+_SURE = 3.0  # standard errors
+_NORMAL_QUANTILE = 1.96
+
+
+def measure(sample: int | None = None, encoders: Sequence[str] = ENCODERS) -> pd.DataFrame:
+    """Correlate contributions with information on the STS Benchmark, by every source of P(w).
+
+    Parameters
+    ----------
+    sample : int | None
+        Take only so many of the sentences that pass the paper's filter, drawn at random with a
+        fixed seed; None takes all 617.
+    encoders : Sequence[str]
+        Their names.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row an encoder and source: encoder, sentences, frequencies, r_information and
+        r_probability (each with _low, _high: a 95 % interval over texts; and _error: a bound of
+        the standard error that comes from the probes), n_words, n_sentences, n_texts (distinct
+        sentences), n_unseen (words), relative_error (of contributions, root mean square),
+        residual_max, settings, date, versions.
+    """
+    models = {name: load_encoder(name) for name in encoders}
+    tokenizers = [model.tokenizer for model in models.values()]
+    table = filter_sentences(load_sentences(_SENTENCES), tokenizers, _N_WORDS)
+    if sample is not None:
+        table = table.sample(sample, random_state=_SEED)
+    sources = [load_frequencies(name) for name in SOURCES]
+    versions = " ".join(f"{name}={_version(name)}" for name in _PACKAGES)
+    rows = []
+    for name, model in models.items():
+        words = attribute(model, table, tolerance=_TOLERANCE, probes=_PROBES, seed=_SEED)
+        words["text"] = number_texts(words)
+        for source in sources:
+            known = add_information(words, source, _UNSEEN)
+            rows.append(
+                {
+                    "encoder": name,
+                    "sentences": _SENTENCES,
+                    "frequencies": source.source,
+                    **_correlations(known),
+                    "n_words": len(known),
+                    "n_sentences": known["sentence_id"].nunique(),
+                    "n_texts": known["text"].nunique(),
+                    "n_unseen": known.attrs["n_unseen"],
+                    "relative_error": _relative_error(words),
+                    "residual_max": words["residual"].max(),
+                    "settings": _SETTINGS,
+                    "date": datetime.now(UTC).date().isoformat(),
+                    "versions": versions,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def disagreements(fresh: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
+    """Compare rows measured afresh, on all sentences or on a sample, with the kept ones.
+
+    Two correlations agree when they differ by no more than three standard errors. Those that come
+    from the probes are in both tables; that of a sample of n among N texts is that of its bootstrap
+    interval, times sqrt(1 - n / N).
+
+    Parameters
+    ----------
+    fresh : pd.DataFrame
+        From :func:`measure`.
+    kept : pd.DataFrame
+        From :func:`wordweights.statistics.measured_correlations`.
+
+    Returns
+    -------
+    list[str]
+        What differs, one line each; none when all agree.
+    """
+    keys = list(_KEYS)
+    both = fresh.merge(kept, on=keys, how="outer", suffixes=("", "_kept"), indicator=True)
+    found = [
+        f"{row['encoder']}, {row['frequencies']}: only in the table "
+        f"{'measured afresh' if row['_merge'] == 'left_only' else 'that is kept'}, with "
+        f"{row['settings']}"
+        for row in both[both["_merge"] != "both"].to_dict("records")
+    ]
+    for row in both[both["_merge"] == "both"].to_dict("records"):
+        share = 1 - row["n_texts"] / row["n_texts_kept"]
+        for name in _QUANTITIES:
+            width = (row[f"{name}_high"] - row[f"{name}_low"]) / (2 * _NORMAL_QUANTILE)
+            sampling = width * float(np.sqrt(max(share, 0.0)))
+            margin = _SURE * (row[f"{name}_error"] + row[f"{name}_error_kept"] + sampling)
+            if not abs(row[name] - row[f"{name}_kept"]) <= margin + _ROUNDING:
+                found.append(
+                    f"{row['encoder']}, {row['frequencies']}: {name} is {row[name]:.4f} measured "
+                    f"afresh and {row[f'{name}_kept']:.4f} in the kept table; they may differ by "
+                    f"{margin:.4f}"
+                )
+    return found
+
+
+def _version(package: str) -> str:
+    return importlib.metadata.version(package).split("+")[0]  # any build of that version
+
+
+def _correlations(known: pd.DataFrame) -> dict[str, float]:
+    columns = {}
+    for name, y in zip(_QUANTITIES, ("information", "probability"), strict=True):
+        found = correlation(
+            known, "contribution", y, cluster="text", n_resamples=_N_RESAMPLES, seed=_SEED
+        )
+        columns[name] = found.r
+        columns[f"{name}_low"] = found.low
+        columns[f"{name}_high"] = found.high
+        columns[f"{name}_error"] = correlation_error(known, y=y, cluster="text")
+    return columns
+
+
+def _relative_error(words: pd.DataFrame) -> float:
+    relative = words["standard_error"] / words["contribution"]
+    return float(np.sqrt((relative**2).mean()))
+
+
+def main() -> None:
+    """Measure, and write the table into the checkout."""
+    path = find_root() / MEASURED_FILE
+    table = measure()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = table.to_csv(index=False, float_format=f"%.{_DIGITS}f", lineterminator="\n")
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise WordweightsError(
+            f"{path} cannot be written ({error.strerror or error}): make it writable."
+        ) from None
+    print(f"Wrote {path}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except WordweightsError as problem:
+        sys.exit(f"measured: {problem}")

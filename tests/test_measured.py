@@ -1,0 +1,149 @@
+"""Our own numbers: how they are made and compared, and whether the committed ones make sense."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wordweights import correlation
+from wordweights.encoders import Encoder
+from wordweights.frequencies import SOURCES, Frequencies, add_information
+from wordweights.paths import MEASURED_FILE
+from wordweights.pipeline import measured as module
+from wordweights.pipeline.measured import ENCODERS, disagreements, measure
+from wordweights.statistics import OURS, measured_correlations
+from wordweights.statistics.tables import OURS_COLUMNS
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_committed_table_is_whole() -> None:
+    table = measured_correlations()
+    assert list(table.columns) == [*OURS_COLUMNS, "origin"]
+    assert set(table["origin"]) == {OURS}
+    pairs = [(name, source) for name in ENCODERS for source in SOURCES]
+    assert list(zip(table["encoder"], table["frequencies"], strict=True)) == pairs
+    for r in ("r_information", "r_probability"):
+        assert (table[f"{r}_low"] < table[r]).all()
+        assert (table[r] < table[f"{r}_high"]).all()
+        assert table[[f"{r}_low", f"{r}_high"]].abs().le(1).all(axis=None)
+        # what the probes add is small beside what the choice of sentences does
+        assert (table[f"{r}_error"] < (table[f"{r}_high"] - table[f"{r}_low"]) / 4).all()
+    assert (table["relative_error"] < 0.03).all()
+    assert (table["residual_max"] <= 0.01).all()
+    # the paper's sentences, of seven words each
+    assert set(table["n_sentences"]) == {617}
+    assert (table["n_words"] + table["n_unseen"] == 7 * 617).all()
+    for column in ("sentences", "settings", "date", "versions"):
+        assert len(set(table[column])) == 1
+    date.fromisoformat(table["date"].iloc[0])
+
+
+def test_the_committed_table_holds_no_sentence() -> None:
+    assert len((ROOT / MEASURED_FILE).read_text().splitlines()) == 1 + len(ENCODERS) * len(SOURCES)
+
+
+def test_outside_a_checkout_there_is_no_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "_config.yml").touch()
+    (tmp_path / "notebooks").mkdir()
+    table = measured_correlations()
+    assert table.empty
+    assert list(table.columns) == [*OURS_COLUMNS, "origin"]
+
+
+@pytest.fixture
+def small(tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """Sentences, of which one is repeated, an encoder, and two sources, in place of the real."""
+    texts = ["the dog is running .", "a woman is cutting an onion .", "dogs !", "a man was happy ."]
+    table = pd.DataFrame({"sentence": [*texts, texts[0]], "sentence_id": range(5)})
+    known = {"the": 0.2, "dog": 0.01, "a": 0.1, "is": 0.1, "woman": 0.02, "man": 0.02, ".": 0.05}
+    sources = {
+        "all": known | {"dogs": 0.003, "!": 0.03, "running": 0.001, "onion": 1e-4, "happy": 0.002},
+        "few": known | {"dogs": 0.002, "!": 0.01},
+    }
+    monkeypatch.setattr(module, "load_encoder", lambda name: tiny_encoder)
+    monkeypatch.setattr(module, "load_sentences", lambda source: table)
+    monkeypatch.setattr(module, "filter_sentences", lambda table, *_: table)
+    monkeypatch.setattr(module, "SOURCES", tuple(sources))
+    monkeypatch.setattr(
+        module, "load_frequencies", lambda name: Frequencies(name, pd.Series(sources[name]), "")
+    )
+    monkeypatch.setattr(module, "_PROBES", 8)
+    return table
+
+
+def test_rows_are_those_of_the_library(small: pd.DataFrame) -> None:
+    table = measure(encoders=["tiny"])
+    assert list(table.columns) == list(OURS_COLUMNS)
+    assert table["frequencies"].tolist() == ["all", "few"]
+    assert set(table["n_sentences"]) == {5}
+    assert set(table["n_texts"]) == {4}
+    assert (table["n_words"] + table["n_unseen"] == 5 + 7 + 2 + 5 + 5).all()
+    assert (table["relative_error"] > 0).all()
+
+    words = module.attribute(
+        module.load_encoder("tiny"), small, tolerance=0.01, probes=8, seed=0, progress=False
+    )
+    known = add_information(words, module.load_frequencies("few"))
+    r = correlation(known, "contribution", "information", n_resamples=100).r
+    assert table["r_information"].tolist()[1] == pytest.approx(r, abs=1e-12)
+
+
+def test_a_sample_is_drawn_with_a_fixed_seed(small: pd.DataFrame) -> None:
+    first, second = (measure(4, ["tiny"]) for _ in range(2))
+    assert set(first["n_sentences"]) == {4}
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_the_table_is_written_where_it_is_read(
+    small: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "_config.yml").touch()
+    (tmp_path / "notebooks").mkdir()
+    fresh = measure(encoders=["tiny"])
+    monkeypatch.setattr(module, "measure", lambda: fresh)
+    module.main()
+    kept = measured_correlations()
+    assert kept.drop(columns="origin").equals(kept[list(fresh.columns)])
+    assert np.allclose(kept["r_information"], fresh["r_information"], atol=1e-6)
+    assert disagreements(fresh, kept) == []
+
+
+def rows(r: float, error: float = 0.001, n_texts: int = 100, **columns: object) -> pd.DataFrame:
+    """One row of a table, with an interval of 0.1 to either side."""
+    values = dict.fromkeys(("r_information", "r_probability"), r)
+    ends = {f"{name}_{end}": r + d for name in values for end, d in (("low", -0.1), ("high", 0.1))}
+    errors = dict.fromkeys((f"{name}_error" for name in values), error)
+    keys = {"encoder": "e", "sentences": "stsb", "frequencies": "f", "settings": "s"}
+    return pd.DataFrame([keys | values | ends | errors | {"n_texts": n_texts} | columns])
+
+
+def test_all_sentences_agree_within_the_errors_of_the_probes() -> None:
+    assert disagreements(rows(0.5059), rows(0.5)) == []
+    found = disagreements(rows(0.5061), rows(0.5))
+    assert len(found) == 2
+    assert "r_information is 0.5061 measured afresh and 0.5000" in found[0]
+    assert "may differ by 0.0060" in found[0]
+
+
+def test_a_sample_may_differ_by_what_its_interval_says() -> None:
+    # 3 (0.1 / 1.96 sqrt(1 - 25 / 100) + 0.002)
+    margin = 3 * (0.1 / 1.96 * np.sqrt(0.75) + 0.002)
+    assert disagreements(rows(0.5 + margin - 1e-9, n_texts=25), rows(0.5)) == []
+    assert len(disagreements(rows(0.5 - margin - 1e-4, n_texts=25), rows(0.5))) == 2
+    assert disagreements(rows(np.nan), rows(0.5)) != []
+
+
+def test_tables_of_other_rows_or_settings_do_not_agree() -> None:
+    assert "only in the table measured afresh" in disagreements(rows(0.5), rows(0.5).iloc[:0])[0]
+    kept = pd.concat([rows(0.5), rows(0.5, frequencies="g")])
+    assert disagreements(rows(0.5), kept) == ["e, g: only in the table that is kept, with s"]
+    assert len(disagreements(rows(0.5), rows(0.5, settings="t"))) == 2

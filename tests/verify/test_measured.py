@@ -1,0 +1,23 @@
+"""The committed table of our own numbers, against the same sentences measured again."""
+
+from __future__ import annotations
+
+import pytest
+
+from wordweights.paths import results_folder
+from wordweights.pipeline.measured import disagreements, measure
+from wordweights.statistics import measured_correlations
+
+KEPT = results_folder()  # of the checkout, before every test gets one of its own
+
+
+def test_a_fresh_sample_agrees_with_the_committed_table() -> None:
+    assert disagreements(measure(40), measured_correlations()) == []
+
+
+def test_all_sentences_agree_with_the_committed_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(KEPT))  # minutes the first time, seconds later
+    table = measure()
+    assert set(table["n_sentences"]) == {617}
+    assert (table["relative_error"] < 0.03).all()
+    assert disagreements(table, measured_correlations()) == []
