@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from wordweights.errors import WordweightsError
 
 ALL_PROBES = "all"
 NORMS = ("frobenius", "vector")
+
 
 class WordAttribution(GradientAttribution):
     """Contribution of each input row (a wordpiece's embedding) to a vector-valued output.

@@ -25,6 +25,7 @@ POOLINGS = ("cls", "mean", "pooler")
 # Entries of a configuration that say where a checkpoint came from, not what it computes.
 _IDLE_SETTINGS = ("architectures", "dtype", "torch_dtype", "transformers_version", "name_or_path")
 
+
 @dataclass(frozen=True)
 class Encoder:
     """A frozen sentence encoder.

@@ -150,13 +150,13 @@ def _join(x: Tensor) -> Tensor:
 
 
 def _times(x: Tensor, weight: Tensor, keep: bool = False) -> Tensor:
-    """x @ weight in the type of the weight; the result too if it is to be kept in it."""
+    """X @ weight in the type of the weight; the result too if it is to be kept in it."""
     product = x.to(weight.dtype) @ weight
     return product if keep else product.to(x.dtype)
 
 
 def _plus_times(base: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-    """base + x @ weight, in place of base."""
+    """Base + x @ weight, in place of base."""
     if base.dtype == weight.dtype:
         flat = base.view(-1, base.shape[-1])
         flat.addmm_(x.reshape(-1, x.shape[-1]), weight)
