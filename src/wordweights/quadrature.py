@@ -15,13 +15,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
+from scipy.optimize import linear_sum_assignment
 
 from wordweights.errors import WordweightsError
 
 Array = NDArray[np.float64]
 
-PILOT_POINTS = 65
-"""Points of the forward-only pilot: with half as many the worse of two rules may look better."""
+_PILOT_POINTS = 41
+_PILOT_CROWDING = 2.0  # how much closer the first points are
 
 # The grid of candidate rules: a main peak anywhere, a second one that takes a share of the nodes.
 _CENTRES = np.linspace(0.05, 0.95, 37)
@@ -114,58 +115,85 @@ def peaked_rule(n: int, peaks: Sequence[Peak]) -> Rule:
     return Rule(nodes[0], weights[0])
 
 
+@lru_cache(maxsize=1)
 def pilot_nodes() -> Array:
     """Where the forward-only pilot evaluates the path, ends included.
+
+    They crowd at the baseline: there all words are the same, and an encoder's normalisation makes
+    the path bend most.
 
     Returns
     -------
     Array
-        Shape (PILOT_POINTS,), from 0 to 1.
+        Ascending from 0 to 1.
     """
-    return np.linspace(0.0, 1.0, PILOT_POINTS)
+    even = np.linspace(0.0, 1.0, _PILOT_POINTS)
+    return even * (1 + _PILOT_CROWDING * even) / (1 + _PILOT_CROWDING)
 
 
-def choose_rules(path: Array, n: int) -> tuple[list[Rule], Array]:
-    """Choose for every sentence the rule that integrates its own path best.
+def choose_rule(path: Array, n: int) -> tuple[Rule, float]:
+    """Choose the rule that integrates the path of a sentence best.
 
     A spline through the pilot gives the path derivative s'(alpha), whose integral s(1) - s(0) is
     known. Each candidate (Gauss-Legendre, and a grid of peaked rules) is judged by how well it
-    recovers that. The spline is linear in the pilot, so a rule's error is one row of coefficients
-    and all candidates are one matrix product.
+    recovers that. What a rule misses is linear in the pilot, so its square is a quadratic form of
+    the pilot's inner products: all candidates are one matrix product, whatever the number of
+    outputs.
 
     Parameters
     ----------
     path : Array
-        Sentence vectors at :func:`pilot_nodes`, shape (sentences, PILOT_POINTS, outputs).
+        Sentence vectors at :func:`pilot_nodes`, shape (points, outputs).
     n : int
-        Number of nodes of each rule.
+        Number of nodes of the rule.
 
     Returns
     -------
-    tuple[list[Rule], Array]
-        One rule a sentence, and the relative completeness residual that the pilot predicts for it,
-        shape (sentences,).
+    tuple[Rule, float]
+        The rule, and the relative completeness residual that the pilot predicts for it.
     """
     nodes, weights, errors = _candidates(n)
-    # what a rule misses is linear in the pilot, so its square is a quadratic form of the pilot's
-    # inner products: the number of outputs does not matter any more
-    moved = np.asarray(path, dtype=np.float64)
-    moved = moved - moved[:, :1]
-    inner = moved @ moved.transpose(0, 2, 1)  # (sentences, PILOT_POINTS, PILOT_POINTS)
-    rules, predicted = [], []
-    for products in inner:
-        squares = np.einsum("rp,rp->r", errors @ products, errors)
-        best = int(np.argmin(squares))
-        rules.append(Rule(nodes[best], weights[best]))
-        predicted.append(np.sqrt(max(squares[best], 0.0) / (products[-1, -1] or 1.0)))
-    return rules, np.array(predicted)
+    moved = np.asarray(path, dtype=np.float64) - path[0]
+    inner = moved @ moved.T
+    squares = np.einsum("rp,rp->r", errors @ inner, errors)
+    best = int(np.argmin(squares))
+    residual = float(np.sqrt(max(squares[best], 0.0) / (inner[-1, -1] or 1.0)))
+    return Rule(nodes[best], weights[best]), residual
+
+
+@lru_cache(maxsize=128)
+def thinned(n: int) -> tuple[NDArray[np.int64], Array]:
+    """Choose about half of the nodes of a rule with n nodes, and factors for their weights.
+
+    All rules here are Gauss-Legendre in some variable u. The nodes kept are the nearest to those of
+    the rule with half as many; the factors make the rest exact for polynomials in u of a degree
+    below their number. Such a rule is coarser, and costs nothing where the finer one is known.
+
+    Parameters
+    ----------
+    n : int
+        Number of nodes.
+
+    Returns
+    -------
+    tuple[NDArray[np.int64], Array]
+        Places of the nodes kept, ascending, and what their weights are multiplied by.
+    """
+    fine, half = gauss_legendre(n), gauss_legendre(max(1, n // 2))
+    distance = np.abs(half.nodes[:, None] - fine.nodes)
+    places = np.sort(linear_sum_assignment(distance)[1])
+    # Legendre polynomials up to the degree of the interpolation; all but the first integrate to 0
+    basis = np.polynomial.legendre.legvander(2 * fine.nodes[places] - 1, len(places) - 1)
+    moments = np.zeros(len(places))
+    moments[0] = 1.0
+    return places, np.linalg.solve(basis.T, moments) / fine.weights[places]
 
 
 @lru_cache(maxsize=16)
 def _candidates(n: int) -> tuple[Array, Array, Array]:
     """Candidate rules with n nodes: nodes and weights, shape (rules, n), and errors.
 
-    Row r of the errors, shape (rules, PILOT_POINTS), maps a pilot to what rule r misses: its
+    Row r of the errors, shape (rules, pilot points), maps a pilot to what rule r misses: its
     integral of s' less s(1) - s(0).
     """
     plain = gauss_legendre(n)
@@ -179,8 +207,9 @@ def _candidates(n: int) -> tuple[Array, Array, Array]:
         np.array([[1 - _SECOND_SHARE, _SECOND_SHARE]]),
     )
     nodes, weights = np.vstack([plain.nodes, nodes]), np.vstack([plain.weights, weights])
-    derivative = make_interp_spline(pilot_nodes(), np.eye(PILOT_POINTS), k=5).derivative()
-    slopes = derivative(nodes.ravel()).reshape(*nodes.shape, PILOT_POINTS)
+    points = pilot_nodes()
+    derivative = make_interp_spline(points, np.eye(len(points)), k=5).derivative()
+    slopes = derivative(nodes.ravel()).reshape(*nodes.shape, len(points))
     errors = np.einsum("rn,rnp->rp", weights, slopes)
     errors[:, -1] -= 1.0
     errors[:, 0] += 1.0

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from captum.attr import GradientAttribution
 from torch import Tensor
 
 from wordweights.attribution.integral import Integral
-from wordweights.attribution.path import StraightPath
-from wordweights.attribution.plan import MAX_STEPS, Outcome, integrate, one_of
-from wordweights.attribution.probes import estimate_norms, orthonormal_probes
+from wordweights.attribution.path import UNBOUNDED, StraightPath
+from wordweights.attribution.plan import MAX_STEPS, integrate, one_of
+from wordweights.attribution.probes import ALL_PROBES, estimate_norms, probe_directions, project
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
-ALL_PROBES = "all"
 NORMS = ("frobenius", "vector")
 
 
@@ -118,14 +116,15 @@ class WordAttribution(GradientAttribution):
         one_of("norm", norm, NORMS)  # before anything is computed
         path = self._path(inputs, baselines, additional_forward_args, internal_batch_size)
 
-        def frobenius(integral: Integral, examples: list[int]) -> Tensor:
+        def frobenius(integral: Integral, examples: list[int]) -> list[Tensor]:
             seeds = [[seed, example] for example in examples]
-            squares = integral.squares(probe_directions(probes, integral.outputs, seeds))
-            return torch.from_numpy(estimate_norms(squares, integral.outputs)[0]).to(inputs)
+            squares = project(integral, probe_directions(probes, integral.outputs, seeds))
+            norms = torch.from_numpy(estimate_norms(squares, integral.outputs)[0])
+            return list(norms.to(inputs))
 
-        outcomes: list[Outcome[Tensor]] = integrate(
+        outcomes = integrate(
             path,
-            _vector_lengths if norm == "vector" else frobenius,
+            _lengths if norm == "vector" else frobenius,
             n_steps=n_steps,
             tolerance=tolerance,
             max_steps=max_steps,
@@ -179,7 +178,7 @@ class WordAttribution(GradientAttribution):
         """
         outcomes = integrate(
             self._path(inputs, baselines, additional_forward_args, internal_batch_size),
-            lambda integral, _: integral.rows(),
+            _vectors,
             n_steps=n_steps,
             tolerance=tolerance,
             max_steps=max_steps,
@@ -204,8 +203,7 @@ class WordAttribution(GradientAttribution):
         given = given if isinstance(given, tuple) else (given,)
         forward = self.forward_func
         if isinstance(forward, Encoder) and arguments is None:
-            forward = forward.stack() or forward
-        options = {} if points_at_once is None else {"points_at_once": points_at_once}
+            forward = forward.as_stack() or forward
         return StraightPath(
             forward,
             inputs.detach(),
@@ -215,47 +213,13 @@ class WordAttribution(GradientAttribution):
                 isinstance(value, Tensor) and value.ndim > 0 and len(value) == len(inputs)
                 for value in given
             ),
-            **options,
+            points_at_once=points_at_once or UNBOUNDED,
         )
 
 
-def _vector_lengths(integral: Integral, _: list[int]) -> Tensor:
-    return torch.linalg.vector_norm(integral.rows(), dim=-1)
+def _vectors(integral: Integral, _: list[int]) -> list[Tensor]:
+    return list(integral.rows())
 
 
-def probe_directions(
-    probes: int | str, n_outputs: int, seeds: list[list[int]], skip: int = 0
-) -> Tensor:
-    """Choose the probes of every example.
-
-    Parameters
-    ----------
-    probes : int | str
-        ``"all"``: the unit vectors, or a number of random orthonormal probes.
-    n_outputs : int
-        Number of output dimensions.
-    seeds : list[list[int]]
-        Seed words of the probes, for every example: its probes then do not depend on the batch that
-        it happens to be in.
-    skip : int
-        Leave out so many of the probes, which an earlier call has passed already.
-
-    Returns
-    -------
-    Tensor
-        Shape (probes - skip, examples, outputs), float64.
-
-    Raises
-    ------
-    WordweightsError
-        For a number of probes out of range.
-    """
-    if probes == ALL_PROBES:
-        return torch.eye(n_outputs, dtype=torch.float64)[skip:, None].expand(-1, len(seeds), -1)
-    if isinstance(probes, bool) or not isinstance(probes, int) or not 1 <= probes <= n_outputs:
-        raise WordweightsError(
-            f"probes is {probes!r}; it must be {ALL_PROBES!r} or a whole number from 1 to the "
-            f"number of output dimensions, {n_outputs}."
-        )
-    drawn = np.stack([orthonormal_probes(probes, n_outputs, seed) for seed in seeds], axis=1)
-    return torch.from_numpy(drawn[skip:])
+def _lengths(integral: Integral, _: list[int]) -> list[Tensor]:
+    return list(torch.linalg.vector_norm(integral.rows(), dim=-1))

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from wordweights.attribution.path import Linearised, StraightPath
 from wordweights.attribution.workers import run_all
-from wordweights.quadrature import Rule
+from wordweights.encoders import StackMap
+from wordweights.quadrature import Rule, thinned
 
 Array = NDArray[np.float64]
 
@@ -112,35 +113,54 @@ class Integral:
         zero = step.new_zeros(len(step), self.outputs)
         return torch.stack([next(found) if moving[row] else zero for row in places], dim=1)
 
-    def squares(self, probes: Tensor) -> Array:
+    def thinned(self) -> Integral:
+        """Take a coarser rule, with about half of the nodes (see :func:`~quadrature.thinned`)."""
+        places, factors = thinned(self.nodes.shape[1])
+        nodes, weights = self.nodes[:, places], self.weights[:, places] * factors
+        whole = self.whole
+        if isinstance(whole, StackMap):
+            flat = np.arange(self.nodes.size).reshape(self.nodes.shape)[:, places]
+            whole = whole.take(torch.from_numpy(flat.ravel()).to(self.path.inputs.device))
+        elif whole is not None:
+            whole = self.path.linearise(nodes)
+        return Integral(self.path, nodes, weights, self.outputs, whole)
+
+    def squares(self, probes: Tensor, weights: Array | None = None) -> Array:
         """Project IG on probes, by reverse mode: sum over j of (sum_k r_p[k] IG(i, j, k))^2.
 
         Parameters
         ----------
         probes : Tensor
             r, shape (probes, batch, outputs).
+        weights : Array | None
+            Several rules on the same nodes, shape (rules, batch, n); None is its own.
 
         Returns
         -------
         Array
-            Shape (probes, batch, rows).
+            Shape (rules, probes, batch, rows).
         """
-        step = self.path.step
-        size = max(1, _BLOCK_BYTES // (step.numel() * step.element_size()))
+        step, threads = self.path.step, self.path.threads
+        weights = self.weights[None] if weights is None else weights
+        size = max(1, _BLOCK_BYTES // (len(weights) * step.numel() * step.element_size()))
         squares = []
         for block in probes.split(size):
-            integrals = torch.zeros(len(block), *step.shape).to(step)
-            share = -(-len(block) // self.path.threads)
+            share = -(-len(block) // threads)
+            # several probes go together where one alone would leave a pass too small
+            copies = min(share, max(1, self.path.good_points // self.nodes.size))
+            integrals = torch.zeros(len(weights), len(block), *step.shape).to(step)
             for cut, linear in self._pieces():
-                add = partial(_add, linear, torch.as_tensor(self.weights[:, cut]).to(step))
-                tasks = [
-                    partial(add, some, total)
-                    for some, total in zip(block.split(share), integrals.split(share), strict=True)
-                ]
-                run_all(tasks, self.path.threads)
-            # (probes, batch, rows, columns); the sum of squares in float64
+                add = partial(
+                    _add,
+                    _repeated(linear, copies),
+                    torch.as_tensor(weights[:, :, cut]).to(step),
+                    copies if isinstance(linear, StackMap) else 1,
+                )
+                pairs = zip(block.split(share), integrals.split(share, dim=1), strict=True)
+                run_all([partial(add, some, totals) for some, totals in pairs], threads)
+            # (rules, probes, batch, rows, columns); the sum of squares in float64
             squares.append((integrals * step).double().square().sum(dim=-1).cpu())
-        return torch.cat(squares).numpy()
+        return torch.cat(squares, dim=1).numpy()
 
     def _pieces(self) -> Iterator[tuple[slice, Linearised]]:
         batch, n = self.nodes.shape
@@ -153,10 +173,20 @@ class Integral:
             yield cut, self.path.linearise(self.nodes[:, cut])
 
 
-def _add(linear: Linearised, weights: Tensor, probes: Tensor, totals: Tensor) -> None:
-    """Add to the total of each probe its weighted sum over nodes of gradients."""
-    batch, n = weights.shape
-    for probe, total in zip(probes, totals, strict=True):
-        cotangent = weights.unsqueeze(-1) * probe.to(weights).unsqueeze(1)  # (batch, n, outputs)
-        gradient = linear.pullback(cotangent.flatten(0, 1))
-        total += gradient.unflatten(0, (batch, n)).sum(dim=1)
+def _repeated(linear: Linearised, copies: int) -> Linearised:
+    if copies == 1 or not isinstance(linear, StackMap):
+        return linear
+    return linear.take(torch.arange(len(linear.outputs)).repeat(copies).to(linear.outputs.device))
+
+
+def _add(linear: Linearised, weights: Tensor, copies: int, probes: Tensor, totals: Tensor) -> None:
+    """Add to the totals of each probe, (rules, probes, ...), its weighted sums of gradients."""
+    _, batch, n = weights.shape
+    for start in range(0, len(probes), copies):
+        some = probes[start : start + copies].to(weights)
+        cotangent = some.unsqueeze(2).expand(-1, -1, n, -1).flatten(0, 2)
+        if isinstance(linear, StackMap) and len(some) < copies:
+            linear = linear.take(slice(0, len(cotangent)))  # the last round
+        by_node = linear.pullback(cotangent).reshape(len(some), batch, n, -1)
+        for rule, total in zip(weights, totals[:, start : start + copies], strict=True):
+            total.add_((rule.unsqueeze(1) @ by_node).view_as(total))

@@ -22,6 +22,10 @@ ROWS = 256
 """Rows of a pass on a CPU: enough to fill a matrix product, few enough to stay in its caches."""
 
 
+UNBOUNDED = 2**31
+"""Points of a pass, where memory is no matter."""
+
+
 class Linearised(Protocol):
     """A model at some points: its derivative there, in both directions."""
 
@@ -109,7 +113,7 @@ class StraightPath:
     baselines: Tensor
     arguments: tuple[Any, ...] = ()
     batched: tuple[bool, ...] = ()
-    points_at_once: int = 2**20
+    points_at_once: int = UNBOUNDED
     half: bool = False
 
     @property
@@ -150,25 +154,25 @@ class StraightPath:
         )
 
     def outputs(self, alphas: Array) -> Tensor:
-        """Evaluate the model at the same points of every example.
+        """Evaluate the model.
 
         Parameters
         ----------
         alphas : Array
-            Shape (points,).
+            Shape (batch, points).
 
         Returns
         -------
         Tensor
             Shape (batch, points, outputs).
         """
-        batch, n = len(self.inputs), len(alphas)
-        examples, places = np.divmod(np.arange(batch * n), n)
+        batch, n = alphas.shape
+        examples, flat = np.repeat(np.arange(batch), n), alphas.ravel()
 
         def evaluate(chosen: slice) -> Tensor:
             with torch.no_grad():
                 return self._model(examples[chosen].tolist())(
-                    self._points(examples[chosen], alphas[places[chosen]])
+                    self._points(examples[chosen], flat[chosen])
                 )
 
         size = self.good_points

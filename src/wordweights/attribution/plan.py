@@ -16,7 +16,12 @@ from wordweights.attribution.integral import Integral
 from wordweights.attribution.path import StraightPath
 from wordweights.attribution.workers import run_all
 from wordweights.errors import WordweightsError
-from wordweights.quadrature import Rule, choose_rules, gauss_legendre, pilot_nodes
+from wordweights.quadrature import (
+    Rule,
+    choose_rule,
+    gauss_legendre,
+    pilot_nodes,
+)
 
 T = TypeVar("T")
 
@@ -61,7 +66,7 @@ def integrate(
 
     The sum over i, j of IG(i, j, k) is the integral of the path derivative of output k, which one
     forward-mode pass a node gives for all outputs. So the certificate costs no gradient, and is
-    known first: with `n_steps` None, an example climbs to more nodes until its own residual is
+    known pilot: with `n_steps` None, an example climbs to more nodes until its own residual is
     within the tolerance. What is then measured uses the same linearised model.
 
     Parameters
@@ -91,7 +96,8 @@ def integrate(
     """
     _check(n_steps, tolerance, max_steps, quadrature)
     adaptive = quadrature == "adaptive"
-    pilot = path.outputs(pilot_nodes() if adaptive else np.array([0.0, 1.0]))
+    batch = len(path.inputs)
+    pilot = path.outputs(np.tile(pilot_nodes() if adaptive else [0.0, 1.0], (batch, 1)))
     if pilot.ndim != 3:
         raise WordweightsError(
             f"forward_func gave shape {tuple(pilot.shape[2:])} for an example; expected one "
@@ -102,24 +108,25 @@ def integrate(
     done: dict[int, Outcome[T]] = {}
     ladder = [n_steps] if n_steps else [n for n in _LADDER if n < max_steps] + [max_steps]
     for n in ladder:
-        pending = [example for example in range(len(change)) if example not in done]
-        if not pending:
+        if len(done) == batch:
             break
         last = n == ladder[-1]
-        chosen, foreseen = [gauss_legendre(n)] * len(pending), np.zeros(len(pending))
-        if adaptive:
-            chosen, foreseen = choose_rules(curves[pending], n)
+        chosen = {
+            example: choose_rule(curves[example], n) if adaptive else (gauss_legendre(n), 0.0)
+            for example in range(batch)
+            if example not in done
+        }
         # a rule that the pilot already sees failing needs no certificate
         rules = {
             example: rule
-            for example, rule, share in zip(pending, chosen, foreseen, strict=True)
-            if last or share <= tolerance
+            for example, (rule, foreseen) in chosen.items()
+            if last or foreseen <= tolerance
         }
         attempt = partial(_attempt, path, change, measure, np.inf if last else tolerance)
         tasks = [partial(attempt, group) for group in _groups(rules, max(1, path.good_points // n))]
         for outcomes in run_all(tasks, path.threads):
             done |= outcomes
-    return [done[example] for example in range(len(change))]
+    return [done[example] for example in range(batch)]
 
 
 def _groups(rules: dict[int, Rule], size: int) -> list[dict[int, Rule]]:

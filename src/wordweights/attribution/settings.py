@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wordweights.attribution.baselines import BASELINES, neutral_token
-from wordweights.attribution.gradients import ALL_PROBES, NORMS
+from wordweights.attribution.gradients import NORMS
 from wordweights.attribution.plan import QUADRATURES, one_of, whole
+from wordweights.attribution.probes import ALL_PROBES
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 

@@ -17,11 +17,16 @@ from tqdm import tqdm
 
 from wordweights.attribution.alignment import TokenisedSentence, sum_by_word, tokenise
 from wordweights.attribution.baselines import baseline_embeddings
-from wordweights.attribution.gradients import probe_directions
 from wordweights.attribution.integral import Integral
 from wordweights.attribution.path import StraightPath, threads_for
 from wordweights.attribution.plan import MAX_STEPS, integrate, whole
-from wordweights.attribution.probes import estimate_norms
+from wordweights.attribution.probes import (
+    ALL_PROBES,
+    Squares,
+    estimate_norms,
+    probe_directions,
+    project,
+)
 from wordweights.attribution.settings import AUTO_PROBES, Settings, make_settings
 from wordweights.attribution.workers import run_all
 from wordweights.encoders import Encoder, as_encoder
@@ -206,7 +211,7 @@ def _compute(
     done = []
     bar = tqdm(total=len(missing), desc=encoder.name, unit="sentence", disable=not progress)
     with bar, _evaluating(encoder.model):
-        forward = encoder.stack() or encoder
+        forward = encoder.as_stack() or encoder
         threads = threads_for(forward, encoder.device)
         attribute_some = partial(_attribute_batch, encoder, forward, settings, memory // threads)
         for batch in _batches(missing):
@@ -316,22 +321,37 @@ def _estimates(
 ) -> list[dict[str, Any]]:
     """Give the words of some sentences their Frobenius norms, with standard errors."""
     seeds = [[settings.seed, *_words_of_seed(keys[example])] for example in examples]
-    d, auto = integral.outputs, settings.probes == AUTO_PROBES
-    squares = [np.empty((0, len(sentences[example].words))) for example in examples]
+    d = integral.outputs
+    squares: dict[int, Squares] = {}
     pairs: list[Any] = [None] * len(examples)
-    pending, drawn = list(range(len(examples))), 0
-    wanted = min(_FIRST_PROBES, d) if auto else settings.probes
-    while pending:
-        fresh = integral.squares(probe_directions(wanted, d, seeds, skip=drawn))
+    pending = list(range(len(examples)))
+    for probes, skip in _rounds(settings.probes, d):
+        fresh = project(integral, probe_directions(probes, d, seeds, skip), skip)
         for i in pending:  # the others have been passed once more, but keep what they had
-            more = sum_by_word(fresh[:, i], sentences[examples[i]].word_of, squares[i].shape[1])
-            squares[i] = np.vstack([squares[i], more])
+            words = fresh.over(partial(_of_words, sentences[examples[i]], i))
+            squares[i] = squares[i].joined(words) if skip else words
             pairs[i] = estimate_norms(squares[i], d)
-        if not auto:
-            break
         pending = [i for i in pending if (pairs[i][1] > settings.max_error * pairs[i][0]).any()]
-        drawn, wanted = wanted, min(2 * wanted, d)
+        if not pending:
+            break
     return [{"contribution": norms, "standard_error": errors} for norms, errors in pairs]
+
+
+def _rounds(probes: int | str, d: int) -> Iterator[tuple[int | str, int]]:
+    """How many probes there are to be, and how many there were before, round by round."""
+    if probes != AUTO_PROBES:
+        yield probes, 0
+        return
+    drawn, wanted = 0, _FIRST_PROBES
+    while 2 * wanted <= d:
+        yield wanted, drawn
+        drawn, wanted = wanted, 2 * wanted
+    yield ALL_PROBES, 0  # more than half of them cost as much as all, which are exact
+
+
+def _of_words(sentence: TokenisedSentence, i: int, squares: np.ndarray) -> np.ndarray:
+    """Squares of example i's wordpieces, (probes, examples, tokens), summed into its words."""
+    return sum_by_word(squares[:, i], sentence.word_of, len(sentence.words))
 
 
 def _words_of_seed(key: str) -> list[int]:

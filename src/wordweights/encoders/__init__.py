@@ -2,13 +2,14 @@
 
 from wordweights.encoders.encoder import Encoder
 from wordweights.encoders.loading import as_encoder, load_encoder
-from wordweights.encoders.post_norm import Stack
+from wordweights.encoders.post_norm import Stack, StackMap
 from wordweights.encoders.registry import UNTRAINED, describe_source, known_encoders
 
 __all__ = [
     "UNTRAINED",
     "Encoder",
     "Stack",
+    "StackMap",
     "as_encoder",
     "describe_source",
     "known_encoders",

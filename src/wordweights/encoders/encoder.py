@@ -178,7 +178,7 @@ class Encoder:
         """Compute :meth:`vectors`: an encoder is a model from embeddings to vectors."""
         return self.vectors(embeddings, mask)
 
-    def stack(self) -> Stack | None:
+    def as_stack(self) -> Stack | None:
         """Read the model as a stack of layers that brings its own derivatives.
 
         Returns

@@ -7,10 +7,12 @@ LayerNorm without its weight and of softmax are symmetric, so one kernel serves 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+Index = Tensor | slice
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class NormMap:
     mean: Tensor
     rstd: Tensor
     weight: Tensor
+
+    def take(self, points: Index) -> NormMap:
+        """Keep the map at some points, in the given order."""
+        return NormMap(self.at[points], self.mean[points], self.rstd[points], self.weight)
 
     def tangent(self, change: Tensor) -> Tensor:
         """Map a change of the input, (batch, tokens, d), to that of the output."""
@@ -87,6 +93,19 @@ class LayerMap:
     mix_norm: NormMap
     outer_norm: NormMap
 
+    def take(self, points: Index) -> LayerMap:
+        """Keep the map at some points, in the given order."""
+        return replace(
+            self,
+            query=self.query[points],
+            key=self.key[points],
+            value=self.value[points],
+            attention=self.attention[points],
+            slope=self.slope[points],
+            mix_norm=self.mix_norm.take(points),
+            outer_norm=self.outer_norm.take(points),
+        )
+
     def tangent(self, change: Tensor) -> Tensor:
         """Map a change of the layer's input, (batch, tokens, d), to that of its output."""
         d, queries = change.shape[-1], self.query.shape[2]
@@ -129,11 +148,11 @@ class LayerMap:
         return x.view(batch, tokens, heads, d // heads).transpose(1, 2).contiguous()
 
     def _softmax(self, x: Tensor) -> Tensor:
-        """Derivative of the softmax of the scores, which is symmetric."""
+        """Apply the derivative of the softmax of the scores, which is symmetric."""
         return torch._softmax_backward_data(x, self.attention, -1, x.dtype)
 
     def _stack(self, dq: Tensor | None, dk: Tensor, dv: Tensor) -> Tensor:
-        """Gradients by queries (if given), keys and values, side by side: (batch, tokens, 2 or 3 d)."""
+        """Put gradients by queries (if given), keys and values side by side: (batch, tokens, .)."""
         batch, heads, tokens, width = dk.shape
         parts = 2 if dq is None else 3
         together = dk.new_empty(batch, tokens, parts, heads, width)
@@ -142,6 +161,34 @@ class LayerMap:
         together[:, :, -2] = dk.transpose(1, 2)
         together[:, :, -1] = dv.transpose(1, 2)
         return together.view(batch, tokens, parts * heads * width)
+
+
+@dataclass(frozen=True)
+class PoolerMap:
+    """The derivative of tanh(weight x + bias), the pooler of BERT.
+
+    Attributes
+    ----------
+    weight : Tensor
+        Shape (d, d).
+    slope : Tensor
+        Of the hyperbolic tangent, shape (points, d).
+    """
+
+    weight: Tensor
+    slope: Tensor
+
+    def take(self, points: Index) -> PoolerMap:
+        """Keep the map at some points, in the given order."""
+        return PoolerMap(self.weight, self.slope[points])
+
+    def tangent(self, change: Tensor) -> Tensor:
+        """Map a change of the input, (points, d), to that of the output."""
+        return (change @ self.weight.T).mul_(self.slope)
+
+    def pullback(self, gradient: Tensor) -> Tensor:
+        """Map a gradient by the output, (points, d), to that by the input."""
+        return (gradient * self.slope) @ self.weight
 
 
 def _join(x: Tensor) -> Tensor:
@@ -156,7 +203,7 @@ def _times(x: Tensor, weight: Tensor, keep: bool = False) -> Tensor:
 
 
 def _plus_times(base: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-    """Base + x @ weight, in place of base."""
+    """Add x @ weight to base, in its place."""
     if base.dtype == weight.dtype:
         flat = base.view(-1, base.shape[-1])
         flat.addmm_(x.reshape(-1, x.shape[-1]), weight)

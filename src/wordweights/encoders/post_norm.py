@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import gelu, linear
 
-from wordweights.encoders.layer_map import LayerMap, NormMap
+from wordweights.encoders.layer_map import Index, LayerMap, NormMap, PoolerMap
 
 
 @dataclass(frozen=True)
@@ -136,16 +136,18 @@ class Layer:
         def make() -> LayerMap:
             one = torch.ones((), dtype=u.dtype, device=u.device).expand_as(u)
             slope = torch.ops.aten.gelu_backward(one, u)
-            weights = (part.weight for part in (self.qkv, self.mix, self.inner, self.outer))
             return LayerMap(
-                *(weight.to(dtype) for weight in weights),
-                q,
-                k,
-                v,
-                attention,
-                slope.to(dtype),
-                mix_norm,
-                outer_norm,
+                qkv=self.qkv.weight.to(dtype),
+                mix=self.mix.weight.to(dtype),
+                inner=self.inner.weight.to(dtype),
+                outer=self.outer.weight.to(dtype),
+                query=q,
+                key=k,
+                value=v,
+                attention=attention,
+                slope=slope.to(dtype),
+                mix_norm=mix_norm,
+                outer_norm=outer_norm,
             )
 
         return new, make
@@ -165,18 +167,36 @@ class StackMap:
         From the first to the last.
     mean : bool
         Whether the last states are averaged over tokens.
-    pooler : Tensor | None
-        Weight of the dense part after the last state of the first token.
-    slope : Tensor | None
-        Of the pooler's tanh, shape (points, d).
+    pooler : PoolerMap | None
+        Of what follows the last state of the first token, if anything.
     """
 
     outputs: Tensor
     embedding: NormMap
     layers: tuple[LayerMap, ...]
     mean: bool
-    pooler: Tensor | None = None
-    slope: Tensor | None = None
+    pooler: PoolerMap | None = None
+
+    def take(self, points: Index) -> StackMap:
+        """Keep the map at some points, in the given order.
+
+        Parameters
+        ----------
+        points : Index
+            Positions, or a slice; a point may be taken several times.
+
+        Returns
+        -------
+        StackMap
+            With a copy of what is taken by position.
+        """
+        return StackMap(
+            self.outputs[points],
+            self.embedding.take(points),
+            tuple(layer.take(points) for layer in self.layers),
+            self.mean,
+            None if self.pooler is None else self.pooler.take(points),
+        )
 
     def tangent(self, change: Tensor) -> Tensor:
         """Map a change of the embeddings to that of the sentence vectors.
@@ -195,7 +215,7 @@ class StackMap:
         for layer in self.layers:
             change = layer.tangent(change)
         pooled = change.mean(dim=1) if self.mean else change[:, 0]
-        return pooled if self.pooler is None else (pooled @ self.pooler.T).mul_(self.slope)
+        return pooled if self.pooler is None else self.pooler.tangent(pooled)
 
     def pullback(self, gradient: Tensor) -> Tensor:
         """Map a gradient by the sentence vectors to that by the embeddings.
@@ -212,7 +232,7 @@ class StackMap:
         """
         tokens = self.embedding.at.shape[1]
         if self.pooler is not None:
-            gradient = (gradient * self.slope) @ self.pooler
+            gradient = self.pooler.pullback(gradient)
         gradient = gradient.unsqueeze(1)  # (points, 1, d): of the first token
         if self.mean:
             gradient = gradient.expand(-1, tokens, -1) / tokens
@@ -273,8 +293,8 @@ class Stack:
         outputs, embedding, layers = self._run(embeddings, dtype or embeddings.dtype)
         if self.pooler is None:
             return StackMap(outputs, embedding, layers, self.mean)
-        slope = 1 - outputs.square()
-        return StackMap(outputs, embedding, layers, self.mean, self.pooler.weight, slope)
+        pooler = PoolerMap(self.pooler.weight, slope=1 - outputs.square())
+        return StackMap(outputs, embedding, layers, self.mean, pooler)
 
     def _run(
         self, embeddings: Tensor, dtype: torch.dtype | None
@@ -331,7 +351,7 @@ def stack_of(model: Any, pooling: str) -> Stack | None:
     return Stack(
         positions=positions,
         embedding_norm=_norm(embeddings.LayerNorm),
-        layers=tuple(_layer(*parts(layer)) for layer in body.layer),
+        layers=tuple(_layer(parts(layer)) for layer in body.layer),
         heads=int(config.num_attention_heads),
         score_bias=bias,
         mean=pooling == "mean",
@@ -339,12 +359,21 @@ def stack_of(model: Any, pooling: str) -> Stack | None:
     )
 
 
-def _bert(layer: Any) -> tuple[Any, ...]:
+class Parts(NamedTuple):
+    """The modules of a layer, whatever a family calls them."""
+
+    projections: tuple[Any, Any, Any]
+    mix: Any
+    mix_norm: Any
+    inner: Any
+    outer: Any
+    outer_norm: Any
+
+
+def _bert(layer: Any) -> Parts:
     attention, mixed = layer.attention.self, layer.attention.output
-    return (
-        attention.query,
-        attention.key,
-        attention.value,
+    return Parts(
+        (attention.query, attention.key, attention.value),
         mixed.dense,
         mixed.LayerNorm,
         layer.intermediate.dense,
@@ -353,12 +382,10 @@ def _bert(layer: Any) -> tuple[Any, ...]:
     )
 
 
-def _mpnet(layer: Any) -> tuple[Any, ...]:
+def _mpnet(layer: Any) -> Parts:
     attention = layer.attention.attn
-    return (
-        attention.q,
-        attention.k,
-        attention.v,
+    return Parts(
+        (attention.q, attention.k, attention.v),
         attention.o,
         layer.attention.LayerNorm,
         layer.intermediate.dense,
@@ -367,12 +394,10 @@ def _mpnet(layer: Any) -> tuple[Any, ...]:
     )
 
 
-def _distilbert(layer: Any) -> tuple[Any, ...]:
+def _distilbert(layer: Any) -> Parts:
     attention = layer.attention
-    return (
-        attention.q_lin,
-        attention.k_lin,
-        attention.v_lin,
+    return Parts(
+        (attention.q_lin, attention.k_lin, attention.v_lin),
         attention.out_lin,
         layer.sa_layer_norm,
         layer.ffn.lin1,
@@ -382,7 +407,7 @@ def _distilbert(layer: Any) -> tuple[Any, ...]:
 
 
 # Where each family keeps the parts of a layer.
-_FAMILIES: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+_FAMILIES: dict[str, Callable[[Any], Parts]] = {
     "bert": _bert,
     "roberta": _bert,
     "mpnet": _mpnet,
@@ -390,27 +415,17 @@ _FAMILIES: dict[str, Callable[[Any], tuple[Any, ...]]] = {
 }
 
 
-def _layer(
-    query: Any,
-    key: Any,
-    value: Any,
-    mix: Any,
-    mix_norm: Any,
-    inner: Any,
-    outer: Any,
-    outer_norm: Any,
-) -> Layer:
-    projections = (query, key, value)
+def _layer(parts: Parts) -> Layer:
     return Layer(
         qkv=Dense(
-            torch.cat([part.weight for part in projections]),
-            torch.cat([part.bias for part in projections]),
+            torch.cat([part.weight for part in parts.projections]),
+            torch.cat([part.bias for part in parts.projections]),
         ),
-        mix=_dense(mix),
-        mix_norm=_norm(mix_norm),
-        inner=_dense(inner),
-        outer=_dense(outer),
-        outer_norm=_norm(outer_norm),
+        mix=_dense(parts.mix),
+        mix_norm=_norm(parts.mix_norm),
+        inner=_dense(parts.inner),
+        outer=_dense(parts.outer),
+        outer_norm=_norm(parts.outer_norm),
     )
 
 
