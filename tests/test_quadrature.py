@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordweights.errors import WordweightsError
-from wordweights.quadrature import Peak, choose_rules, gauss_legendre, peaked_rule, pilot_nodes
+from wordweights.quadrature import (
+    Peak,
+    choose_rule,
+    gauss_legendre,
+    peaked_rule,
+    pilot_nodes,
+    thinned,
+)
 
 
 @given(n=st.integers(1, 40), data=st.data())
@@ -74,7 +81,7 @@ def test_the_chosen_rule_follows_the_peak(centre: float) -> None:
         return np.stack([1 / np.cosh(x) ** 2 / 0.06, 1 / (1 + y**2) / 0.1], -1)
 
     change = path(np.ones(1))[0] - path(np.zeros(1))[0]
-    (chosen,), (predicted,) = choose_rules(path(pilot_nodes())[None], 10)
+    chosen, predicted = choose_rule(path(pilot_nodes()), 10)
     plain = gauss_legendre(10)
     gaps = [
         np.linalg.norm(rule.weights @ derivative(rule.nodes) - change) / np.linalg.norm(change)
@@ -87,16 +94,51 @@ def test_the_chosen_rule_follows_the_peak(centre: float) -> None:
 
 
 def test_a_straight_path_keeps_a_rule_that_is_exact_on_it() -> None:
-    path = np.outer(pilot_nodes(), [1.0, -2.0, 0.5])[None]
-    (rule,), (predicted,) = choose_rules(path, 6)
+    path = np.outer(pilot_nodes(), [1.0, -2.0, 0.5])
+    rule, predicted = choose_rule(path, 6)
     assert rule.weights.sum() == pytest.approx(1.0, rel=1e-9)
     assert predicted < 1e-9
 
 
 def test_a_path_that_does_not_move_has_a_rule() -> None:
-    (rule,), (predicted,) = choose_rules(np.ones((1, len(pilot_nodes()), 3)), 4)
+    rule, predicted = choose_rule(np.ones((len(pilot_nodes()), 3)), 4)
     assert len(rule.nodes) == 4
     assert predicted == 0
+
+
+@given(n=st.integers(1, 128), data=st.data())
+def test_a_thinned_rule_is_exact_on_polynomials_below_its_number(
+    n: int, data: st.DataObject
+) -> None:
+    rule = gauss_legendre(n)
+    places, factors = thinned(n)
+    assert len(places) == max(1, n // 2)
+    assert (np.diff(places) > 0).all()
+    degree = data.draw(st.integers(0, len(places) - 1))
+    weights = rule.weights[places] * factors
+    assert weights @ rule.nodes[places] ** degree == pytest.approx(1 / (degree + 1), rel=1e-9)
+
+
+@given(n=st.integers(1, 128))
+def test_a_thinned_rule_adds_up_without_cancelling(n: int) -> None:
+    places, factors = thinned(n)
+    assert np.abs(gauss_legendre(n).weights[places] * factors).sum() < 1.2
+
+
+@given(n=st.integers(4, 30), peaks=PEAKS)
+def test_a_peaked_rule_is_thinned_in_its_own_variable(n: int, peaks: list[Peak]) -> None:
+    rule = peaked_rule(n, peaks)
+    places, factors = thinned(n)
+    u, slope = variable(rule.nodes[places], peaks)
+    assert (rule.weights[places] * factors) @ (u * slope) == pytest.approx(0.5, rel=1e-9)
+
+
+def test_the_pilot_crowds_at_the_baseline() -> None:
+    nodes = pilot_nodes()
+    assert nodes[0] == 0
+    assert nodes[-1] == pytest.approx(1)
+    gaps = np.diff(nodes)
+    assert (np.diff(gaps) > 0).all()
 
 
 def test_no_steps_is_an_error() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from wordweights.attribution.probes import estimate_norms, orthonormal_probes
+from wordweights.attribution.probes import Squares, estimate_norms, orthonormal_probes
 
 D = 12
 
@@ -17,8 +17,20 @@ def matrix(seed: int = 0) -> np.ndarray:
     return rng.standard_normal((30, D)) * 0.7 ** np.arange(D)
 
 
-def squares(a: np.ndarray, m: int, seed: int) -> np.ndarray:
-    return ((a @ orthonormal_probes(m, D, [seed]).T) ** 2).sum(axis=0)[:, None]
+def projected(a: np.ndarray, probes: np.ndarray) -> np.ndarray:
+    return ((a @ probes.T) ** 2).sum(axis=0)[:, None]
+
+
+def squares(a: np.ndarray, m: int, seed: int) -> Squares:
+    """All probes carried."""
+    values = projected(a, orthonormal_probes(m, a.shape[1], [seed]))
+    return Squares(values, values, np.full(m, True))
+
+
+def two_phases(a: np.ndarray, near: np.ndarray, m: int, carried: np.ndarray, seed: int) -> Squares:
+    """All probes through a nearby matrix, some through the matrix itself."""
+    probes = orthonormal_probes(m, a.shape[1], [seed])
+    return Squares(projected(near, probes), projected(a, probes[carried]), carried)
 
 
 @pytest.mark.parametrize("m", [1, 3, D])
@@ -74,8 +86,7 @@ def test_the_error_covers_the_exact_value_at_its_nominal_rate() -> None:
     quantile = stats.t.ppf(0.975, m - 1)
     covered = 0
     for seed in range(seeds):
-        drawn = ((a @ orthonormal_probes(m, d, [seed]).T) ** 2).sum(axis=0)[:, None]
-        norms, errors = estimate_norms(drawn, d)
+        norms, errors = estimate_norms(squares(a, m, seed), d)
         covered += abs(norms[0] - np.linalg.norm(a)) <= quantile * errors[0]
     assert abs(covered / seeds - 0.95) < 0.02
 
@@ -87,6 +98,56 @@ def test_one_probe_knows_no_error() -> None:
 
 
 def test_zero_stays_zero() -> None:
-    norms, errors = estimate_norms(np.zeros((3, 2)), D)
+    norms, errors = estimate_norms(Squares(*[np.zeros((3, 2))] * 2, np.full(3, True)), D)
     assert (norms == 0).all()
     assert (errors == 0).all()
+
+
+WIDE = 64
+CARRIED = np.isin(np.arange(20), [0, 1, 5, 10, 15])
+
+
+def near_pair() -> tuple[np.ndarray, np.ndarray]:
+    """A matrix of a decaying spectrum, and one that is off by a tenth of it and a little small."""
+    rng = np.random.default_rng(3)
+    a = rng.standard_normal((30, WIDE)) * 0.95 ** np.arange(WIDE)
+    return a, 0.97 * a + 0.1 * rng.standard_normal(a.shape) * 0.95 ** np.arange(WIDE)
+
+
+def test_a_coarser_rule_leaves_the_squared_norm_unbiased() -> None:
+    """However far off the nearby matrix is, the carried probes correct the mean."""
+    a, near = near_pair()
+    squared = np.array(
+        [estimate_norms(two_phases(a, near, 20, CARRIED, s), WIDE)[0][0] ** 2 for s in range(4000)]
+    )
+    error = squared.std(ddof=1) / np.sqrt(len(squared))
+    assert abs(squared.mean() - np.linalg.norm(a) ** 2) < 4 * error
+    assert abs(np.linalg.norm(near) ** 2 - np.linalg.norm(a) ** 2) > 20 * error
+
+
+def test_the_error_of_two_phases_matches_the_spread_and_covers() -> None:
+    a, near = near_pair()
+    exact = np.linalg.norm(a)
+    pairs = np.array(
+        [
+            [value[0] for value in estimate_norms(two_phases(a, near, 20, CARRIED, s), WIDE)]
+            for s in range(3000)
+        ]
+    )
+    norms, errors = pairs.T
+    reported = ((2 * norms * errors) ** 2).mean()  # of c^2, where the formula is exact
+    assert reported == pytest.approx((norms**2).var(ddof=1), rel=0.1)
+    covered = np.abs(norms - exact) <= stats.t.ppf(0.975, 19) * errors
+    assert abs(covered.mean() - 0.95) < 0.02
+
+
+def test_probes_are_joined_in_order() -> None:
+    a, near = near_pair()
+    whole = two_phases(a, near, 20, CARRIED, 0)
+    parts = [
+        Squares(whole.coarse[:8], whole.fine[:3], CARRIED[:8]),
+        Squares(whole.coarse[8:], whole.fine[3:], CARRIED[8:]),
+    ]
+    joined = parts[0].joined(parts[1])
+    for one, other in zip(estimate_norms(joined, WIDE), estimate_norms(whole, WIDE), strict=True):
+        np.testing.assert_array_equal(one, other)
