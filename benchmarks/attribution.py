@@ -1,12 +1,14 @@
 """Time the ways to attribute a sentence vector to its words, against one exact reference.
 
-    python benchmarks/attribution.py [--threads 2] [--encoder minilm|bert] [--sentences 4]
+    python benchmarks/attribution.py [--threads 2] [--encoder minilm|bert] [--batch 32]
 
-Prints a table for each encoder: seconds a sentence, the relative error of contributions against an
-exact reference with 100 Gauss-Legendre nodes (root mean square over words), the largest
-completeness residual, and the speed relative to a loop over outputs with captum. Slow methods are
-timed on some of their outputs or nodes, which cost the same each, and scaled; the table marks them.
-All numbers are of one process on one machine, so only their ratios are worth keeping.
+Prints a table for each encoder: seconds a sentence (the best of several rounds, in which all
+methods take turns, so that a machine shared with others slows all of them alike), the speed
+relative to a loop over outputs with captum, the relative error of contributions against an exact
+reference with 100 Gauss-Legendre nodes (root mean square over words), the standard error that is
+reported, and the largest completeness residual. Slow methods are timed on some of their outputs or
+nodes, which cost the same each, and scaled; the table marks them. All numbers are of one process on
+one machine, so only their ratios are worth keeping.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,36 +25,48 @@ import torch
 from captum.attr import IntegratedGradients
 from transformers import BertConfig, BertModel
 
-from wordweights.attribution.gradients import probe_squares, row_vectors
-from wordweights.attribution.path import StraightPath
-from wordweights.attribution.plan import plan_nodes
-from wordweights.attribution.probes import estimate_norms
+from wordweights.attribution.integral import Integral
+from wordweights.attribution.path import ROWS, StraightPath
+from wordweights.attribution.plan import integrate
+from wordweights.attribution.probes import Squares, estimate_norms, probe_directions, project
+from wordweights.attribution.workers import run_all
 from wordweights.encoders import Encoder, load_encoder
+from wordweights.sentences import filter_sentences, load_sentences
 
-SENTENCES = (
-    "a woman is cutting an onion .",
-    "there are dogs in the forest .",
-    "the man is playing a guitar .",
-    "two boys are on a beach .",
-    "a cat sleeps on the sofa .",
-    "the price of oil fell again .",
-    "what is the best red wine ?",
-    "you should try another key first .",
-)
 REFERENCE_NODES = 100
 CAPTUM_NODES = 50
-SAMPLE = 8  # outputs, or nodes, on which a slow method is timed
+PLAIN = "gauss-legendre"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table."""
+class Sizes:
+    """How much of each method is timed."""
+
+    batch: int  # sentences of a batch
+    exact: int  # of them, in a batch of the exact mode
+    outputs: int  # of captum's loop
+    exact_outputs: int  # of the exact mode
+    nodes: int  # of jacrev
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a method gave: contributions (sentences, words), their errors, and residuals."""
+
+    norms: np.ndarray
+    errors: np.ndarray
+    residuals: np.ndarray
+
+
+@dataclass(frozen=True)
+class Method:
+    """A line of the table: what is timed, what that is scaled by, and what has the result."""
 
     name: str
-    seconds: float
-    error: float | None
-    residual: float | None
-    scaled: bool = False
+    run: Callable[[], Any]
+    scale: float = 1.0
+    whole: Callable[[], Found] | None = None
 
 
 def main() -> None:
@@ -59,13 +74,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--encoder", choices=("minilm", "bert"), action="append")
-    parser.add_argument("--sentences", type=int, default=4, help="in the batch (at most 8)")
+    parser.add_argument("--batch", type=int, default=32, help="sentences of a batch")
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print(f"torch {torch.__version__}, {arguments.threads} threads\n")
     for name in arguments.encoder or ("minilm", "bert"):
-        encoder = load_encoder("all-MiniLM-L6-v2") if name == "minilm" else random_bert()
-        report(encoder, arguments.sentences)
+        if name == "minilm":
+            sizes = Sizes(
+                arguments.batch, 4, outputs=8, exact_outputs=48, nodes=4, rounds=arguments.rounds
+            )
+            report(load_encoder("all-MiniLM-L6-v2"), sizes)
+        else:
+            sizes = Sizes(
+                arguments.batch, 1, outputs=2, exact_outputs=16, nodes=1, rounds=arguments.rounds
+            )
+            report(random_bert(), sizes)
 
 
 def random_bert() -> Encoder:
@@ -76,59 +100,90 @@ def random_bert() -> Encoder:
     return Encoder("12 x 768, random weights (CLS)", "cls", tokenizer, model)
 
 
-def report(encoder: Encoder, n: int) -> None:
+def report(encoder: Encoder, sizes: Sizes) -> None:
     """Print the table of one encoder."""
-    batch = StraightPath(encoder.vectors, *rows_of(encoder, SENTENCES[:n]))
-    tokens = batch.inputs.shape[1]
-    peak = matrix_rate(encoder, tokens)
-    print(f"{encoder.name}: {n} sentences of {tokens} wordpieces, {encoder.hidden_size} outputs")
-    print(f"matrix products at this shape: {peak / 1e9:.0f} GFLOP/s")
-    seconds, (exact, _) = timed(lambda: ours(batch, n_steps=REFERENCE_NODES, quadrature=PLAIN))
-    work = REFERENCE_NODES * (encoder.hidden_size + 1) * products(encoder, tokens)
-    rate = work * n / seconds
-    print(
-        f"exact mode, {REFERENCE_NODES} nodes: {seconds / n:.2f} s a sentence, "
-        f"{rate / 1e9:.0f} GFLOP/s, {rate / peak:.0%} of that rate\n"
+    batch = path_of(encoder, sizes.batch)
+    tokens, d = batch.inputs.shape[1], encoder.hidden_size
+    few, one = batch.select(list(range(sizes.exact))), batch.select([0])
+    batched = f"batch of {sizes.batch}"
+    methods = [
+        captum_loop(encoder, one, sizes),
+        jacrev(encoder, one, sizes),
+        exact("exact, one at a time", one, sizes),
+        exact(f"exact, batch of {sizes.exact}", few, sizes),
+        exact(f"exact in bfloat16, batch of {sizes.exact}", few, sizes, half=True),
+        estimate("default (16 probes), one at a time", one, probes=16),
+        estimate(f"default, {batched}", batch, probes=16),
+        estimate(f"default in bfloat16, {batched}", batch, probes=16, half=True),
+        estimate("vector norm, one at a time", one, norm="vector"),
+        estimate(f"vector norm, {batched}", batch, norm="vector"),
+    ]
+    print(f"{encoder.name}: sentences of {tokens} wordpieces, {d} outputs", flush=True)
+    ours(batch, probes=1)  # what is computed once in a process, such as candidate rules
+    best = dict.fromkeys((method.name for method in methods), np.inf)
+    rates, shares = [], []
+    for _ in range(sizes.rounds):
+        for method in methods:
+            before = time.perf_counter()
+            method.run()
+            seconds = (time.perf_counter() - before) * method.scale
+            best[method.name] = min(best[method.name], seconds)
+        rates.append(matrix_rate(encoder, tokens))
+        shares.append(exact_rate(encoder, few, sizes.exact_outputs) / rates[-1])
+    rate, share = max(rates), float(np.median(shares))
+    print(f"matrix products of a pass on all cores: {rate / 1e9:.0f} GFLOP/s")
+    print(f"exact mode: {share:.0%} of the rate measured beside it\n")
+    reference = ours(few, n_steps=REFERENCE_NODES, quadrature=PLAIN).norms
+    captum = best[methods[0].name]
+    titles = f"{'s/sentence':>11} {'x captum':>9} {'error':>7} {'reported':>9} {'residual':>9}"
+    print(f"{'method':42} {titles}")
+    for method in methods:
+        mark = "*" if method.scale > 1 else " "
+        line = f"{method.name:42} {best[method.name]:10.3f}{mark} {captum / best[method.name]:9.1f}"
+        print(line + describe(method, reference), flush=True)
+    print("* timed on some outputs or nodes and scaled\n")
+
+
+def describe(method: Method, reference: np.ndarray) -> str:
+    """Errors of a method, for the table; the vector norm is another measure than the reference."""
+    if method.whole is None:
+        return ""
+    found = method.whole()
+    error = reported = ""
+    if not method.name.startswith("vector"):
+        n = min(len(reference), len(found.norms))
+        error = f"{np.sqrt(((found.norms[:n] / reference[:n] - 1) ** 2).mean()):.2%}"
+        reported = f"{np.sqrt(((found.errors / found.norms) ** 2).mean()):.2%}"
+    return f" {error:>7} {reported:>9} {found.residuals.max():>9.2%}"
+
+
+def estimate(name: str, path: StraightPath, **options: Any) -> Method:
+    """Attribute all sentences of a path with some options."""
+    run = partial(ours, path, **options)
+    return Method(name, run, 1 / len(path.inputs), run)
+
+
+def exact(name: str, path: StraightPath, sizes: Sizes, half: bool = False) -> Method:
+    """Attribute by all outputs; the time is that of some of them, as with captum."""
+    d = path.forward(path.inputs[:1]).shape[-1]
+    outputs = min(d, sizes.exact_outputs)
+    return Method(
+        name,
+        partial(ours, path, half=half, outputs=outputs),
+        d / outputs / len(path.inputs),
+        partial(ours, path, half=half),
     )
-    one = batch.select([0])
-    table = [captum_loop(one), jacrev(one)]
-    variants: dict[str, dict[str, Any]] = {
-        "exact": {},
-        "default (16 probes)": {"probes": 16},
-        "default in bfloat16": {"probes": 16, "half": True},
-        "exact in bfloat16": {"half": True},
-        "vector norm": {"norm": "vector"},
-    }
-    for name, options in variants.items():
-        for path, label in ((one, "one at a time"), (batch, f"batch of {n}")):
-            size = len(path.inputs)
-            seconds, (values, residual) = timed(lambda p=path, o=options: ours(p, **o))
-            error = None
-            if options.get("norm") != "vector":  # which is another measure
-                error = float(np.sqrt(((values / exact[:size] - 1) ** 2).mean()))
-            table.append(Row(f"{name}, {label}", seconds / size, error, residual))
-    base = table[0].seconds
-    print(f"{'method':38} {'s/sentence':>11} {'x captum':>9} {'error':>8} {'residual':>9}")
-    for row in table:
-        shown = ["" if value is None else f"{value:.2%}" for value in (row.error, row.residual)]
-        mark = "*" if row.scaled else " "
-        speed = base / row.seconds
-        print(
-            f"{row.name:38} {row.seconds:10.3f}{mark} {speed:9.1f} {shown[0]:>8} {shown[1]:>9}",
-            flush=True,
-        )
-    print(f"* timed on {SAMPLE} outputs or nodes and scaled\n")
 
 
-PLAIN = "gauss-legendre"
-
-
-def rows_of(encoder: Encoder, sentences: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Word embeddings of sentences of equal length, and of their [PAD] baselines."""
-    ids = encoder.tokenizer(list(sentences), return_tensors="pt")["input_ids"]
+def path_of(encoder: Encoder, n: int) -> StraightPath:
+    """Bundled sentences of seven one-piece words, on their way from [PAD]."""
+    table = filter_sentences(load_sentences("bundled"), [encoder.tokenizer], 7)
+    # from all over the file, which is in order of topic
+    chosen = table["sentence"].iloc[np.linspace(0, len(table) - 1, n).astype(int)].tolist()
+    ids = encoder.tokenizer(chosen, return_tensors="pt")["input_ids"]
     pads = ids.clone()
     pads[:, 1:-1] = encoder.tokenizer.pad_token_id
-    return encoder.embed(ids), encoder.embed(pads)
+    return StraightPath(encoder.as_stack() or encoder, encoder.embed(ids), encoder.embed(pads))
 
 
 def ours(
@@ -139,26 +194,48 @@ def ours(
     probes: int | str = "all",
     norm: str = "frobenius",
     half: bool = False,
-) -> tuple[np.ndarray, float]:
-    """Contributions of the words, (sentences, words), and the largest residual."""
-    path = StraightPath(path.forward, path.inputs, path.baselines, half=half)
-    plan = plan_nodes(path, n_steps=n_steps, tolerance=0.01, max_steps=100, quadrature=quadrature)
-    if norm == "vector":
-        values = row_vectors(path, plan.rules).norm(dim=-1).double().numpy()
-    else:
-        seeds = [[0, example] for example in range(len(path.inputs))]
-        result = probe_squares(path, plan, probes, seeds)
-        values = estimate_norms(result.squares, result.outputs)[0]
-    return values[:, 1:-1], float(plan.residual.max())
+    outputs: int | None = None,
+) -> Found:
+    """Attribute sentences, in pieces that the cores share as in `wordweights.attribute`."""
+
+    def measure(integral: Integral, examples: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        if norm == "vector":
+            values = integral.rows().norm(dim=-1).double().numpy()
+            return list(zip(values, np.zeros_like(values), strict=True))
+        seeds = [[0, example] for example in examples]
+        directions = probe_directions(probes, integral.outputs, seeds)[:outputs]
+        if probes == "all":  # also where only some of the outputs are timed
+            (fine,) = integral.squares(directions)
+            squares = Squares(fine, fine, np.full(len(fine), True))
+        else:
+            squares = project(integral, directions)
+        return list(zip(*estimate_norms(squares, integral.outputs), strict=True))
+
+    def some(examples: np.ndarray) -> list[Any]:
+        piece = path.select(examples.tolist())
+        return integrate(
+            StraightPath(piece.forward, piece.inputs, piece.baselines, half=half),
+            measure,
+            n_steps=n_steps,
+            tolerance=0.01,
+            max_steps=REFERENCE_NODES,
+            quadrature=quadrature,
+        )
+
+    pieces = min(2 * path.threads, len(path.inputs)) if path.threads > 1 else 1
+    parts = np.array_split(np.arange(len(path.inputs)), pieces)
+    found = run_all([partial(some, part) for part in parts], path.threads)
+    outcomes = [outcome for part in found for outcome in part]
+    values = np.array([outcome.value for outcome in outcomes])[:, :, 1:-1]
+    return Found(values[:, 0], values[:, 1], np.array([outcome.residual for outcome in outcomes]))
 
 
-def captum_loop(path: StraightPath) -> Row:
+def captum_loop(encoder: Encoder, path: StraightPath, sizes: Sizes) -> Method:
     """Loop captum's IntegratedGradients, one call for each output."""
-    attribution = IntegratedGradients(path.forward)
-    outputs = path.outputs(np.ones((1, 1))).shape[-1]
+    attribution = IntegratedGradients(encoder.vectors)
 
-    def some() -> None:
-        for k in range(SAMPLE):
+    def run() -> None:
+        for k in range(sizes.outputs):
             attribution.attribute(
                 path.inputs,
                 path.baselines,
@@ -167,26 +244,24 @@ def captum_loop(path: StraightPath) -> Row:
                 method="gausslegendre",
             )
 
-    seconds, _ = timed(some)
-    plan = plan_nodes(path, n_steps=CAPTUM_NODES, tolerance=0.01, max_steps=100, quadrature=PLAIN)
     name = f"captum loop over outputs, {CAPTUM_NODES} nodes"
-    return Row(name, seconds * outputs / SAMPLE, None, float(plan.residual.max()), scaled=True)
+    return Method(name, run, scale=encoder.hidden_size / sizes.outputs)
 
 
-def jacrev(path: StraightPath) -> Row:
+def jacrev(encoder: Encoder, path: StraightPath, sizes: Sizes) -> Method:
     """torch.func.jacrev at each node, with as many nodes as captum."""
-    points = path.baselines + torch.linspace(0, 1, SAMPLE)[:, None, None] * path.step
+    alphas = torch.linspace(0.2, 0.8, sizes.nodes)
+    points = path.baselines + alphas[:, None, None] * path.step
 
-    def some() -> None:
+    def run() -> None:
         for point in points:
-            torch.func.jacrev(lambda x: path.forward(x[None])[0], chunk_size=64)(point)
+            torch.func.jacrev(lambda x: encoder.vectors(x[None])[0], chunk_size=64)(point)
 
-    seconds, _ = timed(some)
-    scale = CAPTUM_NODES / SAMPLE
-    return Row(f"torch.func.jacrev, {CAPTUM_NODES} nodes", seconds * scale, None, None, scaled=True)
+    name = f"torch.func.jacrev, {CAPTUM_NODES} nodes"
+    return Method(name, run, scale=CAPTUM_NODES / sizes.nodes)
 
 
-def products(encoder: Encoder, tokens: int) -> float:
+def operations(encoder: Encoder, tokens: int) -> float:
     """Floating-point operations of the matrix products of one forward or backward pass."""
     config = encoder.model.config
     d, inner = config.hidden_size, config.intermediate_size
@@ -200,24 +275,34 @@ def products(encoder: Encoder, tokens: int) -> float:
     return float(layers)
 
 
+def exact_rate(encoder: Encoder, path: StraightPath, outputs: int) -> float:
+    """Operations a second of the exact mode, of its backward passes alone counted."""
+    n = 12
+    before = time.perf_counter()
+    ours(path, n_steps=n, quadrature=PLAIN, outputs=outputs)
+    seconds = time.perf_counter() - before
+    work = n * outputs * operations(encoder, path.inputs.shape[1])
+    return work * len(path.inputs) / seconds
+
+
 def matrix_rate(encoder: Encoder, tokens: int) -> float:
-    """Measured rate of the widest product of a pass over 192 points of a path."""
+    """Operations a second of the products of a pass of the exact mode, on every core at once."""
     d, inner = encoder.model.config.hidden_size, encoder.model.config.intermediate_size
-    a, b = torch.randn(192 * tokens, d), torch.randn(d, inner)
-    for _ in range(10):
-        a @ b
-    n, start = 0, time.perf_counter()
-    while time.perf_counter() - start < 1:
-        a @ b
-        n += 1
-    return 2 * a.shape[0] * d * inner * n / (time.perf_counter() - start)
+    rows = max(1, ROWS // tokens) * tokens
+    shapes = [(3 * d, d), (d, d), (d, inner), (inner, d)]
+    pairs = [(torch.randn(rows, k), torch.randn(k, n)) for k, n in shapes]
 
+    def loop() -> float:
+        rounds, before = 0, time.perf_counter()
+        while time.perf_counter() - before < 1:
+            for a, b in pairs:
+                a @ b
+            rounds += 1
+        work = sum(2 * rows * k * n for k, n in shapes)
+        return rounds * work / (time.perf_counter() - before)
 
-def timed(run: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds and result of a call."""
-    start = time.perf_counter()
-    result = run()
-    return time.perf_counter() - start, result
+    threads = torch.get_num_threads()
+    return sum(run_all([loop] * threads, threads))
 
 
 if __name__ == "__main__":
