@@ -85,6 +85,18 @@ def residuals():
     return pd.DataFrame(rows)
 
 
+def profile():
+    even = np.linspace(0, 1, 21)
+    rules = {None: even, "adaptive": np.array([0.4, 0.5]), "gauss-legendre": np.array([0.2, 0.8])}
+    return pd.concat(
+        [
+            pd.DataFrame({"quadrature": rule, "alpha": a, "speed": 1 + 4 * a * (1 - a)})
+            for rule, a in rules.items()
+        ],
+        ignore_index=True,
+    )
+
+
 @pytest.fixture(scope="module")
 def drawn(words, distinct, sources, weights):
     """Every figure, drawn once; a warning of matplotlib would be an error."""
@@ -98,6 +110,7 @@ def drawn(words, distinct, sources, weights):
         "three sources": figures.plot_sources(sources.assign(three=sources["one"] ** 2)),
         "coverage": figures.plot_coverage(coverage()),
         "convergence": figures.plot_convergence(residuals(), chosen=4),
+        "path": figures.plot_path(profile()),
         "estimate": figures.plot_estimate(words, exact),
         "norms": figures.plot_norms(words, exact),
         "one encoder": figures.plot_contributions({"a": words}, {"a": -0.5}),
@@ -213,6 +226,15 @@ def test_convergence_draws_each_sentence_and_the_median():
     assert ax.get_yscale() == "log"
     thick = [line for line in ax.lines if line.get_linewidth() == 2]
     assert thick[0].get_ydata() == pytest.approx([2 / 2, 2 / 4, 2 / 8])
+
+
+def test_the_path_shows_the_nodes_of_each_rule():
+    (ax,) = figures.plot_path(profile()).axes
+    assert len(ax.lines[0].get_xdata()) == 21
+    marks = [marks.get_offsets() for marks in ax.collections if len(marks.get_offsets()) == 2]
+    assert [sorted(mark[:, 0]) for mark in marks] == [[0.4, 0.5], [0.2, 0.8]]
+    assert all((mark[:, 1] < 0).all() for mark in marks)  # below the line
+    assert min(ax.get_yticks()) >= 0
 
 
 def test_an_exact_integral_has_a_place_on_the_logarithmic_axis():

@@ -1,4 +1,4 @@
-"""The families of encoders that can be attributed, each as a small random model."""
+"""Every family of encoders is attributed: its vectors, its derivatives, its wordpieces."""
 
 from __future__ import annotations
 
@@ -6,73 +6,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from families import FAMILIES, make, roberta
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import (
-    BertConfig,
-    BertModel,
-    DistilBertConfig,
-    DistilBertModel,
-    MPNetConfig,
-    MPNetModel,
-    PreTrainedTokenizerFast,
-    RobertaConfig,
-    RobertaModel,
-)
+from transformers import PreTrainedTokenizerFast
 
 from wordweights.attribution import WordAttribution, attribute
 from wordweights.attribution.alignment import tokenise
-from wordweights.encoders import Encoder
 from wordweights.quadrature import gauss_legendre
 
 SENTENCES = ["the dogs are running .", "a woman was playing on the forest !"]
-SIZES = {
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "max_position_embeddings": 40,
-    "initializer_range": 0.2,
-    "attn_implementation": "eager",
-}
-
-
-def bert(n: int) -> BertModel:
-    return BertModel(BertConfig(vocab_size=n, **SIZES), add_pooling_layer=False)
-
-
-def roberta(n: int) -> RobertaModel:
-    config = RobertaConfig(vocab_size=n, pad_token_id=0, **SIZES)
-    return RobertaModel(config, add_pooling_layer=False)
-
-
-def mpnet(n: int) -> MPNetModel:
-    return MPNetModel(MPNetConfig(vocab_size=n, pad_token_id=0, **SIZES), add_pooling_layer=False)
-
-
-def distilbert(n: int) -> DistilBertModel:
-    config = DistilBertConfig(
-        vocab_size=n,
-        dim=16,
-        n_layers=2,
-        n_heads=2,
-        hidden_dim=32,
-        max_position_embeddings=40,
-        initializer_range=0.2,
-        attn_implementation="eager",
-    )
-    return DistilBertModel(config)
-
-
-FAMILIES = [bert, roberta, mpnet, distilbert]
-
-
-def make(
-    family: Callable[[int], torch.nn.Module], tokenizer: PreTrainedTokenizerFast, pooling: str
-) -> Encoder:
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        return Encoder(family.__name__, pooling, tokenizer, family(len(tokenizer)).double())
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,8 @@ import torch
 from tqdm import tqdm
 
 from wordweights.attribution.alignment import TokenisedSentence, sum_by_word, tokenise
-from wordweights.attribution.baselines import baseline_embeddings
 from wordweights.attribution.integral import Integral
-from wordweights.attribution.path import StraightPath, threads_for
+from wordweights.attribution.path import threads_for
 from wordweights.attribution.plan import MAX_STEPS, integrate, whole
 from wordweights.attribution.probes import (
     ALL_PROBES,
@@ -27,6 +27,7 @@ from wordweights.attribution.probes import (
     probe_directions,
     project,
 )
+from wordweights.attribution.profile import path_of
 from wordweights.attribution.settings import AUTO_PROBES, Settings, make_settings
 from wordweights.attribution.workers import run_all
 from wordweights.encoders import Encoder, as_encoder
@@ -253,13 +254,11 @@ def _attribute_batch(
 ) -> pd.DataFrame:
     """Attribute sentences of equal length: one row a sentence, with lists over its words."""
     sentences = list(batch.values())
-    ids = torch.tensor([sentence.ids for sentence in sentences], device=encoder.device)
-    special = torch.tensor([sentence.word_of for sentence in sentences]) < 0
-    path = StraightPath(
-        forward,
-        encoder.embed(ids),
-        baseline_embeddings(encoder, ids, special, settings.baseline),
-        points_at_once=max(1, memory // encoder.activation_bytes(ids.shape[1])),
+    path = path_of(encoder, forward, sentences, settings.baseline)
+    tokens = path.inputs.shape[1]
+    path = replace(
+        path,
+        points_at_once=max(1, memory // encoder.activation_bytes(tokens)),
         half=settings.bfloat16,
     )
     outcomes = integrate(

@@ -9,6 +9,7 @@ from wordweights.figures.attributions import (
     plot_convergence,
     plot_estimate,
     plot_norms,
+    plot_path,
     plot_weights,
 )
 from wordweights.figures.html import (
@@ -44,6 +45,7 @@ __all__ = [
     "plot_estimate",
     "plot_information",
     "plot_norms",
+    "plot_path",
     "plot_rank_frequency",
     "plot_schemes",
     "plot_sources",

@@ -74,6 +74,47 @@ def plot_convergence(table: pd.DataFrame, chosen: int | None = None) -> Figure:
     return figure
 
 
+def plot_path(profile: pd.DataFrame) -> Figure:
+    """Draw how fast a sentence vector moves along its path, and where rules put their nodes.
+
+    Parameters
+    ----------
+    profile : pd.DataFrame
+        From :func:`wordweights.attribution.path_profile`.
+
+    Returns
+    -------
+    Figure
+        One panel: the speed along the path, and below it a row of marks for each rule.
+    """
+    finite(profile, "alpha", "speed")
+    even = profile["quadrature"].isna()
+    figure, (ax,) = new_figure(3.6)
+    ax.plot(profile.loc[even, "alpha"], profile.loc[even, "speed"], color="0.3", linewidth=1.5)
+    top = profile.loc[even, "speed"].max()
+    for i, (rule, nodes) in enumerate(profile[~even].groupby("quadrature", sort=True)):
+        height = -(0.09 + 0.1 * i) * top
+        ax.scatter(
+            nodes["alpha"],
+            np.full(len(nodes), height),
+            marker=_MARKERS[i],
+            s=26,
+            color=palette()[i],
+            label=f"nodes, {rule}",
+        )
+        if rule == "adaptive":
+            ax.vlines(nodes["alpha"], height, nodes["speed"], color=palette()[i], alpha=0.35)
+    ax.set_ylim(bottom=-0.3 * top)
+    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= 1.05 * top])
+    legend(ax, loc="upper right")
+    name_axes(
+        ax,
+        "place \N{GREEK SMALL LETTER ALPHA} on the path, from baseline to sentence",
+        "speed of the sentence vector",
+    )
+    return figure
+
+
 def plot_estimate(estimate: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     """Draw contributions estimated from a few probes against the exact ones.
 

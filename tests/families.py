@@ -1,0 +1,68 @@
+"""The families of encoders that can be attributed, each as a small random model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from transformers import (
+    BertConfig,
+    BertModel,
+    DistilBertConfig,
+    DistilBertModel,
+    MPNetConfig,
+    MPNetModel,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+)
+
+from wordweights.encoders import Encoder
+
+SIZES = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 40,
+    "initializer_range": 0.2,
+    "attn_implementation": "eager",
+}
+
+
+def bert(n: int) -> BertModel:
+    return BertModel(BertConfig(vocab_size=n, **SIZES), add_pooling_layer=False)
+
+
+def roberta(n: int) -> RobertaModel:
+    config = RobertaConfig(vocab_size=n, pad_token_id=0, **SIZES)
+    return RobertaModel(config, add_pooling_layer=False)
+
+
+def mpnet(n: int) -> MPNetModel:
+    return MPNetModel(MPNetConfig(vocab_size=n, pad_token_id=0, **SIZES), add_pooling_layer=False)
+
+
+def distilbert(n: int) -> DistilBertModel:
+    config = DistilBertConfig(
+        vocab_size=n,
+        dim=16,
+        n_layers=2,
+        n_heads=2,
+        hidden_dim=32,
+        max_position_embeddings=40,
+        initializer_range=0.2,
+        attn_implementation="eager",
+    )
+    return DistilBertModel(config)
+
+
+FAMILIES = [bert, roberta, mpnet, distilbert]
+
+
+def make(
+    family: Callable[[int], torch.nn.Module], tokenizer: PreTrainedTokenizerFast, pooling: str
+) -> Encoder:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return Encoder(family.__name__, pooling, tokenizer, family(len(tokenizer)).double())
