@@ -21,7 +21,7 @@ book: $(READY) ## run all chapters with the embedded profile and build the book
 	@$(BIN)/wordweights book
 
 paper: $(READY) ## the same with the encoders, sentences and counts of the paper, from the model hub
-	$(BIN)/wordweights run --profile paper
+	$(BIN)/wordweights run --profile paper $(PAPER)
 	@$(BIN)/wordweights book
 
 test: $(READY) ## check everything: lint, types, docstrings, tests, notebooks, a strict book build

@@ -12,7 +12,7 @@ import torch
 
 from wordweights.attribution import WordAttribution, attribute
 from wordweights.attribution import table as module
-from wordweights.encoders import Encoder, load_encoder
+from wordweights.encoders import Encoder, Stack, StackMap, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.paths import results_folder
 
@@ -309,6 +309,33 @@ def test_a_bound_on_memory_changes_nothing_but_rounding(
     monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "other"))
     narrow = attribute(tiny_encoder, SENTENCES, memory=1, **EXACT)
     np.testing.assert_allclose(narrow["contribution"], wide["contribution"], rtol=1e-9)
+
+
+def test_no_pass_takes_more_than_the_bound_on_memory(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In points: what both threads have under way, linearised or repeated for several probes."""
+    seen: list[tuple[int, int]] = []
+    linearise, take = Stack.linearise, StackMap.take
+
+    def counted(self: Stack, x: torch.Tensor, *more: object) -> StackMap:
+        seen.append((len(x), x.shape[1]))
+        return linearise(self, x, *more)
+
+    def taken(self: StackMap, points: torch.Tensor | slice) -> StackMap:
+        result = take(self, points)
+        seen.append((len(result.outputs), result.embedding.at.shape[1]))
+        return result
+
+    monkeypatch.setattr(Stack, "linearise", counted)
+    monkeypatch.setattr(StackMap, "take", taken)
+    memory = 6 * tiny_encoder.activation_bytes(7)
+    attribute(tiny_encoder, SENTENCES, memory=memory, n_steps=12, probes=4, progress=False)
+    assert seen
+    threads = torch.get_num_threads()
+    for points, tokens in seen:
+        within = points * tiny_encoder.activation_bytes(tokens) * threads <= memory
+        assert within or points == 1
 
 
 @pytest.mark.parametrize(

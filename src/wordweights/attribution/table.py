@@ -37,8 +37,7 @@ from wordweights.store import ATTRIBUTIONS, Collection, open_collection
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-MEMORY = 2**30
-"""Default bound on the memory of a pass, in bytes."""
+_MEMORY = 2**30  # default bound on the memory of passes on a CPU, in bytes
 
 _BATCH = 32  # sentences of equal length that are planned together
 _FIRST_PROBES = 8  # of "auto"; doubled until the error is small enough
@@ -70,7 +69,7 @@ def attribute(
     seed: int = 0,
     vectors: bool = False,
     bfloat16: bool = False,
-    memory: int = MEMORY,
+    memory: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Compute how much each word of each sentence contributes to the sentence vector.
@@ -113,8 +112,9 @@ def attribute(
     bfloat16 : bool
         Compute the gradients, forward and backward, with matrix products in bfloat16. The residual
         is that of the nodes in full precision, and does not see the error that this adds.
-    memory : int
-        Bound on the memory of a pass, in bytes: it sets how many points of the paths share one.
+    memory : int | None
+        Bound on the memory of the passes under way, in bytes: it sets how many points of the paths
+        share one. None is 1 GiB on a CPU, half of what is free on a GPU.
     progress : bool
         Show a bar over sentences on standard error.
 
@@ -153,7 +153,7 @@ def attribute(
     )
     texts, ids = _texts_and_ids(sentences)
     tokenised = tokenise(encoder, texts, ids)
-    memory = whole("memory", memory)
+    memory = _free_memory(encoder.device) if memory is None else whole("memory", memory)
     keys = [_key(sentence) for sentence in tokenised]
     distinct = dict(zip(keys, tokenised, strict=True))
     collection = open_collection(ATTRIBUTIONS, settings.content(), encoder.name)
@@ -175,6 +175,12 @@ def attribute(
     table.attrs["settings"] = {"encoder_name": encoder.name, **settings.content()}
     table.attrs["unconverged"] = unconverged
     return table
+
+
+def _free_memory(device: torch.device) -> int:
+    if device.type != "cuda":
+        return _MEMORY
+    return int(torch.cuda.mem_get_info(device)[0]) // 2
 
 
 def _texts_and_ids(sentences: Sequence[str] | pd.DataFrame) -> tuple[list[str], list[int]]:
