@@ -118,7 +118,9 @@ def claims(against: Path | None) -> None:
 @click.option("--probes", default="16", help="Number of random probes, 'auto', or 'all': exact.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file.")
 @click.option(
-    "--cluster", metavar="ADDRESS", help="Of a Dask scheduler, such as tcp://host:8786: compute there."
+    "--cluster",
+    metavar="ADDRESS",
+    help="Of a Dask scheduler, such as tcp://host:8786: compute there.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say how long it would take.")
 def attribute(

@@ -221,9 +221,7 @@ def _roomier(client: Client, shard: Shard, error: KilledWorker) -> list[str]:
     limit = error.last_worker.memory_limit or float("inf")
     workers = client.scheduler_info()["workers"]
     found = [
-        name
-        for name, about in workers.items()
-        if (about["memory_limit"] or float("inf")) > limit
+        name for name, about in workers.items() if (about["memory_limit"] or float("inf")) > limit
     ]
     if not found:
         size = f"{limit / 1e9:.2g} GB" if limit < float("inf") else "no bound"
