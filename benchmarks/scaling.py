@@ -23,7 +23,6 @@ import importlib.util
 import inspect
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -364,7 +363,8 @@ def print_row(row: Row) -> None:
     """Print one line."""
     print(
         f"{row.name:8} {row.workers:7} {row.amount:9.0f} {row.amount / row.seconds:12.1f} "
-        f"{row.amount / row.cpu:15.1f} {row.tasks:6} {row.messages / row.tasks:13.1f} {1e3 * row.idle_task:12.1f} "
+        f"{row.amount / row.cpu:15.1f} {row.tasks:6} {row.messages / row.tasks:13.1f} "
+        f"{1e3 * row.idle_task:12.1f} "
         f"{row.after / (row.after + row.cpu):6.1%} {row.memory / 1e6:8.0f}",
         flush=True,
     )

@@ -252,8 +252,9 @@ def _connected(cluster: Client | str) -> Iterator[Client]:
         client = Client(cluster, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise WordweightsError(
-            f"There is no Dask scheduler at {cluster!r} ({error}). Start one with 'dask scheduler', "
-            f"which prints its address, and workers with 'dask worker ADDRESS --nthreads 1'."
+            f"There is no Dask scheduler at {cluster!r} ({error}). Start one with 'dask "
+            f"scheduler', which prints its address, and workers with 'dask worker ADDRESS "
+            f"--nthreads 1'."
         ) from None
     with client:
         yield client
