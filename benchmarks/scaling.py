@@ -114,7 +114,10 @@ def started(n: int, folder: Path) -> Iterator[tuple[LocalCluster, Client]]:
     """Start workers of one thread each, that share a results folder of their own."""
     os.environ[RESULTS_VARIABLE] = str(folder / "results")
     cluster = LocalCluster(
-        n_workers=n, threads_per_worker=1, dashboard_address=None, local_directory=str(folder)
+        n_workers=n,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        local_directory=str(folder),
     )
     with cluster, Client(cluster) as client:
         yield cluster, client

@@ -107,7 +107,7 @@ class Processes:
 
     def _start(self, name: str, command: list[str], **variables: str) -> subprocess.Popen[bytes]:
         self._started += 1
-        options = ["--host", "127.0.0.1", "--no-dashboard"]
+        options = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", *command, *options],
