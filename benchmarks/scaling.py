@@ -27,10 +27,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,18 +72,19 @@ class Traffic:
     """Messages that a scheduler receives and sends."""
 
     count: int = 0
-    _kept: list[Any] = field(default_factory=list)
+    tasks: int = 0  # that workers say they have finished
 
     def watch(self, scheduler: Any) -> None:
         """Count at every connection that is open now, and all that comes in."""
         for op, handler in list(scheduler.stream_handlers.items()):
             if not inspect.iscoroutinefunction(handler):  # of which there are a few, and rare
-                scheduler.stream_handlers[op] = partial(self._received, handler)
+                scheduler.stream_handlers[op] = partial(self._received, op, handler)
         for comm in [*scheduler.stream_comms.values(), *scheduler.client_comms.values()]:
             comm.send = partial(self._sent, comm.send)
 
-    def _received(self, handler: Any, *arguments: Any, **options: Any) -> Any:
+    def _received(self, op: str, handler: Any, *arguments: Any, **options: Any) -> Any:
         self.count += 1
+        self.tasks += op == "task-finished"
         return handler(*arguments, **options)
 
     def _sent(self, send: Any, *messages: Any) -> None:
@@ -265,16 +265,16 @@ def counting_row(corpus: Path, megabytes: int, workers: int) -> Row:
         children = child_time() - children
         traffic = Traffic()
         traffic.watch(cluster.scheduler)
-        tasks, cpu, after = transitions(cluster.scheduler), worker_time(client), child_time()
+        cpu, after = worker_time(client), child_time()
         seconds, _, _ = timed(partial(count_once, corpus))
         seconds = max(seconds - start_up, 1e-9)
         cpu = worker_time(client) - cpu
         after = max(0.0, child_time() - after - children)  # of the command, beyond its start
-        tasks = transitions(cluster.scheduler) - tasks
+        tasks, messages = traffic.tasks, traffic.count
         memory = max(client.run(peak_memory).values())
         idle = no_op(client)
     name = f"{megabytes} MB"
-    return Row(name, workers, megabytes, seconds, tasks, traffic.count, cpu, idle, after, memory)
+    return Row(name, workers, megabytes, seconds, tasks, messages, cpu, idle, after, memory)
 
 
 def count(address: str, output: Path, corpus: Path) -> None:
@@ -290,11 +290,6 @@ def child_time() -> float:
     """Processor time of commands that have ended: of the client, which also merges."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def transitions(scheduler: Any) -> int:
-    """Tasks that have been computed."""
-    return sum(Counter(p.state_counts)["memory"] for p in scheduler.task_prefixes.values())
 
 
 def no_op(client: Client) -> float:
@@ -377,7 +372,8 @@ def on_paper(row: Row, unit: str, amount: float | None = None) -> str:
     """Say what many workers would do if each went on as here, and what would stop them.
 
     The work is shared; the scheduler takes its time for each task, one after the other; and what
-    comes after the workers grows with the amount, on one core.
+    comes after the workers is taken to grow with the amount, on one core: too much where it grows
+    with the vocabulary.
     """
     task = row.cpu / row.tasks  # seconds of a worker
     rate = MANY * row.amount / row.cpu
