@@ -169,7 +169,7 @@ class _Queue:
         for shard in islice(shards, _IN_FLIGHT):
             self._submit(shard)
         for future in self._done:
-            shard = self._running.pop(future.key)
+            shard = self._running.pop(str(future.key))
             report = self._result(future, shard)
             if report is not None:
                 yield shard, report
@@ -197,7 +197,7 @@ class _Queue:
             workers=workers,
             allow_other_workers=workers is not None,
         )
-        self._running[future.key] = shard
+        self._running[key] = shard
         self._done.add(future)
 
     def _result(self, future: Future, shard: Shard) -> Report | None:

@@ -162,7 +162,7 @@ def attribute(
     known = collection.read(distinct)
     batches = _missing_batches(distinct, set(known.index))
     account: dict[str, Any] = {}
-    how = {"memory": memory, "progress": progress}
+    how: dict[str, Any] = {"memory": memory, "progress": progress}
     if cluster is not None:
         from wordweights.attribution.cluster import compute_on
 
@@ -170,7 +170,8 @@ def attribute(
         account |= compute_on(cluster, encoder, settings, batches, collection, **how)
         known = collection.read(distinct)
     elif batches:
-        known = pd.concat([known, _compute(encoder, settings, batches, collection, **how)])
+        fresh = _compute(encoder, settings, batches, collection, **how)
+        known = pd.concat([known, fresh])
     if batches:
         collection.compact()
     table = _assemble(tokenised, keys, ids, known, settings)
@@ -281,7 +282,8 @@ def _missing_batches(
     So a run that was broken off goes on with the batches that it would have made, and ends with
     the result of one that was not.
     """
-    whole, rest = [], {}
+    whole: list[dict[str, TokenisedSentence]] = []
+    rest: dict[str, TokenisedSentence] = {}
     for batch in _batches(distinct):
         left = {key: sentence for key, sentence in batch.items() if key not in stored}
         if len(left) == len(batch):
