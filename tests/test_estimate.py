@@ -107,6 +107,7 @@ def checkout(tmp_path: Path, tiny_checkpoint: Path) -> Path:
     weighing = (
         'sentences: str = "bundled"\nencoders: list[str] = ["a"]\nn_words: int | None = None\n'
         "limit: int | None = None\nn_steps: int = 4\nprobes: int | str = 16\n"
+        "cluster: str | None = None\n"
     )
     for name, declared in (("01_words", 'sentences: str = "bundled"'), ("02_weights", weighing)):
         notebook = nbformat.v4.new_notebook()
@@ -146,3 +147,9 @@ def loads_of(profile: object) -> list[str]:
 def test_chapters_that_weigh_nothing_take_no_estimate(checkout: Path) -> None:
     (checkout / "notebooks" / "profiles" / "words.yml").write_text("chapters: [01]\n")
     assert estimate_run(checkout, load_profile(checkout, "words")) == []
+
+
+def test_a_cluster_is_not_timed_on_this_machine(checkout: Path, timed: list[str]) -> None:
+    profile = load_profile(checkout, "quick")
+    assert estimate_run(checkout, profile, {"cluster": "tcp://127.0.0.1:9"}) == []
+    assert timed == []

@@ -11,7 +11,7 @@ import click
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -117,6 +117,11 @@ def claims(against: Path | None) -> None:
 )
 @click.option("--probes", default="16", help="Number of random probes, 'auto', or 'all': exact.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file.")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Of a Dask scheduler, such as tcp://host:8786: compute there.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say how long it would take.")
 def attribute(
     *,
@@ -128,6 +133,7 @@ def attribute(
     n_steps: int | None,
     probes: str,
     output: Path | None,
+    cluster: str | None,
     dry_run: bool,
 ) -> None:
     """Weigh the words of SENTENCES: bundled, stsb, a CSV, TSV, TXT or parquet file, or - (lines).
@@ -142,18 +148,26 @@ def attribute(
 
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise WordweightsError(f"Output {output} must end in .csv or .parquet.")
+    if cluster is not None and dry_run:
+        raise WordweightsError(
+            "--dry-run times two sentences on this machine, which says nothing about a cluster's "
+            "workers: leave out --dry-run or --cluster."
+        )
     encoder = ww.load_encoder(name, pooling)
     table = _read_sentences(sentences)
     if n_words is not None:
         table = ww.filter_sentences(table, [encoder.tokenizer], n_words)
     source = ww.load_frequencies(frequencies)
     count: int | str = int(probes) if probes.isdecimal() else probes
-    texts = table["sentence"].tolist()
-    workload = estimate_attribution(encoder, texts, n_steps=n_steps, probes=count)
-    _announce([workload], dry_run=dry_run)
+    if cluster is None:
+        texts = table["sentence"].tolist()
+        workload = estimate_attribution(encoder, texts, n_steps=n_steps, probes=count)
+        _announce([workload], dry_run=dry_run)
     if dry_run:
         return
-    words = ww.attribute(encoder, table, n_steps=n_steps, probes=count)
+    words = ww.attribute(encoder, table, n_steps=n_steps, probes=count, cluster=cluster)
+    if cluster is not None:
+        click.echo(_describe_account(words.attrs["cluster"]), err=True)
     known = look_up(words["word"], source)
     words[["probability", "information"]] = known.to_numpy()
     unseen = words.loc[words["probability"].isna(), "word"].str.lower()
@@ -173,6 +187,21 @@ def encoders() -> None:
 
     table = known_encoders().fillna({"base": ""})
     click.echo(table.rename(columns={"base": "fine-tuned from"}).to_string(index=False))
+
+
+def _describe_account(account: Mapping[str, int]) -> str:
+    """Say what a cluster had to do."""
+    stored, computed, found, repeated, workers = (
+        account[name] for name in ("stored", "computed", "found", "repeated", "workers")
+    )
+    line = f"{stored + computed + found:,} sentences: {stored:,} were stored"
+    if computed or found:
+        line += f", {computed:,} computed by {workers} worker{'s' * (workers != 1)}"
+    if found:
+        line += f", {found:,} found stored by an attempt that was lost"
+    if repeated:
+        line += f"; {repeated:,} were begun again after a fault"
+    return f"{line}."
 
 
 def _announce(workloads: Sequence[Workload], *, dry_run: bool) -> None:

@@ -113,7 +113,7 @@ class Collection:
                 content = {"label": self.label, "settings": dict(self.settings)}
                 text = json.dumps(content, indent=2, sort_keys=True)
                 write_atomically(about, text.encode())
-            path = self.folder / f"batch-{digest(sorted(rows['key']))[:24]}.parquet"
+            path = self.path_of(rows["key"])
             write_table(path, rows)
         except OSError as error:
             raise WordweightsError(
@@ -122,6 +122,21 @@ class Collection:
                 f"one in {RESULTS_VARIABLE}."
             ) from None
         return path
+
+    def path_of(self, keys: Iterable[str]) -> Path:
+        """Name the file of some rows that are stored together.
+
+        Parameters
+        ----------
+        keys : Iterable[str]
+            All of them, in any order.
+
+        Returns
+        -------
+        Path
+            It exists once they are stored, until it is merged with others.
+        """
+        return self.folder / f"batch-{digest(sorted(keys))[:24]}.parquet"
 
     def compact(self) -> None:
         """Make one file of many, when there are many. The old ones go only after the new one is."""

@@ -29,12 +29,13 @@ from wordweights.attribution.probes import (
 )
 from wordweights.attribution.profile import path_of
 from wordweights.attribution.settings import AUTO_PROBES, Settings, make_settings
-from wordweights.attribution.workers import run_all
+from wordweights.attribution.workers import cores, run_all
 from wordweights.encoders import Encoder, as_encoder
 from wordweights.errors import WordweightsError
 from wordweights.store import ATTRIBUTIONS, Collection, open_collection
 
 if TYPE_CHECKING:
+    from distributed import Client
     from sentence_transformers import SentenceTransformer
 
 _MEMORY = 2**30  # default bound on the memory of passes on a CPU, in bytes
@@ -71,6 +72,7 @@ def attribute(
     bfloat16: bool = False,
     memory: int | None = None,
     progress: bool = True,
+    cluster: Client | str | None = None,
 ) -> pd.DataFrame:
     """Compute how much each word of each sentence contributes to the sentence vector.
 
@@ -117,6 +119,11 @@ def attribute(
         share one. None is 1 GiB on a CPU, half of what is free on a GPU.
     progress : bool
         Show a bar over sentences on standard error.
+    cluster : Client | str | None
+        A client of a Dask cluster, or the address of its scheduler such as
+        ``"tcp://host:8786"``: the workers compute, and store in the results folder, which they
+        share with this process. None computes here. Both compute the same batches, so the table is
+        the same, to the bit where the machines round alike.
 
     Returns
     -------
@@ -125,7 +132,8 @@ def attribute(
         sentence vector), standard_error (0 when exact), residual (relative completeness residual of
         the sentence), n_steps, and converged (residual within the tolerance).
         ``attrs["settings"]`` carries the settings that made it, ``attrs["unconverged"]`` the number
-        of sentences that are not within the tolerance.
+        of sentences that are not within the tolerance, and ``attrs["cluster"]``, with a cluster,
+        how many sentences were stored already, computed, and computed again after a fault.
 
     Raises
     ------
@@ -158,10 +166,19 @@ def attribute(
     distinct = dict(zip(keys, tokenised, strict=True))
     collection = open_collection(ATTRIBUTIONS, settings.content(), encoder.name)
     known = collection.read(distinct)
-    missing = {key: sentence for key, sentence in distinct.items() if key not in known.index}
-    if missing:
-        fresh = _compute(encoder, settings, missing, collection, memory=memory, progress=progress)
+    batches = _missing_batches(distinct, set(known.index))
+    account: dict[str, Any] = {}
+    how: dict[str, Any] = {"memory": memory, "progress": progress}
+    if cluster is not None:
+        from wordweights.attribution.cluster import compute_on
+
+        account["stored"] = len(known)
+        account |= compute_on(cluster, encoder, settings, batches, collection, **how)
+        known = collection.read(distinct)
+    elif batches:
+        fresh = _compute(encoder, settings, batches, collection, **how)
         known = pd.concat([known, fresh])
+    if batches:
         collection.compact()
     table = _assemble(tokenised, keys, ids, known, settings)
     table["converged"] = table["residual"] <= tolerance
@@ -174,6 +191,8 @@ def attribute(
         )
     table.attrs["settings"] = {"encoder_name": encoder.name, **settings.content()}
     table.attrs["unconverged"] = unconverged
+    if cluster is not None:
+        table.attrs["cluster"] = account
     return table
 
 
@@ -208,37 +227,92 @@ def _key(sentence: TokenisedSentence) -> str:
 def _compute(
     encoder: Encoder,
     settings: Settings,
-    missing: dict[str, TokenisedSentence],
+    batches: list[dict[str, TokenisedSentence]],
     collection: Collection,
     *,
     memory: int,
     progress: bool,
 ) -> pd.DataFrame:
-    """Attribute sentences, in batches of equal length, and store every finished batch."""
+    """Attribute batches of sentences of equal length, and store every finished one."""
     done = []
-    bar = tqdm(total=len(missing), desc=encoder.name, unit="sentence", disable=not progress)
+    total = sum(map(len, batches))
+    bar = tqdm(total=total, desc=encoder.name, unit="sentence", disable=not progress)
     with bar, _evaluating(encoder.model):
         forward = encoder.as_stack() or encoder
         threads = threads_for(forward, encoder.device)
-        attribute_some = partial(_attribute_batch, encoder, forward, settings, memory // threads)
-        for batch in _batches(missing):
-            pieces = _split(batch, 2 * threads if threads > 1 else 1)  # their times are unequal
-            tasks = [partial(attribute_some, piece) for piece in pieces]
-            rows = pd.concat(run_all(tasks, threads))
+        for batch in batches:
+            rows = attribute_batch(encoder, forward, settings, batch, memory=memory, split=threads)
             collection.append(rows)
             done.append(rows.set_index("key"))
             bar.update(len(batch))
     return pd.concat(done)
 
 
-def _batches(missing: dict[str, TokenisedSentence]) -> Iterator[dict[str, TokenisedSentence]]:
+def attribute_batch(
+    encoder: Encoder,
+    forward: Callable[..., torch.Tensor],
+    settings: Settings,
+    batch: dict[str, TokenisedSentence],
+    *,
+    memory: int,
+    split: int,
+) -> pd.DataFrame:
+    """Attribute a batch in pieces, each on one core, as many side by side as there are cores.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        In evaluation mode.
+    forward : Callable[..., torch.Tensor]
+        The same encoder, as a stack of layers where it is one.
+    settings : Settings
+        What the rows depend on.
+    batch : dict[str, TokenisedSentence]
+        By key, of equal numbers of wordpieces.
+    memory : int
+        Bound on the memory of all passes together, in bytes.
+    split : int
+        For how many cores the pieces are made. It decides how sentences share passes, so it decides
+        the last bits of the result; on how many cores they then run does not.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row a sentence, with lists over its words.
+    """
+    attribute_some = partial(_attribute_batch, encoder, forward, settings, memory // split)
+    pieces = _split(batch, 2 * split if split > 1 else 1)  # their times are unequal
+    tasks = [partial(attribute_some, piece) for piece in pieces]
+    return pd.concat(run_all(tasks, min(split, cores())))
+
+
+def _missing_batches(
+    distinct: dict[str, TokenisedSentence], stored: set[str]
+) -> list[dict[str, TokenisedSentence]]:
+    """Batch what is not stored: as if nothing were, where a batch is missing whole.
+
+    So a run that was broken off goes on with the batches that it would have made, and ends with
+    the result of one that was not.
+    """
+    whole: list[dict[str, TokenisedSentence]] = []
+    rest: dict[str, TokenisedSentence] = {}
+    for batch in _batches(distinct):
+        left = {key: sentence for key, sentence in batch.items() if key not in stored}
+        if len(left) == len(batch):
+            whole.append(batch)
+        else:
+            rest |= left
+    return [*whole, *_batches(rest)]
+
+
+def _batches(sentences: dict[str, TokenisedSentence]) -> Iterator[dict[str, TokenisedSentence]]:
     """Group sentences of equal numbers of wordpieces: nothing is padded."""
     by_length: dict[int, list[str]] = {}
-    for key, sentence in missing.items():
+    for key, sentence in sentences.items():
         by_length.setdefault(len(sentence.ids), []).append(key)
     for _, keys in sorted(by_length.items()):
         for start in range(0, len(keys), _BATCH):
-            yield {key: missing[key] for key in keys[start : start + _BATCH]}
+            yield {key: sentences[key] for key in keys[start : start + _BATCH]}
 
 
 def _split(batch: dict[str, TokenisedSentence], n: int) -> list[dict[str, TokenisedSentence]]:

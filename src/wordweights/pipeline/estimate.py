@@ -107,8 +107,9 @@ def estimate_run(
     Returns
     -------
     list[Workload]
-        One an encoder; none when no chapter of the run weighs all sentences. Encoders of the same
-        shape are timed once.
+        One an encoder; none when no chapter of the run weighs all sentences, and none when a
+        cluster does, whose rate is not that of this machine. Encoders of the same shape are timed
+        once.
     """
     folder = root / "notebooks"
     declared = {n: declared_parameters(folder / f"{n}.ipynb") for n in profile.chapters}
@@ -118,6 +119,8 @@ def estimate_run(
         return []
     values = {name: p.default for name, p in weighing[0].items()}
     values |= {name: value for name, value in given.items() if name in values}
+    if values.get("cluster") is not None:
+        return []
     models = [load_encoder(name) for name in as_names(values["encoders"])]
     table = filter_sentences(
         load_sentences(values["sentences"]),
@@ -152,7 +155,10 @@ def describe_workloads(workloads: Sequence[Workload]) -> str:
     """
     total = sum(workload.seconds for workload in workloads)
     if not workloads:
-        return "These chapters attribute no set of sentences, so there is nothing to wait for."
+        return (
+            "These chapters attribute no set of sentences on this machine, so there is nothing to "
+            "time here."
+        )
     if not any(workload.left for workload in workloads):
         return "No attribution is left to compute: all are stored."
     lines = [

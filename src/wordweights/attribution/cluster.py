@@ -1,0 +1,307 @@
+"""Attribution on a Dask cluster: the batches of a run in one process, as tasks of workers.
+
+The workers store what they compute, in the results folder that they share with this process. Only
+counts come back through the scheduler, and the table is then read from the store like one that was
+computed here. Whatever dies on the way, what is stored stays, and the same command goes on from it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tqdm import tqdm
+
+from wordweights.attribution.alignment import TokenisedSentence
+from wordweights.attribution.path import threads_for
+from wordweights.attribution.settings import Settings
+from wordweights.attribution.shards import COPIES, Report, Shard, run_shard
+from wordweights.encoders import Encoder
+from wordweights.encoders.copies import address_of, keep_copy
+from wordweights.errors import WordweightsError
+from wordweights.paths import RESULTS_VARIABLE
+from wordweights.store import Collection, digest
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, KilledWorker
+
+Batch = dict[str, TokenisedSentence]
+
+_GPU_BATCHES = 8  # in a shard for a worker with a GPU: a batch takes it less than the way to it
+_IN_FLIGHT = 1000  # shards that the scheduler knows of at a time: bounds its memory
+_CONNECT = "10s"
+_WAIT = 60  # seconds for the first worker
+_TRIES = 2  # of a shard, after the first
+_SHARED = 10.0  # seconds until a file of another machine must be seen in the shared folder
+
+
+@dataclass
+class _Tally:
+    """What the reports of a run add up to."""
+
+    reports: list[Report] = field(default_factory=list)
+    begun: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
+
+    def hear(self, event: tuple[Any, dict[str, Any]]) -> None:
+        """Take the news that a worker begins with a shard; more than once is after a fault."""
+        about = event[1]
+        if self.begun[about["shard"]]:
+            self.repeated += about["sentences"]
+        self.begun[about["shard"]] += 1
+
+    def account(self) -> dict[str, int]:
+        return {
+            "computed": sum(report.computed for report in self.reports),
+            "found": sum(report.found for report in self.reports),
+            "repeated": self.repeated,
+            "shards": len(self.reports),
+            "workers": len({report.worker for report in self.reports}),
+        }
+
+
+def compute_on(
+    cluster: Client | str,
+    encoder: Encoder,
+    settings: Settings,
+    batches: list[Batch],
+    collection: Collection,
+    *,
+    memory: int,
+    progress: bool,
+) -> dict[str, int]:
+    """Compute batches on the workers of a cluster, which store them.
+
+    Parameters
+    ----------
+    cluster : Client | str
+        A client, or the address of a scheduler.
+    encoder : Encoder
+        Whose contributions.
+    settings : Settings
+        What they depend on.
+    batches : list[Batch]
+        What is not stored.
+    collection : Collection
+        Where it goes.
+    memory : int
+        Bound on the memory of all passes of a worker together, in bytes.
+    progress : bool
+        Show a bar over sentences on standard error.
+
+    Returns
+    -------
+    dict[str, int]
+        Numbers of sentences: ``computed``; ``found``, which the workers found stored, by an attempt
+        that was lost afterwards or by another run; ``repeated``, which were computed or begun a
+        second time because a worker was lost before it had stored them. And of ``shards`` and
+        ``workers``.
+
+    Raises
+    ------
+    WordweightsError
+        For a scheduler that cannot be reached or is lost, workers that do not share the folder, and
+        a shard that kills its workers.
+    """
+    tally = _Tally()
+    if not batches:
+        return tally.account()
+    collection = replace(collection, folder=collection.folder.absolute())
+    address = address_of(encoder)
+    copies = collection.folder.parents[1] / COPIES
+    if address.label is None:
+        keep_copy(encoder, address, copies)
+    with _connected(cluster) as client:
+        workers = _await_workers(client)
+        gpus = [name for name, about in workers.items() if about["resources"].get("GPU")]
+        first = Shard(
+            name="",
+            run=f"wordweights-{uuid.uuid4().hex}",
+            address=address,
+            settings=settings,
+            collection=collection,
+            batches=(),
+            memory=memory,
+            split=threads_for(encoder.stack() or encoder, encoder.device),
+            cores=torch.get_num_threads(),
+        )
+        queue = _Queue(client, {"GPU": 1} if gpus else None)
+        shards = _shards(first, batches, _GPU_BATCHES if gpus else 1)
+        total = sum(map(len, batches))
+        client.subscribe_topic(first.run, tally.hear)
+        bar = tqdm(total=total, desc=encoder.name, unit="sentence", disable=not progress)
+        with bar:
+            for shard, report in queue.run(shards):
+                if report.lacks_encoder:
+                    keep_copy(encoder, address, copies)
+                    queue.again(shard)
+                    continue
+                _check_shared(report, collection)
+                tally.reports.append(report)
+                bar.update(shard.sentences)
+        client.unsubscribe_topic(first.run)
+    return tally.account()
+
+
+class _Queue:
+    """Shards on their way through the scheduler, not too many at a time."""
+
+    def __init__(self, client: Client, resources: dict[str, float] | None) -> None:
+        from distributed import as_completed
+
+        self._client = client
+        self._resources = resources
+        self._running: dict[str, Shard] = {}
+        self._tries: Counter[str] = Counter()
+        self._done = as_completed(loop=client.loop)
+
+    def run(self, shards: Iterator[Shard]) -> Iterator[tuple[Shard, Report]]:
+        """Give every shard with its report, in the order in which they come."""
+        for shard in islice(shards, _IN_FLIGHT):
+            self._submit(shard)
+        for future in self._done:
+            shard = self._running.pop(str(future.key))
+            report = self._result(future, shard)
+            if report is not None:
+                yield shard, report
+            for following in islice(shards, 1):
+                self._submit(following)
+
+    def again(self, shard: Shard, workers: list[str] | None = None) -> None:
+        """Send a shard once more, preferably to some workers."""
+        self._tries[shard.name] += 1
+        if self._tries[shard.name] > _TRIES:
+            raise WordweightsError(
+                f"A shard of {shard.sentences} sentences was given up after {_TRIES} more tries on "
+                f"workers of {self._client.scheduler.address}; their logs say why."
+            )
+        self._submit(shard, workers)
+
+    def _submit(self, shard: Shard, workers: list[str] | None = None) -> None:
+        # one name for the same work: two runs at once on one cluster share it
+        key = f"attribute-{shard.name}" + "-again" * self._tries[shard.name]
+        future = self._client.submit(
+            run_shard,
+            shard,
+            key=key,
+            resources=self._resources,
+            workers=workers,
+            allow_other_workers=workers is not None,
+        )
+        self._running[key] = shard
+        self._done.add(future)
+
+    def _result(self, future: Future, shard: Shard) -> Report | None:
+        from distributed import KilledWorker
+
+        try:
+            return future.result()
+        except KilledWorker as error:
+            self.again(shard, _roomier(self._client, shard, error))
+            return None
+        except CancelledError:
+            raise WordweightsError(
+                f"The scheduler {self._client.scheduler.address} was lost. What its workers had "
+                f"finished is stored: start a cluster and repeat the command, and only the rest is "
+                f"computed."
+            ) from None
+
+
+def _roomier(client: Client, shard: Shard, error: KilledWorker) -> list[str]:
+    """Find workers with more memory than the one that a shard has killed as the last of several."""
+    limit = error.last_worker.memory_limit or float("inf")
+    workers = client.scheduler_info()["workers"]
+    found = [
+        name for name, about in workers.items() if (about["memory_limit"] or float("inf")) > limit
+    ]
+    if not found:
+        size = f"{limit / 1e9:.2g} GB" if limit < float("inf") else "no bound"
+        raise WordweightsError(
+            f"A shard of {shard.sentences} sentences was lost with {error.allowed_failures + 1} "
+            f"workers, one after the other (the last was {error.last_worker.address}, with "
+            f"{size} of memory). Most often they run out of memory: start workers with more, or "
+            f"pass a smaller memory= to attribute(). What was finished is stored, and the command "
+            f"goes on from it."
+        )
+    return found
+
+
+@contextmanager
+def _connected(cluster: Client | str) -> Iterator[Client]:
+    """Use a client, or make one for an address and close it afterwards."""
+    from distributed import Client
+
+    if isinstance(cluster, Client):
+        if cluster.asynchronous:
+            raise WordweightsError(
+                "cluster is an asynchronous client, and attribute() waits for its results: give "
+                "one made without asynchronous=True, or the address of its scheduler."
+            )
+        yield cluster
+        return
+    try:
+        client = Client(cluster, timeout=_CONNECT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise WordweightsError(
+            f"There is no Dask scheduler at {cluster!r} ({error}). Start one with 'dask "
+            f"scheduler', which prints its address, and workers with 'dask worker ADDRESS "
+            f"--nthreads 1'."
+        ) from None
+    with client:
+        yield client
+
+
+def _await_workers(client: Client) -> dict[str, dict[str, Any]]:
+    """Wait for a worker, and say what is known of those that are there."""
+    from distributed import TimeoutError as LateError
+
+    try:
+        client.wait_for_workers(1, timeout=_WAIT)
+    except (LateError, TimeoutError):
+        raise WordweightsError(
+            f"No worker has joined the scheduler {client.scheduler.address} within {_WAIT} s. "
+            f"Start some with 'dask worker {client.scheduler.address} --nthreads 1'."
+        ) from None
+    workers = client.scheduler_info()["workers"]
+    wide = [name for name, about in workers.items() if about["nthreads"] > 1]
+    if wide:
+        warnings.warn(
+            f"{len(wide)} of {len(workers)} workers have several threads, such as {wide[0]}, but "
+            f"one process computes one shard at a time: start workers with --nthreads 1, one for "
+            f"each core.",
+            stacklevel=4,
+        )
+    return dict(workers)
+
+
+def _shards(first: Shard, batches: list[Batch], size: int) -> Iterator[Shard]:
+    """Make shards of batches, each named by all that its result depends on."""
+    about = {"folder": str(first.collection.folder), "encoder": first.address.copy_name}
+    about |= {name: getattr(first, name) for name in ("memory", "split", "cores")}
+    for start in range(0, len(batches), size):
+        some = tuple(batches[start : start + size])
+        name = digest({**about, "keys": [list(batch) for batch in some]})[:32]
+        yield replace(first, name=name, batches=some)
+
+
+def _check_shared(report: Report, collection: Collection) -> None:
+    """Refuse a worker that stores where this process does not see it."""
+    deadline = time.monotonic() + _SHARED
+    while not all((collection.folder / name).exists() for name in report.files):
+        if time.monotonic() > deadline:
+            raise WordweightsError(
+                f"The worker {report.worker} has stored results in {report.folder}, and they do "
+                f"not appear in {collection.folder} of this machine. Both must be the same folder: "
+                f"share it, and where a worker has it under another path, start that worker with "
+                f"{RESULTS_VARIABLE} set to it."
+            )
+        time.sleep(0.1)

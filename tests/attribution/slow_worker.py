@@ -1,0 +1,27 @@
+"""Preloaded by a `dask worker`: imports are done before it registers, and each batch takes time."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import wordweights.attribution.shards  # noqa: F401  so that the first task need not
+from wordweights.store import Collection
+
+
+def dask_setup(worker: Any) -> None:
+    """Store rows as ever, with time to be killed before and after."""
+    before, after = (float(os.environ[f"PAUSE_{when}"]) for when in ("BEFORE", "AFTER"))
+    keep = Collection.append
+
+    def append(self: Collection, rows: pd.DataFrame) -> Path:
+        time.sleep(before)
+        path = keep(self, rows)
+        time.sleep(after)
+        return path
+
+    Collection.append = append

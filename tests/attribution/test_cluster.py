@@ -1,0 +1,323 @@
+"""Attribution by real workers of a Dask cluster: the same table, whatever dies on the way."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+from conftest import random_bert
+from dask_processes import Processes, wait_until
+from distributed import Client
+from transformers import PreTrainedTokenizerFast
+
+from wordweights import WordweightsError, attribute, load_encoder
+from wordweights.attribution import cluster as module
+from wordweights.attribution import table
+from wordweights.attribution.shards import Report, here
+from wordweights.cli import app
+from wordweights.encoders import Encoder
+from wordweights.store import open_collection
+
+pytestmark = pytest.mark.slow
+
+NOUNS = ["woman", "man", "dog", "dogs", "forest", "onion", "cutting", "running", "sleeping"]
+SENTENCES = [f"the {a} is on a {b} ." for a in NOUNS for b in NOUNS[:6]] + [
+    f"there is the {a} and {b}" for a in NOUNS for b in NOUNS[:2]
+]
+N, BATCH = len(SENTENCES), 4
+BATCHES = 14 + 5  # of 54 sentences of one length and of 18 of another
+QUICK: dict[str, Any] = {"n_steps": 3, "probes": 2, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """A scheduler, with the workers that the tests leave alive."""
+    processes = Processes(tmp_path_factory.mktemp("cluster"))
+    try:
+        processes.start_scheduler()
+        yield processes
+    finally:
+        processes.close()
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches small enough that a run has many."""
+    monkeypatch.setattr(table, "_BATCH", BATCH)
+
+
+@pytest.fixture
+def encoder(tiny_checkpoint: Path) -> Encoder:
+    """A random encoder from a folder."""
+    return load_encoder(tiny_checkpoint, "mean")
+
+
+@pytest.fixture
+def undisturbed(encoder: Encoder, tmp_path: Path) -> pd.DataFrame:
+    """What a run in this process computes, in a results folder of its own."""
+    with results_in(tmp_path / "undisturbed"):
+        return attribute(encoder, SENTENCES, **QUICK)
+
+
+@contextmanager
+def results_in(folder: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORDWEIGHTS_RESULTS", str(folder))
+        yield
+
+
+def stored(results: Path) -> dict[Path, int]:
+    """The batches that are stored, and when each was written."""
+    return {path: path.stat().st_mtime_ns for path in results.rglob("batch-*.parquet")}
+
+
+class Disturbance:
+    """Does something once a few batches are stored; remembers which those were."""
+
+    def __init__(self, results: Path, act: Callable[[], None]) -> None:
+        self._results, self._act = results, act
+        self.before: dict[Path, int] = {}
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        wait_until(lambda: len(stored(self._results)) >= 4, "the first batches")
+        self._act()
+        self.before = stored(self._results)
+
+    def __enter__(self) -> Disturbance:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.join()
+        assert 4 <= len(self.before) < BATCHES, "the disturbance came too late"
+        # nothing that was stored was computed, or written, again
+        now = stored(self._results)
+        assert {path: now.get(path) for path in self.before} == self.before
+
+
+def check_account(account: dict[str, int]) -> None:
+    """Every sentence came from the store or was computed, once."""
+    assert account["stored"] + account["computed"] + account["found"] == N
+
+
+def test_the_table_is_that_of_a_run_in_one_process(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    cluster.have(2)
+    results = tmp_path / "results"
+    found = attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert found.attrs["cluster"] == {
+        "stored": 0,
+        "computed": N,
+        "found": 0,
+        "repeated": 0,
+        "shards": BATCHES,
+        "workers": 2,
+    }
+    assert found.attrs["settings"] == undisturbed.attrs["settings"]
+    before = stored(results)
+    with Client(cluster.address, set_as_default=False) as client:
+        again = attribute(encoder, SENTENCES, cluster=client, **QUICK)
+    assert again.attrs["cluster"]["stored"] == N
+    assert again.attrs["cluster"]["shards"] == 0
+    assert stored(results) == before
+    pd.testing.assert_frame_equal(again, undisturbed, check_exact=True)
+
+
+def test_a_sender_with_more_cores_gets_its_own_bits(
+    cluster: Processes, encoder: Encoder, tmp_path: Path
+) -> None:
+    cluster.have(1)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        found = attribute(encoder, SENTENCES[:12], cluster=cluster.address, **QUICK)
+        with results_in(tmp_path / "local"):
+            local = attribute(encoder, SENTENCES[:12], **QUICK)
+    finally:
+        torch.set_num_threads(before)
+    pd.testing.assert_frame_equal(found, local, check_exact=True)
+
+
+def test_an_encoder_without_a_name_is_sent_as_tensors(
+    cluster: Processes, tiny_encoder: Encoder, tmp_path: Path
+) -> None:
+    cluster.have(1)
+    options = {**QUICK, "norm": "vector", "vectors": True}
+    found = attribute(tiny_encoder, SENTENCES[:8], cluster=cluster.address, **options)
+    (copy,) = (tmp_path / "results" / "encoders").iterdir()
+    assert {path.suffix for path in copy.iterdir()} == {".json", ".safetensors"}
+    with results_in(tmp_path / "local"):
+        local = attribute(tiny_encoder, SENTENCES[:8], **options)
+    pd.testing.assert_frame_equal(found, local, check_exact=True)
+
+
+def test_another_checkpoint_under_the_name_is_not_used(
+    cluster: Processes,
+    encoder: Encoder,
+    tiny_checkpoint: Path,
+    tiny_tokenizer: PreTrainedTokenizerFast,
+    undisturbed: pd.DataFrame,
+) -> None:
+    cluster.have(1)
+    shutil.rmtree(tiny_checkpoint)
+    random_bert(tiny_tokenizer, seed=6).save_pretrained(tiny_checkpoint)
+    tiny_tokenizer.save_pretrained(tiny_checkpoint)
+    found = attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert found.attrs["cluster"]["computed"] == N
+
+
+def test_a_worker_is_killed(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    victim, _ = cluster.have(2)
+    with Disturbance(tmp_path / "results", lambda: cluster.kill(victim)):
+        found = attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    check_account(found.attrs["cluster"])
+    # at most what one worker had in hand was lost
+    assert found.attrs["cluster"]["repeated"] <= BATCH
+    assert found.attrs["cluster"]["found"] <= BATCH
+
+
+def test_all_workers_are_killed_and_new_ones_started(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    cluster.have(1)
+
+    def replace_all() -> None:
+        for name in list(cluster.workers):
+            cluster.kill(name)
+        cluster.start_worker()
+
+    with Disturbance(tmp_path / "results", replace_all):
+        found = attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    check_account(found.attrs["cluster"])
+    assert found.attrs["cluster"]["repeated"] <= BATCH
+
+
+def test_the_scheduler_is_restarted_and_the_command_repeated(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    cluster.have(1)
+    with (
+        Disturbance(tmp_path / "results", cluster.kill_scheduler) as disturbed,
+        pytest.raises(WordweightsError, match=r"scheduler tcp://.* was lost.*repeat the command"),
+    ):
+        attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
+    for name in list(cluster.workers):
+        cluster.kill(name)
+    cluster.start_scheduler()
+    # a worker that says it has a GPU gets several batches at a time, with or without one
+    cluster.ready(cluster.start_worker("--resources", "GPU=1"))
+    kept = len(stored(tmp_path / "results"))
+    found = attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert disturbed.before
+    check_account(found.attrs["cluster"])
+    assert found.attrs["cluster"]["stored"] >= BATCH * (kept - 2)
+    assert found.attrs["cluster"]["repeated"] == 0
+    assert found.attrs["cluster"]["shards"] == -(-(BATCHES - kept) // 8)
+    cluster.kill(*cluster.workers)
+
+
+def test_a_slow_worker_holds_nothing_up(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    (fast,) = cluster.have(1)
+    slow = cluster.start_worker(before=1.5)
+    cluster.ready(slow)
+    with Client(cluster.address, set_as_default=False) as client:
+        found = attribute(encoder, SENTENCES, cluster=client, **QUICK)
+        done = client.run(lambda: None)  # both are still there
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert len(done) == 2
+    account = found.attrs["cluster"]
+    assert (account["computed"], account["repeated"], account["workers"]) == (N, 0, 2)
+    cluster.kill(slow)
+    assert fast in cluster.workers
+
+
+def test_a_worker_beyond_its_memory_and_one_with_more(
+    encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    small = Processes(tmp_path / "small", **settings)
+    try:
+        small.start_scheduler()
+        # enough for a worker, too little for torch
+        tight = small.start_worker("--memory-limit", "220MB", preload=False, nanny=True)
+        small.ready(tight)
+        with pytest.raises(WordweightsError, match=r"with 0\.22 GB of memory.*run out of memory"):
+            attribute(encoder, SENTENCES, cluster=small.address, **QUICK)
+        assert "memory budget. Restarting" in small.log(tight)
+        assert stored(tmp_path / "results") == {}
+        small.ready(small.start_worker("--memory-limit", "0"))
+        found = attribute(encoder, SENTENCES, cluster=small.address, **QUICK)
+    finally:
+        small.close()
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    check_account(found.attrs["cluster"])
+    assert found.attrs["cluster"]["workers"] == 1
+
+
+def test_the_command_takes_a_cluster(
+    cluster: Processes, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    cluster.have(1)
+    (tmp_path / "two.txt").write_text("the dog is running .\na dog !\n")
+    (tmp_path / "counts.csv").write_text("word,count\nthe,8\na,4\ndog,1\nis,2\nrunning,1\n.,4\n")
+    arguments = ["attribute", str(tmp_path / "two.txt"), "--encoder", f"{tiny_checkpoint} (MEAN)"]
+    arguments += ["--frequencies", str(tmp_path / "counts.csv"), "--n-steps", "4"]
+    arguments += ["--probes", "all", "--cluster", cluster.address]
+    run = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert "2 sentences: 0 were stored, 2 computed by 1 worker" in run.stderr
+    again = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert again.stdout == run.stdout
+    assert "2 sentences: 2 were stored" in again.stderr
+    with pytest.raises(WordweightsError, match="--dry-run"):
+        CliRunner().invoke(app, [*arguments, "--dry-run"], catch_exceptions=False)
+
+
+def test_a_cluster_that_is_none(
+    cluster: Processes, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CONNECT", "0.3s")
+    for address in ("tcp://127.0.0.1:9", "nonsense://"):
+        with pytest.raises(WordweightsError, match="no Dask scheduler at"):
+            attribute(encoder, SENTENCES, cluster=address, **QUICK)
+    monkeypatch.undo()
+    cluster.have(0)
+    monkeypatch.setattr(module, "_WAIT", 0.3)
+    with pytest.raises(WordweightsError, match="No worker has joined"):
+        attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
+
+
+def test_a_worker_that_stores_elsewhere_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SHARED", 0.2)
+    collection = open_collection("attributions", {"a": 1})
+    elsewhere = here(collection)
+    assert elsewhere.folder == collection.folder
+    with results_in(tmp_path / "mounted"):
+        elsewhere = here(collection)
+    assert elsewhere.folder == tmp_path / "mounted" / "attributions" / collection.folder.name
+    path = elsewhere.append(pd.DataFrame({"key": ["x"]}))
+    report = Report("tcp://worker", str(elsewhere.folder), files=(path.name,))
+    with pytest.raises(WordweightsError, match=r"mounted.*do not appear in .*results"):
+        module._check_shared(report, collection)
+    collection.append(pd.DataFrame({"key": ["x"]}))
+    module._check_shared(report, collection)
