@@ -131,7 +131,7 @@ def compute_on(
             collection=collection,
             batches=(),
             memory=memory,
-            split=threads_for(encoder.stack() or encoder, encoder.device),
+            split=threads_for(encoder.as_stack() or encoder, encoder.device),
             cores=torch.get_num_threads(),
         )
         queue = _Queue(client, {"GPU": 1} if gpus else None)

@@ -184,7 +184,7 @@ def _encoder(
         encoder = find_encoder(address, copies, device)
         if encoder is None:
             return None
-        _loaded[key] = encoder, encoder.stack() or encoder
+        _loaded[key] = encoder, encoder.as_stack() or encoder
         while len(_loaded) > _KEPT:
             _loaded.popitem(last=False)
     _loaded.move_to_end(key)

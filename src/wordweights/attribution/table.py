@@ -17,6 +17,7 @@ import torch
 from tqdm import tqdm
 
 from wordweights.attribution.alignment import TokenisedSentence, sum_by_word, tokenise
+from wordweights.attribution.batches import batch_size, missing_batches, split_batch
 from wordweights.attribution.integral import Integral
 from wordweights.attribution.path import threads_for
 from wordweights.attribution.plan import MAX_STEPS, integrate, whole
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 _MEMORY = 2**30  # default bound on the memory of passes on a CPU, in bytes
 
-_BATCH = 32  # sentences of equal length that are planned together
+_BATCH = 32  # sentences of equal length that are stored together, at most
 _FIRST_PROBES = 8  # of "auto"; doubled until the error is small enough
 
 COLUMNS = (
@@ -166,7 +167,8 @@ def attribute(
     distinct = dict(zip(keys, tokenised, strict=True))
     collection = open_collection(ATTRIBUTIONS, settings.content(), encoder.name)
     known = collection.read(distinct)
-    batches = _missing_batches(distinct, set(known.index))
+    size = partial(batch_size, encoder, settings, _BATCH)
+    batches = missing_batches(distinct, set(known.index), size)
     account: dict[str, Any] = {}
     how: dict[str, Any] = {"memory": memory, "progress": progress}
     if cluster is not None:
@@ -281,48 +283,9 @@ def attribute_batch(
         One row a sentence, with lists over its words.
     """
     attribute_some = partial(_attribute_batch, encoder, forward, settings, memory // split)
-    pieces = _split(batch, 2 * split if split > 1 else 1)  # their times are unequal
+    pieces = split_batch(batch, 2 * split if split > 1 else 1)  # their times are unequal
     tasks = [partial(attribute_some, piece) for piece in pieces]
     return pd.concat(run_all(tasks, min(split, cores())))
-
-
-def _missing_batches(
-    distinct: dict[str, TokenisedSentence], stored: set[str]
-) -> list[dict[str, TokenisedSentence]]:
-    """Batch what is not stored: as if nothing were, where a batch is missing whole.
-
-    So a run that was broken off goes on with the batches that it would have made, and ends with
-    the result of one that was not.
-    """
-    whole: list[dict[str, TokenisedSentence]] = []
-    rest: dict[str, TokenisedSentence] = {}
-    for batch in _batches(distinct):
-        left = {key: sentence for key, sentence in batch.items() if key not in stored}
-        if len(left) == len(batch):
-            whole.append(batch)
-        else:
-            rest |= left
-    return [*whole, *_batches(rest)]
-
-
-def _batches(sentences: dict[str, TokenisedSentence]) -> Iterator[dict[str, TokenisedSentence]]:
-    """Group sentences of equal numbers of wordpieces: nothing is padded."""
-    by_length: dict[int, list[str]] = {}
-    for key, sentence in sentences.items():
-        by_length.setdefault(len(sentence.ids), []).append(key)
-    for _, keys in sorted(by_length.items()):
-        for start in range(0, len(keys), _BATCH):
-            yield {key: sentences[key] for key in keys[start : start + _BATCH]}
-
-
-def _split(batch: dict[str, TokenisedSentence], n: int) -> list[dict[str, TokenisedSentence]]:
-    """Cut a batch into at most n pieces."""
-    keys = list(batch)
-    size = -(-len(keys) // n)
-    return [
-        {key: batch[key] for key in keys[start : start + size]}
-        for start in range(0, len(keys), size)
-    ]
 
 
 def _attribute_batch(
