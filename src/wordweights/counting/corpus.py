@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wordweights.errors import WordweightsError
@@ -38,8 +38,10 @@ class Shard:
         A path, an address of fsspec, or ``dataset:name:config:split``.
     kind : str
         ``"text"``, ``"jsonl"``, ``"parquet"`` or ``"dataset"``.
+    size : int
+        Bytes of the file, 0 where nobody knows.
     version : str
-        Changes when the content does: size and time of a file.
+        Changes when the content does: the time of a file.
     start : int
         The first byte, row group or shard of a data set.
     stop : int | None
@@ -48,6 +50,7 @@ class Shard:
 
     address: str
     kind: str
+    size: int
     version: str
     start: int = 0
     stop: int | None = None
@@ -69,12 +72,10 @@ class Shard:
     @property
     def compression(self) -> str | None:
         """Say how the file is compressed, as Arrow names it."""
-        return COMPRESSIONS.get(os.path.splitext(self.address)[1].lower())
+        return COMPRESSIONS.get(PurePosixPath(self.address).suffix.lower())
 
 
-def list_shards(
-    corpora: Sequence[str], shard_size: int = _SHARD
-) -> tuple[list[Shard], list[str]]:
+def list_shards(corpora: Sequence[str], shard_size: int = _SHARD) -> tuple[list[Shard], list[str]]:
     """List the shards of a corpus, each file once.
 
     Parameters
@@ -154,7 +155,7 @@ def _filesystem(address: str) -> tuple[Any, str]:
 
     if "://" not in address:
         # one name for one file, whatever folder or link it is reached by
-        address = os.path.realpath(os.path.expanduser(address))
+        address = str(Path(address).expanduser().resolve())
     try:
         return fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:
@@ -173,15 +174,15 @@ def _files(filesystem: Any, path: str) -> list[str]:
     if not filesystem.isdir(path):
         return []
     files = (file for file in filesystem.find(path) if _kind(file, None))
-    return sorted(file for file in files if not os.path.basename(file).startswith((".", "_")))
+    return sorted(file for file in files if PurePosixPath(file).name[0] not in "._")
 
 
 def _kind(path: str, otherwise: str | None) -> str | None:
     """Tell the kind of a file by its ending, without that of its compression."""
-    stem, ending = os.path.splitext(path.split("?")[0].lower())
-    if ending in COMPRESSIONS:
-        ending = os.path.splitext(stem)[1]
-    return _KINDS.get(ending, otherwise)
+    endings = PurePosixPath(path.lower()).suffixes
+    while endings and endings[-1] in COMPRESSIONS:
+        endings.pop()
+    return _KINDS.get(endings[-1] if endings else "", otherwise)
 
 
 def _file_shards(filesystem: Any, path: str, address: str, shard_size: int) -> list[Shard]:
@@ -191,20 +192,19 @@ def _file_shards(filesystem: Any, path: str, address: str, shard_size: int) -> l
         raise WordweightsError(
             f"{address} cannot be read ({_reason(error)}): give a file that you may read."
         ) from None
-    size = about.get("size")
-    changed = next((about[key] for key in _CHANGED if about.get(key)), "")
-    version = f"{size} {changed}"
+    size = int(about.get("size") or 0)
+    version = str(next((about[key] for key in _CHANGED if about.get(key)), ""))
     kind = str(_kind(path, "text"))
-    compressed = os.path.splitext(path)[1].lower() in COMPRESSIONS
+    compressed = PurePosixPath(path).suffix.lower() in COMPRESSIONS
     if kind == "parquet" and not compressed:
         return [
-            Shard(address, kind, version, start, stop)
+            Shard(address, kind, size, version, start, stop)
             for start, stop in _row_groups(filesystem, path, address, shard_size)
         ]
-    if compressed or not size or size <= shard_size:
-        return [Shard(address, kind, version)]
+    if compressed or size <= shard_size:
+        return [Shard(address, kind, size, version)]
     starts = range(0, size, shard_size)
-    return [Shard(address, kind, version, start, start + shard_size) for start in starts]
+    return [Shard(address, kind, size, version, start, start + shard_size) for start in starts]
 
 
 # what places call the time or the content of a file
@@ -238,8 +238,9 @@ def _row_groups(
 
 def _data_set_shards(address: str) -> list[Shard]:
     data = open_data_set(address)
-    version = str(data.info.version or "") + str(data.info.dataset_size or "")
-    return [Shard(address, "dataset", version, i, i + 1) for i in range(data.num_shards)]
+    version = str(data.info.version or "")
+    size = int(data.info.dataset_size or 0)
+    return [Shard(address, "dataset", size, version, i, i + 1) for i in range(data.num_shards)]
 
 
 def open_data_set(address: str) -> Any:
@@ -270,9 +271,7 @@ def open_data_set(address: str) -> Any:
         )
     # whatever the network or a loader raises is for the user one thing: no data set
     try:
-        return datasets.load_dataset(
-            name, config or None, split=split or "train", streaming=True
-        )
+        return datasets.load_dataset(name, config or None, split=split or "train", streaming=True)
     except Exception as error:
         raise WordweightsError(
             f"The data set {address!r} cannot be loaded ({_reason(error)}): check its name, its "

@@ -17,9 +17,7 @@ _AT_ONCE = 64  # runs; more are merged in several rounds
 _ROWS = 1 << 15  # of each run at one time
 
 
-def merge_partition(
-    runs: Sequence[Path], partition: int, min_count: int, output: Path
-) -> Path:
+def merge_partition(runs: Sequence[Path], partition: int, min_count: int, output: Path) -> Path:
     """Add up the counts of one partition of all runs.
 
     Parameters
@@ -49,8 +47,7 @@ def merge_partition(
         sources = [_read(path, None) for path in merged]
         rounds += 1
     kept = (
-        table.filter(pc.greater_equal(table["count"], min_count))
-        for table in merge_sorted(sources)
+        table.filter(pc.greater_equal(table["count"], min_count)) for table in merge_sorted(sources)
     )
     _write(kept, output)
     return output

@@ -114,10 +114,10 @@ def count_lines(block: bytes, starts: np.ndarray, open_line: bool) -> tuple[int,
         return 0, open_line and not len(ends)
     before = np.searchsorted(starts, ends)  # pieces before the end of each line
     inner = before[(before > 0) & (before < len(starts))]
-    lines = 1 + len(np.unique(inner))
+    lines = 1 + len(inner[:1]) + np.count_nonzero(np.diff(inner))
     if open_line and not (len(before) and before[0] == 0):
         lines -= 1
-    return lines, not (len(before) and before[-1] == len(starts))
+    return int(lines), not (len(before) and before[-1] == len(starts))
 
 
 def strip_spaces(pieces: pa.Array) -> pa.Array:

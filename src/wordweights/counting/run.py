@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wordweights.counting.compute import Compute, computing
 from wordweights.counting.corpus import Shard, list_shards
 from wordweights.counting.engine import (
     MEMORY,
@@ -27,14 +28,17 @@ from wordweights.counting.engine import (
     runs_of,
 )
 from wordweights.counting.merge import SCHEMA, merge_partition
+from wordweights.counting.reading import BLOCK
 from wordweights.errors import WordweightsError
+from wordweights.frequencies import CORPUS_METADATA
 from wordweights.paths import RESULTS_VARIABLE, results_folder
 from wordweights.store import digest
 
 FORMAT = 1
 """Of partial counts: another one finds none of an earlier version."""
 
-_SMALL = 2  # shards that are not worth starting processes for
+# bytes: counting them takes about as long as starting processes, which import what they need
+_WORTH_PROCESSES = 128 << 20
 Say = Callable[[str], None]
 
 
@@ -65,6 +69,48 @@ class Report:
     n_kept: int
     repeated: tuple[str, ...]
 
+    @property
+    def summary(self) -> str:
+        """Say in a few sentences what was found, and what was wrong with it."""
+        tally = self.tally
+        notes = [
+            f"{tally.total:,} words, {self.words:,} of them distinct in {self.output}, in "
+            f"{tally.documents:,} documents of {tally.n_bytes:,} bytes."
+        ]
+        if tally.n_invalid:
+            notes.append(f"{tally.n_invalid:,} sequences of bytes were not UTF-8 and left out.")
+        if tally.n_parted:
+            notes.append(f"{tally.n_parted:,} words longer than {BLOCK:,} bytes were parted.")
+        return " ".join(notes)
+
+
+def read_size(text: str) -> int:
+    """Read a number of bytes.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``1GiB``, ``500MB`` or ``400000000``.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Raises
+    ------
+    WordweightsError
+        For any other text.
+    """
+    from dask.utils import parse_bytes
+
+    try:
+        return int(parse_bytes(text))
+    except ValueError:
+        raise WordweightsError(
+            f"{text!r} is not a size of memory: write it like 500MB or 1GiB."
+        ) from None
+
 
 def count_corpus(
     corpora: Sequence[str | Path],
@@ -85,7 +131,7 @@ def count_corpus(
     Parameters
     ----------
     corpora : Sequence[str | Path]
-        As for :func:`wordweights.counting.corpus.list_shards`. A file that is named twice is counted
+        As for :func:`wordweights.counting.corpus.list_shards`. A file named twice is counted
         once.
     output : str | Path
         A .parquet file, written when all is counted: columns `word` and `count`, in its metadata
@@ -132,11 +178,12 @@ def count_corpus(
     folder = results_folder().absolute() / "counts" / digest(about)[:24]
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _computing(cluster, memory) as compute:
+        many = sum(shard.size for shard in shards) > _WORTH_PROCESSES
+        with computing(cluster, many=many) as compute:
             kept = {shard: tally for shard in shards if (tally := finished_tally(shard, folder))}
             if kept:
                 say(f"{len(kept)} of {len(shards)} shards are counted already.")
-            tallies = _count_all(shards, kept, settings, folder, compute, say)
+            tallies = _count_all(shards, kept, settings, folder, compute=compute, say=say)
             merging = folder / f"merge-{uuid.uuid4().hex}"
             merging.mkdir()
             try:
@@ -151,29 +198,30 @@ def count_corpus(
     return Report(output, words, tallies, len(shards), len(kept), tuple(repeated))
 
 
-Compute = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[tuple[int, Any]]]
-
-
 def _count_all(
     shards: Sequence[Shard],
     kept: Mapping[Shard, Tally],
     settings: Settings,
     folder: Path,
+    *,
     compute: Compute,
     say: Say,
 ) -> Tally:
     """Count the shards that are not counted yet, and refuse to go on without one of them."""
     left = [shard for shard in shards if shard not in kept]
-    total = sum(kept.values(), Tally())
-    failures = []
-    tasks = [(shard, settings, folder) for shard in left]
-    for done, (i, outcome) in enumerate(compute(count_shard, tasks), 1):
+    counted: dict[int, Tally] = {}
+    failures: list[tuple[str, str]] = []
+
+    def done(i: int, outcome: Tally | str) -> None:
         if isinstance(outcome, Tally):
-            total += outcome
-            say(f"{done} of {len(left)} shards: {left[i].name}, {outcome.total:,} words.")
+            counted[i] = outcome
+            said = f", {outcome.total:,} words."
         else:
-            failures.append((left[i].name, str(outcome)))
-            say(f"{done} of {len(left)} shards: {left[i].name} failed: {outcome}")
+            failures.append((left[i].name, outcome))
+            said = f" failed: {outcome}."
+        say(f"{len(counted) + len(failures)} of {len(left)} shards: {left[i].name}{said}")
+
+    compute(count_shard, [(shard, settings, folder) for shard in left], done)
     if failures:
         shown = "; ".join(f"{name}: {reason}" for name, reason in sorted(failures)[:10])
         more = f" and {len(failures) - 10} more" if len(failures) > 10 else ""
@@ -182,20 +230,21 @@ def _count_all(
             f"other {len(shards) - len(failures)} are kept in {folder}: mend or leave out what "
             f"failed and run the same command again, and only the rest is counted."
         )
-    return total
+    return sum([*kept.values(), *counted.values()], Tally())
 
 
-def _merge_all(
-    runs: Sequence[Path], min_count: int, merging: Path, compute: Compute
-) -> list[Path]:
+def _merge_all(runs: Sequence[Path], min_count: int, merging: Path, compute: Compute) -> list[Path]:
     outputs = [merging / f"part-{i:03d}.parquet" for i in range(PARTITIONS)]
     tasks = [(runs, i, min_count, path) for i, path in enumerate(outputs)]
-    for _, outcome in compute(merge_partition, tasks):
+
+    def done(_: int, outcome: Path | str) -> None:
         if not isinstance(outcome, Path):
             raise WordweightsError(
                 f"The counts of the shards could not be merged: {outcome}. They are kept: run the "
                 f"same command again."
             )
+
+    compute(merge_partition, tasks, done)
     return outputs
 
 
@@ -207,13 +256,13 @@ def _metadata(
         "min_count": min_count,
         **asdict(tally),
         "n_files": len({shard.address for shard in shards}),
-        "files": digest([[shard.address, shard.version] for shard in shards]),
+        "files": digest([[shard.address, shard.size, shard.version] for shard in shards]),
     }
 
 
 def _write_table(parts: Sequence[Path], content: Mapping[str, Any], output: Path) -> int:
     """Write the partitions one after the other into one file, under another name, and rename it."""
-    metadata = {b"wordweights": json.dumps(content, sort_keys=True).encode()}
+    metadata = {CORPUS_METADATA: json.dumps(content, sort_keys=True).encode()}
     part = output.parent / f".part-{uuid.uuid4().hex}"
     words = 0
     try:
@@ -243,54 +292,3 @@ def _writing(folder: Path) -> Iterator[None]:
             f"Counts cannot be written ({error.strerror or error}; partial ones go to {folder}). "
             f"Make room or make it writable, or name another folder in {RESULTS_VARIABLE}."
         ) from None
-
-
-@contextmanager
-def _computing(cluster: str | None, memory: int) -> Iterator[Compute]:
-    """Give a function that computes tasks: it yields the place of each, and its result."""
-    if cluster is None:
-        yield _compute_here
-        return
-    from distributed import Client
-
-    try:
-        client = Client(cluster, timeout=20)
-    except (OSError, ValueError) as error:
-        raise WordweightsError(
-            f"No scheduler of Dask answers at {cluster} ({type(error).__name__}): start one with "
-            f"'dask scheduler' and give its address, such as tcp://host:8786."
-        ) from None
-    with client:
-        yield lambda function, tasks: _compute_there(client, function, tasks)
-
-
-def _compute_here(
-    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
-) -> Iterator[tuple[int, Any]]:
-    """Compute in this process if there is little to do, else in one process a core."""
-    import dask
-
-    n_workers = min(len(tasks), len(os.sched_getaffinity(0)))
-    if n_workers < 2 or len(tasks) < _SMALL:
-        for i, task in enumerate(tasks):
-            yield i, function(*task)
-        return
-    delayed = [dask.delayed(function, pure=False)(*task) for task in tasks]
-    yield from enumerate(dask.compute(*delayed, scheduler="processes", num_workers=n_workers))
-
-
-def _compute_there(
-    client: Any, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
-) -> Iterator[tuple[int, Any]]:
-    from distributed import as_completed
-
-    futures = {
-        client.submit(function, *task, pure=False, retries=2): i for i, task in enumerate(tasks)
-    }
-    for future in as_completed(futures):
-        failure = future.exception()
-        if failure is None:
-            yield futures[future], future.result()
-        else:
-            yield futures[future], f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}"
-        future.release()
