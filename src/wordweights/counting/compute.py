@@ -10,6 +10,9 @@ from typing import Any
 
 from wordweights.errors import WordweightsError
 
+PATIENCE = 20.0
+"""Seconds that a scheduler may take to answer."""
+
 Done = Callable[[int, Any], None]
 """Takes the place of a task and its result, as soon as it is there."""
 
@@ -41,7 +44,7 @@ def computing(cluster: str | None, *, many: bool) -> Iterator[Compute]:
     from distributed import Client
 
     try:
-        client = Client(cluster, timeout=20)
+        client = Client(cluster, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise WordweightsError(
             f"No scheduler of Dask answers at {cluster} ({type(error).__name__}): start one with "

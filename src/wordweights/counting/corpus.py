@@ -72,7 +72,7 @@ class Shard:
     @property
     def compression(self) -> str | None:
         """Say how the file is compressed, as Arrow names it."""
-        return COMPRESSIONS.get(PurePosixPath(self.address).suffix.lower())
+        return COMPRESSIONS.get(_endings(self.address)[-1])
 
 
 def list_shards(corpora: Sequence[str], shard_size: int = _SHARD) -> tuple[list[Shard], list[str]]:
@@ -170,7 +170,8 @@ def _files(filesystem: Any, path: str) -> list[str]:
     if filesystem.isfile(path):
         return [path]
     if glob.has_magic(path):
-        return sorted(file for file in filesystem.glob(path) if filesystem.isfile(file))
+        found = (file for file in filesystem.glob(path) if PurePosixPath(file).name[0] != ".")
+        return sorted(file for file in found if filesystem.isfile(file))
     if not filesystem.isdir(path):
         return []
     files = (file for file in filesystem.find(path) if _kind(file, None))
@@ -179,10 +180,14 @@ def _files(filesystem: Any, path: str) -> list[str]:
 
 def _kind(path: str, otherwise: str | None) -> str | None:
     """Tell the kind of a file by its ending, without that of its compression."""
-    endings = PurePosixPath(path.lower()).suffixes
-    while endings and endings[-1] in COMPRESSIONS:
-        endings.pop()
-    return _KINDS.get(endings[-1] if endings else "", otherwise)
+    endings = _endings(path)
+    return _KINDS.get(endings[-2] if endings[-1] in COMPRESSIONS else endings[-1], otherwise)
+
+
+def _endings(address: str) -> list[str]:
+    """Take the endings of a file's name, without what follows a question mark on the web."""
+    path = address.split("?")[0] if address.startswith(("http://", "https://")) else address
+    return ["", "", *PurePosixPath(path.lower()).suffixes]
 
 
 def _file_shards(filesystem: Any, path: str, address: str, shard_size: int) -> list[Shard]:
@@ -195,7 +200,7 @@ def _file_shards(filesystem: Any, path: str, address: str, shard_size: int) -> l
     size = int(about.get("size") or 0)
     version = str(next((about[key] for key in _CHANGED if about.get(key)), ""))
     kind = str(_kind(path, "text"))
-    compressed = PurePosixPath(path).suffix.lower() in COMPRESSIONS
+    compressed = _endings(path)[-1] in COMPRESSIONS
     if kind == "parquet" and not compressed:
         return [
             Shard(address, kind, size, version, start, stop)

@@ -145,7 +145,7 @@ def count_corpus(
     min_count : int
         Leave words out that occur less often in the whole corpus; the total still counts them.
     memory : int
-        Bytes that a worker may take, 320 MiB or more.
+        Bytes that a worker may take, 384 MiB or more.
     cluster : str | None
         Address of a scheduler of Dask, such as ``tcp://host:8786``; None counts on this machine,
         with as many processes as it has cores.
