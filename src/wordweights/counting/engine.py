@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 
 from wordweights.counting.basic_tokens import TOKENS, add_up, cutting_of, to_words
 from wordweights.counting.corpus import Shard
-from wordweights.counting.pieces import count_lines, cut
+from wordweights.counting.pieces import checksums, count_lines, cut
 from wordweights.counting.reading import BLOCK, Block, read_blocks
 from wordweights.errors import WordweightsError
 
@@ -295,10 +294,11 @@ def write_run(words: pa.Table, path: Path) -> None:
         A parquet file.
     """
     words = words.sort_by("word").combine_chunks()
-    checksums = (zlib.crc32(word.as_buffer()) for word in words["word"].combine_chunks())
-    parts = np.fromiter(checksums, np.uint32, len(words)) % PARTITIONS
+    parts = checksums(words["word"].combine_chunks()) % PARTITIONS
+    order = np.argsort(parts, kind="stable")
+    words = words.take(pa.array(order))
+    ends = np.cumsum(np.bincount(parts, minlength=PARTITIONS))
     with pq.ParquetWriter(path, words.schema, compression="zstd") as writer:
-        for i in range(PARTITIONS):
-            part = words.filter(pa.array(parts == i))
+        for start, end in zip([0, *ends], ends, strict=False):
             # one row group, also when it is empty
-            writer.write_table(part, row_group_size=max(1, len(part)))
+            writer.write_table(words.slice(start, end - start), row_group_size=end - start + 1)

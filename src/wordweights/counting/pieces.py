@@ -19,6 +19,8 @@ _SPACES = b" \t\n\r"
 _SPACE, _INSIDE, _ALONE = 0, 1, 2
 _PUNCTUATION = frozenset(b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 
+_FACTORS = np.cumprod(np.full(64, 2654435769, np.uint32), dtype=np.uint32)  # golden section
+
 
 @dataclass(frozen=True)
 class Cutting:
@@ -162,6 +164,28 @@ def is_plain(pieces: pa.Array) -> np.ndarray:
     content, offsets = _content(pieces)
     # below a space wraps around to a large number
     return np.maximum.reduceat(content - np.uint8(ord(" ")), offsets[:-1]) < 127 - ord(" ")
+
+
+def checksums(words: pa.Array) -> np.ndarray:
+    """Compute a small number from each word, the same on every machine.
+
+    Parameters
+    ----------
+    words : pa.Array
+        Text or binary; none is empty.
+
+    Returns
+    -------
+    np.ndarray
+        Numbers below 256, spread about evenly.
+    """
+    if not len(words):
+        return np.empty(0, np.int64)
+    content, offsets = _content(words)
+    places = np.arange(len(content), dtype=np.int32) - np.repeat(offsets[:-1], np.diff(offsets))
+    # the sum of each byte times a number for its place; overflow is wanted
+    sums = np.add.reduceat(content * _FACTORS[places % len(_FACTORS)], offsets[:-1])
+    return (sums * _FACTORS[1] >> np.uint32(24)).astype(np.int64)
 
 
 def _content(pieces: pa.Array) -> tuple[np.ndarray, np.ndarray]:
