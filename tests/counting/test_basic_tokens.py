@@ -7,6 +7,7 @@ import importlib.util
 import json
 import tempfile
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,10 @@ def test_a_very_long_piece_of_ideographs_is_parted_where_no_token_is() -> None:
 
 def test_tokens_of_spacy_are_those_of_whole_lines() -> None:
     split = spacy.blank("en").tokenizer
-    lines = [*load_sentences("bundled")["sentence"], *json.dumps(shipped_text()[:20_000]).split(r"\n")]
+    lines = [
+        *load_sentences("bundled")["sentence"],
+        *json.dumps(shipped_text()[:20_000]).split(r"\n"),
+    ]
     lines += ["a\xa0b c\x0bd  e", "don't U.K. :-) he's e.g. http://a.b/c?d=1,2 (x)", ""]
     expected = Counter(
         token.lower_ for line in lines for token in split(line) if not token.is_space
@@ -122,7 +126,7 @@ def test_lines_that_hold_something_are_counted_across_blocks(text: str, cuts: li
     cutting = make_cutting(lower=True, punctuation=True)
     places = [0, *sorted(min(place, len(text)) for place in cuts), len(text)]
     total, open_line = 0, False
-    for start, stop in zip(places, places[1:], strict=False):
+    for start, stop in pairwise(places):
         block = text[start:stop].encode()
         lines, open_line = count_lines(block, cut(block, cutting)[1], open_line)
         total += lines

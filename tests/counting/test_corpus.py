@@ -159,7 +159,7 @@ def server(text_file: Path) -> Iterator[str]:
 
 def test_an_address_of_the_web(tmp_path: Path, server: str, lines: list[str]) -> None:
     assert count(tmp_path, f"{server}/text.txt?now=1.5")[0] == expected(lines)
-    with pytest.raises(WordweightsError, match="none.txt holds no file to count"):
+    with pytest.raises(WordweightsError, match=r"none\.txt holds no file to count"):
         list_shards([f"{server}/none.txt"])
 
 
