@@ -34,8 +34,8 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from wordweights.counting import count_corpus
-from wordweights.counting.engine import Settings, count_shard
 from wordweights.counting.corpus import list_shards
+from wordweights.counting.engine import Settings, count_shard
 from wordweights.frequencies import _package_folder
 
 # what BERT's tokens are in ASCII, and nearly elsewhere
@@ -201,9 +201,7 @@ def main() -> None:
         for name, (rate, exact) in rates.items():
             print(f"{name:30}  {rate:7.1f}  {rate / base:12.1f}  {exact:>11}")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"\nseconds of processor time, of all threads; peak memory of all methods {peak:.0f} MiB"
-        )
+        print(f"\npeak memory of all methods together: {peak:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from wordweights.sentences import load_sentences
 
 # Characters that tokenizers disagree about: spaces, controls, marks that combine and reorder,
 # letters that become several, ideographs at the edges of their ranges, unassigned, private.
+# ruff: noqa: RUF001
 TRAPS = (
     "\x00\x01\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x7f\x85\xa0\xad\u1680\u180e\u2000\u2009\u200b\u200d"
     "\u2028\u2029\u202e\u202f\u205f\u2060\u3000\ufeff\ufffd\ufffe\U000e0001"

@@ -186,7 +186,8 @@ def _kind(path: str, otherwise: str | None) -> str | None:
 
 def _endings(address: str) -> list[str]:
     """Take the endings of a file's name, without what follows a question mark on the web."""
-    path = address.split("?", maxsplit=1)[0] if address.startswith(("http://", "https://")) else address
+    on_web = address.startswith(("http://", "https://"))
+    path = address.split("?", maxsplit=1)[0] if on_web else address
     return ["", "", *PurePosixPath(path.lower()).suffixes]
 
 

@@ -124,10 +124,10 @@ def _descriptions() -> list[str]:
     """Read what installed packages say about themselves, in the order of their names."""
     found = {}
     for package in importlib.metadata.distributions():
-        about = package.metadata
-        text = about.get("Description") or about.get_payload()
-        if isinstance(text, str) and about["Name"] and about["Name"] != "wordweights":
-            found[about["Name"].lower()] = text
+        about = package.metadata.json
+        name, text = str(about.get("name", "")).lower(), about.get("description")
+        if isinstance(text, str) and name and name != "wordweights":
+            found[name] = text
     return [found[name] for name in sorted(found)]
 
 

@@ -106,8 +106,14 @@ def correlations_by_source(
             )
         for name, values in nats.items():
             known = table.assign(information=values)
-            resampling = {"cluster": cluster, "n_resamples": n_resamples, "seed": seed}
-            found = correlation(known[common], "contribution", "information", **resampling)
+            found = correlation(
+                known[common],
+                "contribution",
+                "information",
+                cluster=cluster,
+                n_resamples=n_resamples,
+                seed=seed,
+            )
             own = known[~np.isnan(values)]
             alone = own["contribution"].corr(own["information"])
             rows.append(
