@@ -352,10 +352,11 @@ def _load_counts(path: Path) -> Frequencies:
         )
     note = f"Counts from {path.name}, divided by their sum."
     if corpus:
+        rare = f"words counted less than {corpus['min_count']:,} times left out; "
         note = (
-            f"Counts from {path.name}: {corpus['total']:,} {corpus['tokens']} tokens in "
-            f"{corpus['documents']:,} documents of {corpus['n_files']:,} files, words with fewer "
-            f"than {corpus['min_count']:,} left out; divided by the number of all tokens."
+            f"Counts from {path.name}: {corpus['total']:,} words, as the tokenizer "
+            f"'{corpus['tokens']}' parts them, in {corpus['documents']:,} documents; "
+            f"{rare if corpus['min_count'] > 1 else ''}divided by the number of all words."
         )
     return Frequencies(str(path), probabilities.clip(upper=1.0), note)
 

@@ -265,7 +265,8 @@ def test_the_table_says_what_was_counted(tmp_path: Path, text_file: Path) -> Non
     source = load_frequencies(report.output)
     assert source.probabilities["the"] == pytest.approx(whole["the"] / whole.total(), rel=1e-12)
     assert source.probabilities.sum() < 0.99
-    assert f"{whole.total():,} bert tokens in 123 documents of 1 files" in source.note
+    assert f"{whole.total():,} words, as the tokenizer 'bert' parts them" in source.note
+    assert "in 123 documents; words counted less than 3 times left out" in source.note
 
 
 def test_a_table_whose_total_is_too_small(tmp_path: Path, text_file: Path) -> None:
