@@ -75,6 +75,20 @@ def coverage():
     return pd.DataFrame(rows)
 
 
+def ranks():
+    return pd.DataFrame({"rank": [1, 10, 100], "probability": [0.1, 0.01, 0.001]})
+
+
+def growth():
+    return pd.DataFrame({"tokens": [1, 100, 10_000], "words": [1, 10, 100]})
+
+
+def source_correlations():
+    pairs = [(e, s) for e in ("encoder $x$", "b") for s in ("$one$", "two", "three")]
+    table = pd.DataFrame(pairs, columns=["encoder", "source"])
+    return table.assign(r=np.linspace(-0.2, 0.8, 6), low=-0.4, high=0.9)
+
+
 def residuals():
     rows = [
         {"sentence_id": s, "n_steps": n, "quadrature": rule, "residual": (s + 1) * n ** -float(k)}
@@ -109,6 +123,9 @@ def drawn(words, distinct, sources, weights):
         "sources": figures.plot_sources(sources),
         "three sources": figures.plot_sources(sources.assign(three=sources["one"] ** 2)),
         "coverage": figures.plot_coverage(coverage()),
+        "zipf": figures.plot_zipf({"$one$": ranks(), "two": ranks()}),
+        "growth": figures.plot_growth(growth(), 0.5),
+        "source correlations": figures.plot_source_correlations(source_correlations()),
         "convergence": figures.plot_convergence(residuals(), chosen=4),
         "path": figures.plot_path(profile()),
         "estimate": figures.plot_estimate(words, exact),
@@ -514,3 +531,19 @@ def test_table_one_of_published_rows_alone():
 )
 def test_numbers(value, digits, expected):
     assert figures.format_number(value, digits) == expected
+
+
+def test_a_power_law_goes_through_the_last_point():
+    (ax,) = figures.plot_growth(growth(), 0.5).axes
+    points, law = ax.get_lines()
+    assert law.get_ydata()[-1] == points.get_ydata()[-1] == 100
+    np.testing.assert_allclose(law.get_ydata(), [1, 10, 100])
+
+
+def test_correlations_of_sources_stand_at_their_encoder():
+    (ax,) = figures.plot_source_correlations(source_correlations()).axes
+    drawn = [(x, round(y)) for c in ax.containers for x, y in c.lines[0].get_xydata()]
+    table = source_correlations().sort_values(
+        "source", key=lambda s: s.map(["$one$", "two", "three"].index), kind="stable"
+    )
+    assert drawn == list(zip(table["r"], [0, 1] * 3, strict=True))

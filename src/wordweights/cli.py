@@ -181,6 +181,53 @@ def attribute(
 
 
 @app.command()
+@click.argument("corpora", nargs=-1, required=True, metavar="CORPUS...")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="A .parquet file."
+)
+@click.option(
+    "--tokens",
+    type=click.Choice(["bert", "spacy"]),
+    default="bert",
+    help="What a word is: BERT's tokens before they become wordpieces, or spaCy's.",
+)
+@click.option("--column", default="text", help="Where the text is in parquet, JSON and data sets.")
+@click.option("--min-count", default=1, help="Leave words out that occur less often in all.")
+@click.option("--memory", default="1GiB", help="What a worker may take, such as 500MB or 1GiB.")
+@click.option("--cluster", help="Scheduler of Dask, such as tcp://host:8786; none: this machine.")
+def count(
+    *,
+    corpora: tuple[str, ...],
+    output: Path,
+    tokens: str,
+    column: str,
+    min_count: int,
+    memory: str,
+    cluster: str | None,
+) -> None:
+    """Count the words of each CORPUS into a table for --frequencies.
+
+    A CORPUS is a file, a folder, a pattern such as 'data/*.txt.gz', an address such as
+    s3://bucket/folder, or a data set dataset:NAME:CONFIG:SPLIT. Files are text, JSON lines or
+    parquet; the first two may be compressed (.gz, .bz2, .zst).
+    """
+    from wordweights.counting import count_corpus
+    from wordweights.counting.run import read_size
+
+    report = count_corpus(
+        corpora,
+        output,
+        tokens=tokens,
+        column=column,
+        min_count=min_count,
+        memory=read_size(memory),
+        cluster=cluster,
+        say=lambda line: click.echo(line, err=True),
+    )
+    click.echo(report.summary)
+
+
+@app.command()
 def encoders() -> None:
     """List the encoders known by name."""
     from wordweights import known_encoders

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from wordweights.weighting import information
 
 SOURCES = ("spacy", "wordfreq", "bert-pretraining")
 UNSEEN = ("drop", "floor", "error")
+
+CORPUS_METADATA = b"wordweights"
+"""Where a table of counts says in its parquet metadata what was counted."""
 
 # A commit, not a branch: the file cannot change under the address.
 BERT_COUNTS_URL = (
@@ -78,7 +82,7 @@ def load_frequencies(source: str | Path = "spacy") -> Frequencies:
       their share, but are no words here. It is downloaded once, or read from the folder that
       ``WORDWEIGHTS_DATA`` names; a checksum guards it either way.
     - a path: counts in a table with columns `word` and `count` (.csv, .tsv or .parquet), divided by
-      their sum.
+      their sum; by the total that `wordweights count` has written, where it has.
 
     Parameters
     ----------
@@ -332,12 +336,36 @@ def _load_counts(path: Path) -> Frequencies:
         )
     # by the largest first: a sum of huge counts must not overflow
     shares = counts / counts.max()
-    probabilities = _sum_cases(table["word"], shares / shares.sum())
+    corpus = _corpus_of(path)
+    # words that are too rare for the table have been counted, too
+    total = corpus["total"] / counts.max() if corpus else shares.sum()
+    if total < shares.sum() * (1 - 1e-9):
+        raise WordweightsError(
+            f"{path}: its counts add up to {counts.sum():,.0f}, more than the total of "
+            f"{corpus['total']:,} in its metadata; count the corpus again."
+        )
+    probabilities = _sum_cases(table["word"], shares / total)
     if not (probabilities > 0).all():
         raise WordweightsError(
             f"{path}: the counts are so far apart that the smallest probability is 0 in floating "
             f"point; remove the words with the smallest counts."
         )
-    return Frequencies(
-        str(path), probabilities.clip(upper=1.0), f"Counts from {path.name}, divided by their sum."
-    )
+    note = f"Counts from {path.name}, divided by their sum."
+    if corpus:
+        rare = f"words counted less than {corpus['min_count']:,} times left out; "
+        note = (
+            f"Counts from {path.name}: {corpus['total']:,} words, as the tokenizer "
+            f"'{corpus['tokens']}' parts them, in {corpus['documents']:,} documents; "
+            f"{rare if corpus['min_count'] > 1 else ''}divided by the number of all words."
+        )
+    return Frequencies(str(path), probabilities.clip(upper=1.0), note)
+
+
+def _corpus_of(path: Path) -> Mapping[str, Any]:
+    """Read what `wordweights count` says about a corpus in its table's metadata."""
+    if path.suffix.lower() != ".parquet":
+        return {}
+    from pyarrow import parquet
+
+    metadata = parquet.read_schema(path).metadata or {}
+    return json.loads(metadata.get(CORPUS_METADATA, b"{}"))

@@ -12,6 +12,7 @@ from wordweights.figures.attributions import (
     plot_path,
     plot_weights,
 )
+from wordweights.figures.corpora import plot_growth, plot_source_correlations, plot_zipf
 from wordweights.figures.html import (
     claims_html,
     comparison_html,
@@ -43,13 +44,16 @@ __all__ = [
     "plot_convergence",
     "plot_coverage",
     "plot_estimate",
+    "plot_growth",
     "plot_information",
     "plot_norms",
     "plot_path",
     "plot_rank_frequency",
     "plot_schemes",
+    "plot_source_correlations",
     "plot_sources",
     "plot_weights",
+    "plot_zipf",
     "shaded_rows",
     "shaded_text",
     "spread_html",

@@ -15,6 +15,11 @@ from wordweights.statistics.correlations import (
     correlation_lead,
     correlation_rise,
 )
+from wordweights.statistics.sources import (
+    correlations_by_source,
+    power_law,
+    rank_probability,
+)
 from wordweights.statistics.spread import spread_growth
 from wordweights.statistics.summaries import (
     INFORMATION,
@@ -51,13 +56,16 @@ __all__ = [
     "correlation_lead",
     "correlation_rise",
     "correlation_table",
+    "correlations_by_source",
     "coverage",
     "information_by_source",
     "judge_claims",
     "lost_claims",
     "measured_correlations",
     "number_texts",
+    "power_law",
     "published_correlations",
+    "rank_probability",
     "spread_by_information",
     "spread_growth",
     "summarise_claims",

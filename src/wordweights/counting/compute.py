@@ -1,0 +1,99 @@
+"""Compute tasks with Dask: in this process, in one process a core, or on a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from wordweights.errors import WordweightsError
+
+PATIENCE = 20.0
+"""Seconds that a scheduler may take to answer."""
+
+Done = Callable[[int, Any], None]
+"""Takes the place of a task and its result, as soon as it is there."""
+
+Compute = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]], Done], None]
+
+
+@contextmanager
+def computing(cluster: str | None, *, many: bool) -> Iterator[Compute]:
+    """Give a function that computes tasks.
+
+    Parameters
+    ----------
+    cluster : str | None
+        Address of a scheduler of Dask; None is this machine.
+    many : bool
+        Whether there is enough to do on this machine that it is worth starting processes.
+
+    Yields
+    ------
+    Compute
+        Takes a function, the arguments of each task, and what is told of each result. A task whose
+        worker dies again and again has a sentence for its result.
+    """
+    if cluster is None:
+        n_cores = len(os.sched_getaffinity(0))
+        scheduler = "processes" if many and n_cores > 1 else "synchronous"
+        yield lambda function, tasks, done: _here(function, tasks, done, scheduler, n_cores)
+        return
+    from distributed import Client
+
+    try:
+        client = Client(cluster, timeout=PATIENCE)
+    except (OSError, ValueError) as error:
+        raise WordweightsError(
+            f"No scheduler of Dask answers at {cluster} ({type(error).__name__}): start one with "
+            f"'dask scheduler' and give its address, such as tcp://host:8786."
+        ) from None
+    with client:
+        yield lambda function, tasks, done: _there(client, function, tasks, done)
+
+
+def _here(
+    function: Callable[..., Any],
+    tasks: Sequence[tuple[Any, ...]],
+    done: Done,
+    scheduler: str,
+    n_cores: int,
+) -> None:
+    import dask
+    from dask.callbacks import Callback
+
+    names = {f"task-{i}": i for i in range(len(tasks))}
+    delayed = [
+        dask.delayed(function, traverse=False)(*task, dask_key_name=name)
+        for name, task in zip(names, tasks, strict=True)
+    ]
+
+    def tell(key: str, result: Any, *_: Any) -> None:
+        if key in names:
+            done(names[key], result)
+
+    try:
+        with Callback(posttask=tell):
+            dask.compute(*delayed, scheduler=scheduler, num_workers=min(n_cores, len(tasks)))
+    except BrokenProcessPool:
+        raise WordweightsError(
+            "A process of this run was killed, as happens when the machine's memory is not enough. "
+            "What is counted is kept: run the same command again, or give it less memory."
+        ) from None
+
+
+def _there(
+    client: Any, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], done: Done
+) -> None:
+    from distributed import as_completed
+
+    futures = {
+        client.submit(function, *task, pure=False, retries=2): i for i, task in enumerate(tasks)
+    }
+    for future in as_completed(futures):
+        failure = future.exception()
+        said = " ".join(str(failure).split())[:200]
+        done(futures[future], f"{type(failure).__name__}: {said}" if failure else future.result())
+        future.release()

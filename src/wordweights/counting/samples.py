@@ -1,0 +1,137 @@
+"""Small corpora that every reader has, counted as a source of P(w); and how a vocabulary grows."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from wordweights.counting.basic_tokens import split_bert, split_spacy
+from wordweights.counting.corpus import list_shards
+from wordweights.counting.reading import read_blocks
+from wordweights.counting.run import Report, count_corpus
+from wordweights.frequencies import Frequencies, load_frequencies
+from wordweights.paths import results_folder
+from wordweights.sentences import load_sentences
+from wordweights.store import digest, write_atomically
+
+SAMPLES = ("packages", "bundled")
+"""Corpora by name."""
+
+_POINTS = 40
+
+
+def corpus_files(corpus: str) -> list[str]:
+    """Name the files of a corpus, and write those of a corpus that every reader has.
+
+    Parameters
+    ----------
+    corpus : str
+        ``"packages"``: the descriptions that the installed Python packages bring with them.
+        ``"bundled"``: the sentences of this package. Anything else is the corpus itself, as for
+        :func:`wordweights.counting.count_corpus`.
+
+    Returns
+    -------
+    list[str]
+        What to count.
+    """
+    if corpus not in SAMPLES:
+        return [corpus]
+    texts = _descriptions() if corpus == "packages" else load_sentences("bundled")["sentence"]
+    path = _folder() / f"{corpus}.txt"
+    # package data may be anything; only text is text
+    write_atomically(path, "\n".join(texts).encode(errors="replace"))
+    return [str(path)]
+
+
+def count_source(corpus: str, tokens: str = "bert") -> tuple[Report, Frequencies]:
+    """Count a corpus and take it for a source of P(w).
+
+    Parameters
+    ----------
+    corpus : str
+        As for :func:`corpus_files`.
+    tokens : str
+        ``"bert"`` or ``"spacy"``.
+
+    Returns
+    -------
+    tuple[Report, Frequencies]
+        What was counted, and the source, by the name of the corpus and not of its table.
+    """
+    output = _folder() / f"{digest([corpus, tokens])[:16]}.parquet"
+    report = count_corpus(corpus_files(corpus), output, tokens=tokens)
+    source = load_frequencies(output)
+    note = source.note.replace(output.name, corpus)
+    return report, replace(source, source=Path(corpus).name or corpus, note=note)
+
+
+def vocabulary_growth(
+    corpora: Sequence[str], tokens: str = "bert", n_bytes: int = 4_000_000
+) -> pd.DataFrame:
+    """Follow how the number of distinct words grows with the number of words read.
+
+    Parameters
+    ----------
+    corpora : Sequence[str]
+        As for :func:`wordweights.counting.count_corpus`.
+    tokens : str
+        ``"bert"`` or ``"spacy"``.
+    n_bytes : int
+        Stop about here: words are looked at one by one.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `tokens` and `words` (distinct), at about equal steps of the logarithm.
+    """
+    split = split_bert if tokens == "bert" else split_spacy
+    seen: set[str] = set()
+    total = 0
+    rows = []
+    for line in _lines(corpora, n_bytes):
+        found = split(line)
+        total += len(found)
+        seen.update(found)
+        rows.append((total, len(seen)))
+    growth = pd.DataFrame(rows, columns=["tokens", "words"])
+    growth = growth[growth["tokens"] > 0].drop_duplicates("tokens")
+    if growth.empty:
+        return growth
+    steps = np.geomspace(growth["tokens"].iloc[0], total, _POINTS)
+    chosen = np.unique(np.searchsorted(growth["tokens"], steps).clip(max=len(growth) - 1))
+    return growth.iloc[chosen].reset_index(drop=True)
+
+
+def _lines(corpora: Sequence[str], n_bytes: int) -> Iterator[str]:
+    shards, _ = list_shards(corpora)
+    left = n_bytes
+    for shard in shards:
+        for block in read_blocks(shard, "text"):
+            for line in block.text.split(b"\n"):
+                yield line.decode(errors="replace")
+                left -= len(line) + 1
+                if left <= 0:
+                    return
+
+
+def _descriptions() -> list[str]:
+    """Read what installed packages say about themselves, in the order of their names."""
+    found = {}
+    for package in importlib.metadata.distributions():
+        about = package.metadata.json
+        name, text = str(about.get("name", "")).lower(), about.get("description")
+        if isinstance(text, str) and name and name != "wordweights":
+            found[name] = text
+    return [found[name] for name in sorted(found)]
+
+
+def _folder() -> Path:
+    folder = results_folder() / "corpora"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

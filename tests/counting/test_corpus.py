@@ -1,0 +1,411 @@
+"""Corpora of every kind give the same counts; what is wrong with one is said."""
+
+from __future__ import annotations
+
+import bz2
+import functools
+import gzip
+import http.server
+import io
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from reference import bert_tokens, read_counts
+
+from wordweights.cli import app
+from wordweights.counting import Report, count_corpus
+from wordweights.counting import corpus as corpus_module
+from wordweights.counting.corpus import Shard, list_shards
+from wordweights.counting.reading import read_blocks
+from wordweights.counting.run import read_size
+from wordweights.errors import WordweightsError
+from wordweights.frequencies import load_frequencies
+
+
+def count(tmp_path: Path, *corpora: Any, **options: Any) -> tuple[Counter[str], Report]:
+    """Count a corpus, and read its table."""
+    output = tmp_path / "counts.parquet"
+    report = count_corpus(corpora, output, **options)
+    found = read_counts(output)
+    if options.get("min_count", 1) == 1:
+        assert report.tally.total == found.total()
+    assert report.words == len(found)
+    return found, report
+
+
+def write_zst(path: Path, content: bytes) -> None:
+    """Compress by Zstandard."""
+    with pa.CompressedOutputStream(path, "zstd") as file:
+        file.write(content)
+
+
+def expected(lines: list[str]) -> Counter[str]:
+    """The tokens of all lines."""
+    return bert_tokens("\n".join(lines))
+
+
+@pytest.mark.parametrize("ending", [".txt", ".txt.gz", ".txt.bz2", ".txt.zst", ".log"])
+def test_text_plain_and_compressed(tmp_path: Path, lines: list[str], ending: str) -> None:
+    path = tmp_path / f"text{ending}"
+    content = "\n".join(lines).encode()
+    write = {
+        ".gz": lambda: path.write_bytes(gzip.compress(content)),
+        ".bz2": lambda: path.write_bytes(bz2.compress(content)),
+        ".zst": lambda: write_zst(path, content),
+    }.get(path.suffix, lambda: path.write_bytes(content))
+    write()
+    found, report = count(tmp_path, path)
+    assert found == expected(lines)
+    assert report.tally.documents == sum(bool(line.strip()) for line in lines)
+    assert report.tally.n_bytes == len(content)
+
+
+def test_a_file_of_several_compressed_members(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt.gz"
+    path.write_bytes(gzip.compress(b"a dog\n") + gzip.compress(b"a cat\n"))
+    assert count(tmp_path, path)[0] == {"a": 2, "dog": 1, "cat": 1}
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "dictionary"])
+def test_parquet(tmp_path: Path, lines: list[str], kind: str) -> None:
+    types = {
+        "string": pa.string(),
+        "large_string": pa.large_string(),
+        "dictionary": pa.dictionary(pa.int32(), pa.string()),
+    }
+    texts = pa.array([*lines, None]).cast(types[kind])
+    table = pa.table({"n": range(len(texts)), "content": texts})
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=50)
+    found, report = count(tmp_path, tmp_path / "rows.parquet", column="content")
+    assert found == expected(lines)
+    assert report.tally.documents == len(lines)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".ndjson.gz"])
+def test_json_lines(tmp_path: Path, lines: list[str], ending: str) -> None:
+    records = [json.dumps({"text": line, "n": [1, {"a": None}]}) for line in lines]
+    records += ["", '{"text": null}', '{"text": "a\\nb \\ud800 \\udc80c"}']
+    content = "\n".join(records).encode() + b'\n{"text": "caf\xe9"}\n'
+    path = tmp_path / f"records{ending}"
+    path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    found, report = count(tmp_path, path)
+    assert found == expected([*lines, "a\nb", "c", "caf"])
+    assert report.tally.n_invalid == 3
+    assert report.tally.documents == len(lines) + 2
+
+
+def test_folders_and_patterns(tmp_path: Path, text_file: Path, lines: list[str]) -> None:
+    folder = tmp_path / "corpus" / "deep"
+    folder.mkdir(parents=True)
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_bytes(text_file.read_bytes())
+    (folder / "c.jsonl").write_text('{"text": "more"}\n')
+    for name in ("_SUCCESS", ".hidden.txt", "picture.png"):
+        (folder / name).write_text("not counted")
+    twice = Counter({word: 2 * n for word, n in expected(lines).items()})
+    assert count(tmp_path, folder.parent)[0] == twice + Counter(more=1)
+    assert count(tmp_path, f"{folder}/*.txt")[0] == twice
+    assert count(tmp_path, folder / "a.txt", f"{folder}/[bc].*")[0] == twice + Counter(more=1)
+
+
+def test_a_file_named_twice_is_counted_once(
+    tmp_path: Path, text_file: Path, lines: list[str]
+) -> None:
+    link = tmp_path / "link.txt"
+    link.symlink_to(text_file)
+    said: list[str] = []
+    found, report = count(tmp_path, text_file, link, f"{tmp_path}/te*.txt", say=said.append)
+    assert found == expected(lines)
+    assert report.repeated == (str(text_file), str(text_file))
+    assert said[0] == f"{text_file} is named more than once: it is counted once."
+
+
+def test_an_address_of_fsspec(tmp_path: Path, lines: list[str]) -> None:
+    with fsspec.open("memory://corpus/text.txt.gz", "wb") as file:
+        file.write(gzip.compress("\n".join(lines).encode()))
+    for address in ("memory://corpus/text.txt.gz", "memory://corpus", "memory://corpus/*.gz"):
+        assert count(tmp_path, address)[0] == expected(lines)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the output of the tests clean."""
+
+
+@pytest.fixture
+def server(text_file: Path) -> Iterator[str]:
+    """Serve the folder of the text on this machine; its address."""
+    handler = functools.partial(Quiet, directory=str(text_file.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def test_an_address_of_the_web(tmp_path: Path, server: str, lines: list[str]) -> None:
+    assert count(tmp_path, f"{server}/text.txt?now=1.5")[0] == expected(lines)
+    with pytest.raises(WordweightsError, match=r"none\.txt holds no file to count"):
+        list_shards([f"{server}/none.txt"])
+
+
+def test_a_data_set_by_its_name(tmp_path: Path, lines: list[str]) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    half = len(lines) // 2
+    for i, part in enumerate((lines[:half], lines[half:])):
+        pd.DataFrame({"text": part}).to_parquet(folder / f"train-{i:05d}-of-00002.parquet")
+    found, report = count(tmp_path, f"dataset:{folder}")
+    assert found == expected(lines)
+    assert report.n_shards == 2
+    assert count(tmp_path, f"dataset:{folder}::train")[0] == expected(lines)
+    with pytest.raises(WordweightsError, match="no column 'body'; its columns are 'text'"):
+        count(tmp_path, f"dataset:{folder}", column="body")
+    with pytest.raises(WordweightsError, match="cannot be loaded"):
+        list_shards([f"dataset:{folder}::dev"])
+    with pytest.raises(WordweightsError, match="must be dataset:name"):
+        list_shards(["dataset:a:b:c:d"])
+
+
+# --- shards and blocks
+
+
+@pytest.mark.parametrize("shard_size", [1, 7, 64, 1000])
+def test_ranges_of_a_file_hold_every_line_once(
+    text_file: Path, lines: list[str], shard_size: int
+) -> None:
+    shards, _ = list_shards([str(text_file)], shard_size)
+    assert len(shards) == -(-text_file.stat().st_size // shard_size)
+    content = b"".join(
+        block.text for shard in shards for block in read_blocks(shard, "text", size=64)
+    )
+    assert content == text_file.read_bytes()
+
+
+def test_row_groups_are_shards(tmp_path: Path, lines: list[str]) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": lines}), path, row_group_size=10)
+    shards, _ = list_shards([str(path)], shard_size=2_000)
+    assert len(shards) > 2
+    texts = b"\n".join(b.text for shard in shards for b in read_blocks(shard, "text"))
+    assert texts.decode() == "\n".join(lines)
+    assert shards[0].name == f"{path} (row groups 0 to {shards[0].stop})"
+
+
+@pytest.mark.parametrize("size", [64, 100, 1000])
+def test_a_line_longer_than_a_block_is_parted_between_words(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "long.txt"
+    content = ("It's one line, in café №1 … " * 300 + "\nshort\n") * 2
+    path.write_text(content)
+    (shard,), _ = list_shards([str(path)])
+    blocks = list(read_blocks(shard, "text", size))
+    assert b"".join(block.text for block in blocks).decode() == content
+    assert max(len(block.text) for block in blocks) < 2 * size
+    assert not any(block.parted for block in blocks)
+    assert sum((bert_tokens(b.text.decode()) for b in blocks), Counter()) == bert_tokens(content)
+
+
+def test_a_word_longer_than_a_block_is_parted_and_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("ab" + "é" * 1000 + " end\n")
+    (shard,), _ = list_shards([str(path)])
+    blocks = list(read_blocks(shard, "text", size=101))
+    assert max(len(block.text) for block in blocks) < 202
+    assert sum(block.parted for block in blocks) > 10
+    assert "".join(block.text.decode() for block in blocks) == path.read_text()
+
+
+def test_a_long_document_of_a_table_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"text": ["a b " * 100, "c", "d " * 200]}).to_parquet(path)
+    (shard,), _ = list_shards([str(path)])
+    blocks = list(read_blocks(shard, "text", size=64))
+    assert sum(block.documents or 0 for block in blocks) == 3
+    assert max(len(block.text) for block in blocks) < 128
+
+
+def test_a_record_of_json_must_fit(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    path.write_text('{"text": "' + "a " * 4000 + '"}\n')
+    shard = Shard(str(path), "jsonl", 0, "")
+    assert len(list(read_blocks(shard, "text", size=1000))) > 1
+    with pytest.raises(WordweightsError, match="a line is longer than 6,400 bytes"):
+        list(read_blocks(shard, "text", size=100))
+
+
+# --- the table
+
+
+def test_the_table_says_what_was_counted(tmp_path: Path, text_file: Path) -> None:
+    found, report = count(tmp_path, text_file, min_count=3)
+    whole, _ = count(tmp_path, text_file)
+    assert found == Counter({word: n for word, n in whole.items() if n >= 3})
+    assert report.tally.total == whole.total()
+    count(tmp_path, text_file, min_count=3)
+    metadata = pq.read_schema(report.output).metadata[b"wordweights"]
+    about = json.loads(metadata)
+    assert about["total"] == whole.total()
+    assert about["documents"] == 123
+    assert (about["tokens"], about["column"], about["min_count"]) == ("bert", "text", 3)
+    assert re.fullmatch("[0-9a-f]{64}", about["files"])
+    source = load_frequencies(report.output)
+    assert source.probabilities["the"] == pytest.approx(whole["the"] / whole.total(), rel=1e-12)
+    assert source.probabilities.sum() < 0.99
+    assert f"{whole.total():,} words, as the tokenizer 'bert' parts them" in source.note
+    assert "in 123 documents; words counted less than 3 times left out" in source.note
+
+
+def test_a_table_whose_total_is_too_small(tmp_path: Path, text_file: Path) -> None:
+    _, report = count(tmp_path, text_file)
+    table = pq.read_table(report.output)
+    about = json.loads(table.schema.metadata[b"wordweights"])
+    metadata = {b"wordweights": json.dumps({**about, "total": 5}).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), report.output)
+    with pytest.raises(WordweightsError, match="more than the total of 5 in its metadata"):
+        load_frequencies(report.output)
+
+
+def test_the_same_corpus_gives_the_same_bytes(tmp_path: Path, text_file: Path) -> None:
+    _, report = count(tmp_path, text_file)
+    first = report.output.read_bytes()
+    count(tmp_path, text_file)
+    assert report.output.read_bytes() == first
+
+
+# --- what is wrong
+
+
+def bad_files(folder: Path) -> dict[str, str]:
+    """Files that cannot be counted, and what is said of each."""
+    (folder / "cut.txt.gz").write_bytes(gzip.compress(b"a dog\n" * 9999)[:60])
+    with io.BytesIO() as content:
+        write_zst(folder / "whole.zst", b"".join(str(i).encode() for i in range(9999)))
+        content.write((folder / "whole.zst").read_bytes())
+        (folder / "cut.txt.zst").write_bytes(content.getvalue()[:-50])
+    (folder / "whole.zst").unlink()
+    (folder / "wrong.txt.bz2").write_bytes(b"this is not compressed")
+    (folder / "other.parquet").write_bytes(b"PAR1 or not")
+    pd.DataFrame({"body": ["a"]}).to_parquet(folder / "column.parquet")
+    pd.DataFrame({"text": [1]}).to_parquet(folder / "number.parquet")
+    (folder / "column.jsonl").write_text('{"body": "a"}\n')
+    (folder / "number.jsonl").write_text('{"text": "a"}\n{"text": 7}\n')
+    (folder / "broken.jsonl").write_text('{"text": "a"}\n{"text": \n')
+    (folder / "list.jsonl").write_text('{"text": "a"}\n\n["text"]\n')
+    return {
+        "cut.txt.gz": "Truncated compressed stream, 3 times",
+        "cut.txt.zst": "Truncated compressed stream, 3 times",
+        "wrong.txt.bz2": "3 times",
+        "other.parquet": "3 times",
+        "column.parquet": "there is no column 'text'; its columns are 'body'",
+        "number.parquet": "the column 'text' is of type int64, not text",
+        "column.jsonl": "there is no column 'text'; its columns are 'body'",
+        "number.jsonl": "line 2: 'text' is '7', not text",
+        "broken.jsonl": "line 2 is not JSON",
+        "list.jsonl": "line 3 is not a JSON object",
+    }
+
+
+def test_shards_that_fail_are_named_and_the_others_kept(
+    tmp_path: Path, text_file: Path, lines: list[str]
+) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    said: list[str] = []
+    reasons = bad_files(folder)
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(WordweightsError) as caught:
+        count(tmp_path, text_file, folder, tmp_path / "empty.txt", say=said.append)
+    message = str(caught.value)
+    assert message.startswith("10 of 12 shards could not be counted: ")
+    for name, reason in reasons.items():
+        (line,) = (line for line in said if f"{name} failed" in line)
+        assert reason in line
+        assert f"{folder / name}: " in message
+    assert not (tmp_path / "counts.parquet").exists()
+    # mended: what was counted is not counted again
+    for name in reasons:
+        (folder / name).unlink()
+    (folder / "mended.txt").write_text("mended")
+    found, report = count(tmp_path, text_file, folder, tmp_path / "empty.txt")
+    assert found == expected([*lines, "mended"])
+    assert (report.n_shards, report.n_kept) == (3, 2)
+
+
+def test_an_empty_corpus(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "blank.txt").write_text(" \n\n\x00")
+    found, report = count(tmp_path, tmp_path / "empty.txt", tmp_path / "blank.txt")
+    assert not found
+    assert report.tally.documents == 1  # a line that holds something, though no word
+    with pytest.raises(WordweightsError, match="has a header but no word"):
+        load_frequencies(report.output)
+
+
+@pytest.mark.parametrize(
+    ("corpora", "options", "message"),
+    [
+        ([], {}, "No corpus is named"),
+        (["none.txt"], {}, "none.txt holds no file to count"),
+        (["none/*.txt"], {}, r"none/\*.txt holds no file to count"),
+        (["nonsense://a/b"], {}, "nonsense://a/b cannot be opened .*install the package"),
+        (["here.txt"], {"tokens": "words"}, "tokens is 'words'"),
+        (["here.txt"], {"min_count": 0}, "min_count is 0"),
+        (["here.txt"], {"memory": 1 << 20}, "counting needs 402,653,184"),
+        (["here.txt"], {"output": "counts.csv"}, r"must end in \.parquet"),
+        (["here.txt"], {"output": "no/counts.parquet"}, "its folder does not exist"),
+        (["here.txt"], {"cluster": "tcp://127.0.0.1:1"}, "No scheduler of Dask answers"),
+    ],
+)
+def test_wrong_parameters(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    corpora: list[str],
+    options: dict[str, Any],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("wordweights.counting.compute.PATIENCE", 0.5)
+    (tmp_path / "here.txt").write_text("a")
+    with pytest.raises(WordweightsError, match=message):
+        count_corpus(corpora, options.pop("output", "counts.parquet"), **options)
+
+
+def test_a_protocol_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: str) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
+    with pytest.raises(WordweightsError, match=r"Install s3fs .*such as s3fs for s3://"):
+        corpus_module.list_shards(["s3://bucket/text.txt"])
+
+
+def test_sizes_of_memory() -> None:
+    assert [read_size(text) for text in ("1GiB", "500 MB", "7")] == [1 << 30, 500_000_000, 7]
+    with pytest.raises(WordweightsError, match="'much' is not a size"):
+        read_size("much")
+
+
+def test_the_command(tmp_path: Path, text_file: Path, lines: list[str]) -> None:
+    output = tmp_path / "counts.parquet"
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    command = ["count", str(text_file), str(tmp_path / "latin.txt"), "-o", str(output)]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    total = expected(lines).total() + 1
+    assert f"{total:,} words" in result.stdout
+    assert "1 sequences of bytes were not UTF-8" in result.stdout
+    assert "of 2 shards" in result.stderr
+    assert read_counts(output) == expected([*lines, "caf"])
