@@ -115,7 +115,6 @@ def by_command(path: Path) -> Counts:
     """Count a corpus: the same, with the merge and the table."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WORDWEIGHTS_RESULTS"] = folder
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         report = count_corpus([path], Path(folder) / "counts.parquet")
         return read_words([report.output])
 

@@ -134,7 +134,7 @@ def test_processes_of_this_machine(
     tmp_path: Path, corpus: Path, undisturbed: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_module, "_WORTH_PROCESSES", 0)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr("dask.system.CPU_COUNT", 2)
     count_corpus([corpus], tmp_path / "counts.parquet")
     assert read_counts(tmp_path / "counts.parquet") == undisturbed
 
@@ -147,7 +147,7 @@ def test_a_process_of_this_machine_that_is_killed(
     tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_module, "_WORTH_PROCESSES", 0)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr("dask.system.CPU_COUNT", 2)
     monkeypatch.setattr(run_module, "count_shard", _die)
     with pytest.raises(WordweightsError, match="A process of this run was killed"):
         count_corpus([corpus], tmp_path / "counts.parquet")

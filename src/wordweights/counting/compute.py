@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
@@ -37,9 +38,8 @@ def computing(cluster: str | None, *, many: bool) -> Iterator[Compute]:
         worker dies again and again has a sentence for its result.
     """
     if cluster is None:
-        n_cores = len(os.sched_getaffinity(0))
-        scheduler = "processes" if many and n_cores > 1 else "synchronous"
-        yield lambda function, tasks, done: _here(function, tasks, done, scheduler, n_cores)
+        with _local_pool(many=many) as scheduler:
+            yield lambda function, tasks, done: _here(function, tasks, done, scheduler)
         return
     from distributed import Client
 
@@ -54,12 +54,26 @@ def computing(cluster: str | None, *, many: bool) -> Iterator[Compute]:
         yield lambda function, tasks, done: _there(client, function, tasks, done)
 
 
+@contextmanager
+def _local_pool(*, many: bool) -> Iterator[dict[str, Any]]:
+    """Start a process for each core, for all that is computed; or none."""
+    from dask import system
+
+    if not many or system.CPU_COUNT < 2:
+        yield {"scheduler": "synchronous"}
+        return
+    # a process that is forked would share the locks of Arrow's threads
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(system.CPU_COUNT, mp_context=context) as pool:
+        # a task at a time: they are long, and Dask would give six of them to one process
+        yield {"scheduler": "processes", "pool": pool, "chunksize": 1}
+
+
 def _here(
     function: Callable[..., Any],
     tasks: Sequence[tuple[Any, ...]],
     done: Done,
-    scheduler: str,
-    n_cores: int,
+    scheduler: dict[str, Any],
 ) -> None:
     import dask
     from dask.callbacks import Callback
@@ -76,7 +90,7 @@ def _here(
 
     try:
         with Callback(posttask=tell):
-            dask.compute(*delayed, scheduler=scheduler, num_workers=min(n_cores, len(tasks)))
+            dask.compute(*delayed, **scheduler)
     except BrokenProcessPool:
         raise WordweightsError(
             "A process of this run was killed, as happens when the machine's memory is not enough. "

@@ -38,7 +38,7 @@ FORMAT = 1
 """Of partial counts: another one finds none of an earlier version."""
 
 # bytes: counting them takes about as long as starting processes, which import what they need
-_WORTH_PROCESSES = 128 << 20
+_WORTH_PROCESSES = 256 << 20
 Say = Callable[[str], None]
 
 
