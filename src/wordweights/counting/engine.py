@@ -252,7 +252,8 @@ class _Counter:
             return
         self._count()
         if self._size() > self._limit:
-            self._counted = [add_up(pa.concat_tables(self._counted))]
+            if len(self._counted) > 1:
+                self._counted = [add_up(pa.concat_tables(self._counted))]
             if self._size() > self._limit // 2:
                 self._spill()
 
@@ -270,17 +271,27 @@ class _Counter:
             found = pa.table({"piece": values.field("values"), "count": values.field("counts")})
             self._counted.append(found)
             self._pieces = []
+            _release()
 
     def _spill(self) -> None:
         if not self._counted:
             return
-        pieces = add_up(pa.concat_tables(self._counted))
+        pieces = self._counted[0]
+        if len(self._counted) > 1:
+            pieces = add_up(pa.concat_tables(self._counted))
         self._counted = []
         words, n_invalid = to_words(pieces, self._tokens)
+        del pieces
+        _release()
         write_run(words, self._part / f"run-{self._n_runs:05d}.parquet")
         self._n_runs += 1
         self.total += pc.sum(words["count"]).as_py() or 0
         self.n_invalid += n_invalid
+
+
+def _release() -> None:
+    """Give memory back that Arrow keeps for later: hash tables are large, and soon gone."""
+    pa.default_memory_pool().release_unused()
 
 
 def write_run(words: pa.Table, path: Path) -> None:
@@ -298,7 +309,7 @@ def write_run(words: pa.Table, path: Path) -> None:
     order = np.argsort(parts, kind="stable")
     words = words.take(pa.array(order))
     ends = np.cumsum(np.bincount(parts, minlength=PARTITIONS))
-    with pq.ParquetWriter(path, words.schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, words.schema, compression="zstd", use_dictionary=False) as writer:
         for start, end in zip([0, *ends], ends, strict=False):
             # one row group, also when it is empty
             writer.write_table(words.slice(start, end - start), row_group_size=end - start + 1)

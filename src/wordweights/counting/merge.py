@@ -14,7 +14,7 @@ from wordweights.counting.basic_tokens import add_up
 SCHEMA = pa.schema([("word", pa.string()), ("count", pa.int64())])
 
 _AT_ONCE = 64  # runs; more are merged in several rounds
-_ROWS = 1 << 15  # of each run at one time
+_ROWS = 1 << 19  # of all runs together at one time
 
 
 def merge_partition(runs: Sequence[Path], partition: int, min_count: int, output: Path) -> Path:
@@ -36,7 +36,7 @@ def merge_partition(runs: Sequence[Path], partition: int, min_count: int, output
     Path
         `output`.
     """
-    sources = [_read(path, partition) for path in runs]
+    sources = _read_all(runs, partition)
     rounds = 0
     while len(sources) > _AT_ONCE:
         merged = []
@@ -44,7 +44,7 @@ def merge_partition(runs: Sequence[Path], partition: int, min_count: int, output
             path = output.with_suffix(f".{rounds}-{i}.parquet")
             _write(merge_sorted(sources[i : i + _AT_ONCE]), path)
             merged.append(path)
-        sources = [_read(path, None) for path in merged]
+        sources = _read_all(merged, None)
         rounds += 1
     kept = (
         table.filter(pc.greater_equal(table["count"], min_count)) for table in merge_sorted(sources)
@@ -82,16 +82,21 @@ def merge_sorted(sources: Sequence[Iterator[pa.Table]]) -> Iterator[pa.Table]:
         yield add_up(pa.concat_tables(ready)).sort_by("word")
 
 
-def _read(path: Path, partition: int | None) -> Iterator[pa.Table]:
+def _read_all(paths: Sequence[Path], partition: int | None) -> list[Iterator[pa.Table]]:
+    rows = _ROWS // min(max(len(paths), 8), _AT_ONCE)
+    return [_read(path, partition, rows) for path in paths]
+
+
+def _read(path: Path, partition: int | None, rows: int) -> Iterator[pa.Table]:
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16) as file:
         groups = None if partition is None else [partition]
-        for batch in file.iter_batches(_ROWS, row_groups=groups, use_threads=False):
+        for batch in file.iter_batches(rows, row_groups=groups, use_threads=False):
             if len(batch):
                 yield pa.Table.from_batches([batch])
 
 
 def _write(tables: Iterator[pa.Table], path: Path) -> None:
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=False) as writer:
         for table in tables:
             if len(table):
                 writer.write_table(table.cast(SCHEMA))
