@@ -102,10 +102,32 @@ def test_tokens_of_real_text_in_many_scripts() -> None:
     assert count([text.encode()])[0] == bert_tokens(text)
 
 
-def test_a_very_long_piece_of_ideographs_is_parted_where_no_token_is() -> None:
-    text = "你好。\u0301世界か\u3099 " * 9_000
-    long = text.replace(" ", "")
-    assert Counter(split_bert(long)) == bert_tokens(long)
+@pytest.mark.parametrize(
+    "part",
+    [
+        "你好。\u0301世界か\u3099",
+        "ก\u0e35ข",
+        "é",
+        "\u2014",
+        "x\u200b\u200b\u0301",
+        "\u0301",
+        "\x00",
+        "각𝅥𝅭ab\xa0",
+    ],
+)
+def test_a_very_long_piece_is_split_like_a_short_one(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wordweights.counting.basic_tokens._LONG", 50)
+    assert Counter(split_bert(part * 100)) == bert_tokens(part * 100)
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXT)
+def test_any_text_is_split_in_parts_like_as_a_whole(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wordweights.counting.basic_tokens._LONG", 3)
+        assert Counter(split_bert(text)) == bert_tokens(text)
 
 
 def test_tokens_of_spacy_are_those_of_whole_lines() -> None:

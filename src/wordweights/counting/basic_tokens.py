@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from unicodedata import combining
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +19,9 @@ _CUTTINGS = {
     "bert": make_cutting(lower=True, punctuation=True),
     "spacy": make_cutting(lower=False, punctuation=False),
 }
-_SLICE = 20_000  # pieces that are Python objects at one time
+_SLICE = 1_000  # pieces that are Python objects at one time
+_WORDS = 20_000  # words that are
 _LONG = 1 << 16
-# An ideograph is a token by itself, so text may be parted before it.
-_BESIDE_IDEOGRAPHS = re.compile("(?=[\u4e00-\u9fff])")
 
 
 def cutting_of(tokens: str) -> Cutting:
@@ -57,8 +56,10 @@ def split_bert(text: str) -> list[str]:
     list[str]
         Its tokens.
     """
-    normalise, split = _bert()
-    return [token for part in _parts(text) for token, _ in split(normalise(part))]
+    found: list[str] = []
+    for part in _split_parts(text):
+        found += part
+    return found
 
 
 def split_spacy(text: str) -> list[str]:
@@ -101,12 +102,8 @@ def to_words(pieces: pa.Table, tokens: str) -> tuple[pa.Table, int]:
     # a run of letters and digits, or a single mark: it is a token already
     parts.append(_table(stripped.filter(plain).cast(pa.string()), counts.filter(plain)))
     others, times = stripped.filter(~plain), counts.filter(~plain)
-    split = split_bert if tokens == "bert" else split_spacy
-    for start in range(0, len(others), _SLICE):
-        words, repeats, invalid = _split_all(
-            others.slice(start, _SLICE), times.slice(start, _SLICE), split
-        )
-        parts.append(add_up(_table(words, repeats)))
+    for words, invalid in _split_all(others, times, tokens):
+        parts.append(words)
         n_invalid += invalid
     return add_up(pa.concat_tables(parts)), n_invalid
 
@@ -129,41 +126,67 @@ def add_up(table: pa.Table) -> pa.Table:
     return pa.table({name: summed[name], "count": summed["count_sum"]})
 
 
-def _split_all(
-    pieces: pa.Array, counts: pa.Array, split: Callable[[str], list[str]]
-) -> tuple[pa.Array, pa.Array, int]:
-    words: list[str] = []
-    lengths: list[int] = []
+def _split_all(pieces: pa.Array, counts: pa.Array, tokens: str) -> Iterator[tuple[pa.Table, int]]:
+    """Tokenise pieces one by one; give tables of some words, and how much was invalid."""
+    split = _split_parts if tokens == "bert" else _split_spacy_parts
+    totals: dict[str, int] = {}
     n_invalid = 0
-    for piece, count in zip(pieces.to_pylist(), counts.to_pylist(), strict=True):
-        try:
-            text = piece.decode()
-        except UnicodeDecodeError:
+    for start in range(0, len(pieces), _SLICE):
+        some = (array.slice(start, _SLICE).to_pylist() for array in (pieces, counts))
+        for piece, count in zip(*some, strict=True):
             text = piece.decode(errors="replace")
-            n_invalid += count * (text.count("\ufffd") - piece.count(b"\xef\xbf\xbd"))
-        found = split(text)
-        words += found
-        lengths.append(len(found))
-    repeats = np.repeat(counts.to_numpy(), lengths)
-    return pa.array(words, pa.string()), pa.array(repeats, pa.int64()), n_invalid
+            if "\ufffd" in text:
+                n_invalid += count * (text.count("\ufffd") - piece.count(b"\xef\xbf\xbd"))
+            for part in split(text):
+                for word in part:
+                    totals[word] = totals.get(word, 0) + count
+                if len(totals) > _WORDS:
+                    yield _table(pa.array(totals, pa.string()), pa.array(totals.values())), 0
+                    totals = {}
+    yield _table(pa.array(totals, pa.string()), pa.array(totals.values(), pa.int64())), n_invalid
+
+
+def _split_spacy_parts(text: str) -> Iterator[list[str]]:
+    yield split_spacy(text)
 
 
 def _table(words: pa.Array, counts: pa.Array) -> pa.Table:
     return pa.table({"word": words, "count": pc.cast(counts, pa.int64())})
 
 
-def _parts(text: str) -> Iterator[str]:
-    """Part a very long piece where no token crosses: the tokenizer takes 50 bytes a byte."""
+def _split_parts(text: str) -> Iterator[list[str]]:
+    """Split a very long piece part by part: the tokenizer takes a hundred bytes for each one."""
     if len(text) <= _LONG:
-        yield text
+        yield _tokens(text)
         return
-    start, last = 0, 0
-    for found in _BESIDE_IDEOGRAPHS.finditer(text):
-        if found.start() - start > _LONG:
-            yield text[start : last or found.start()]
-            start = last or found.start()
-        last = found.start()
-    yield text[start:]
+    start, open_word = 0, ""
+    while start < len(text):
+        end = _place_to_part(text, start + _LONG)
+        found = _tokens(text[start:end])
+        found[:1] = [open_word + word for word in found[:1]]
+        joined = end < len(text) and _is_joined(text[end - 1], text[end])
+        open_word = found.pop() if joined else ""
+        yield found
+        start = end
+
+
+def _place_to_part(text: str, place: int) -> int:
+    """Find a place between two characters of which each is a token, or a part of one."""
+    while place < len(text) and not (
+        # a mark that combines may change its place among its neighbours
+        combining(text[place]) == 0 and _tokens(text[place]) and _tokens(text[place - 1])
+    ):
+        place += 1
+    return min(place, len(text))
+
+
+def _is_joined(left: str, right: str) -> bool:
+    return len(_tokens(left + right)) < len(_tokens(left)) + len(_tokens(right))
+
+
+def _tokens(text: str) -> list[str]:
+    normalise, split = _bert()
+    return [token for token, _ in split(normalise(text))]
 
 
 @cache

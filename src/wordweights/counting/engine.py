@@ -88,7 +88,7 @@ class Tally:
     n_invalid : int
         Sequences of bytes that are not UTF-8.
     n_parted : int
-        Words that were parted because no end of a word was near.
+        Places without a space near, where a word may have been parted.
     """
 
     total: int = 0

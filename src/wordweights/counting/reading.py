@@ -33,7 +33,7 @@ class Block:
     documents : int | None
         How many documents begin in it; None: every line that holds something is one.
     parted : bool
-        Whether it ends inside a word, because no word's end was near.
+        Whether it may end inside a word, because no space was near.
     """
 
     text: bytes

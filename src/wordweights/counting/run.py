@@ -80,7 +80,10 @@ class Report:
         if tally.n_invalid:
             notes.append(f"{tally.n_invalid:,} sequences of bytes were not UTF-8 and left out.")
         if tally.n_parted:
-            notes.append(f"{tally.n_parted:,} words longer than {BLOCK:,} bytes were parted.")
+            notes.append(
+                f"{tally.n_parted:,} times no space was near for {BLOCK:,} bytes, and a word may "
+                f"have been parted."
+            )
         return " ".join(notes)
 
 
