@@ -134,6 +134,21 @@ def test_the_table_is_that_of_a_run_in_one_process(
     pd.testing.assert_frame_equal(again, undisturbed, check_exact=True)
 
 
+def test_a_run_that_was_broken_off_goes_on_with_its_own_batches(
+    encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Also in process: sentences share passes with the same others, so the bits are the same."""
+    shutil.copytree(tmp_path / "undisturbed", tmp_path / "results")
+    for path in sorted(stored(tmp_path / "results"))[::3]:
+        path.unlink()
+    left = stored(tmp_path / "results")
+    found = attribute(encoder, SENTENCES, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    now = stored(tmp_path / "results")
+    assert {path: now[path] for path in left} == left
+    assert {path.name for path in now} == {path.name for path in stored(tmp_path / "undisturbed")}
+
+
 def test_a_sender_with_more_cores_gets_its_own_bits(
     cluster: Processes, encoder: Encoder, tmp_path: Path
 ) -> None:
