@@ -85,7 +85,7 @@ def main() -> None:
     for name in arguments.encoder or ("minilm", "bert"):
         if name == "minilm":
             sizes = Sizes(
-                arguments.batch, 2, outputs=8, exact_outputs=192, nodes=4, rounds=arguments.rounds
+                arguments.batch, 4, outputs=8, exact_outputs=48, nodes=4, rounds=arguments.rounds
             )
             report(load_encoder("all-MiniLM-L6-v2"), sizes, arguments.reference)
         else:
