@@ -138,6 +138,37 @@ def split_words(sentence: str) -> list[Word]:
     ]
 
 
+def load_pairs(split: str = "test") -> pd.DataFrame:
+    """Read the pairs of a split of the STS Benchmark with their similarity.
+
+    Parameters
+    ----------
+    split : str
+        ``"validation"`` or ``"test"``.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns sentence1, sentence2 and score, from 0 to 5 (from the hub perhaps from 0 to 1).
+
+    Raises
+    ------
+    WordweightsError
+        As :func:`load_sentences` does, and for a score that is no number.
+    """
+    folder = os.environ.get(DATA_VARIABLE)
+    rows = _stsb_from_folder(folder, split) if folder else _stsb_from_hub(split)
+    pairs = pd.DataFrame(rows, columns=["sentence1", "sentence2", "score"])
+    scores = pd.to_numeric(pairs["score"], errors="coerce")
+    if scores.isna().any():
+        first = pairs.loc[scores.isna(), "score"].iloc[0]
+        raise WordweightsError(
+            f"The STS Benchmark, split {split}: the score {first!r} is no number; the third field "
+            f"of a row must be the similarity of its two sentences."
+        )
+    return pairs.assign(score=scores)
+
+
 def filter_sentences(
     table: pd.DataFrame,
     tokenizers: Sequence[PreTrainedTokenizerBase],
@@ -305,13 +336,13 @@ def _load_stsb() -> pd.DataFrame:
     rows = [
         (sentence, split)
         for split in _STSB_FILES
-        for pair in (_stsb_from_folder(folder, split) if folder else _stsb_from_hub(split))
+        for *pair, _ in (_stsb_from_folder(folder, split) if folder else _stsb_from_hub(split))
         for sentence in pair
     ]
     return _number(pd.DataFrame(rows, columns=["sentence", "split"]), pd.RangeIndex(len(rows)))
 
 
-def _stsb_from_folder(folder: str, split: str) -> Iterator[tuple[str, str]]:
+def _stsb_from_folder(folder: str, split: str) -> Iterator[tuple[str, str, str]]:
     path = Path(folder) / "stsb" / _STSB_FILES[split]
     if not path.is_file():
         raise WordweightsError(
@@ -325,16 +356,16 @@ def _stsb_from_folder(folder: str, split: str) -> Iterator[tuple[str, str]]:
                 f"{path}, line {line}: a row must be sentence1,sentence2,score, with a sentence in "
                 f"double quotes where it holds a comma, and neither empty."
             )
-        yield fields[0], fields[1]
+        yield fields[0], fields[1], fields[2]
 
 
-def _stsb_from_hub(split: str) -> Iterator[tuple[str, str]]:
+def _stsb_from_hub(split: str) -> Iterator[tuple[str, str, float]]:
     import datasets
 
     # whatever the hub, its cache or the network raises is for the user one thing: no data
     try:
         pairs = datasets.load_dataset(STSB_HUB_ID, split=split, revision=STSB_REVISION)
-        yield from zip(pairs["sentence1"], pairs["sentence2"], strict=True)
+        yield from zip(pairs["sentence1"], pairs["sentence2"], pairs["score"], strict=True)
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "")
         raise WordweightsError(

@@ -13,7 +13,9 @@ Batch = dict[str, TokenisedSentence]
 """Sentences of equally many wordpieces, by key."""
 
 _WORK = 1e13  # operations of a batch, at most: about a minute on two cores
-_TYPICAL_STEPS = 12
+TYPICAL_STEPS = 12
+"""Nodes of a sentence whose rule is chosen by a tolerance, about."""
+
 _TYPICAL_PROBES = 64  # of "auto"
 
 
@@ -50,7 +52,7 @@ def batch_size(encoder: Encoder, settings: Settings, most: int, tokens: int) -> 
         probes = encoder.hidden_size
     else:
         probes = _TYPICAL_PROBES if settings.probes == AUTO_PROBES else int(settings.probes)
-    passes = probes * (settings.n_steps or _TYPICAL_STEPS)
+    passes = probes * (settings.n_steps or TYPICAL_STEPS)
     return max(1, min(most, int(_WORK / (2 * tokens * weights * passes))))
 
 

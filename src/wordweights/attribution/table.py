@@ -17,7 +17,12 @@ import torch
 from tqdm import tqdm
 
 from wordweights.attribution.alignment import TokenisedSentence, sum_by_word, tokenise
-from wordweights.attribution.batches import batch_size, missing_batches, split_batch
+from wordweights.attribution.batches import (
+    TYPICAL_STEPS,
+    batch_size,
+    missing_batches,
+    split_batch,
+)
 from wordweights.attribution.integral import Integral
 from wordweights.attribution.path import threads_for
 from wordweights.attribution.plan import MAX_STEPS, integrate, whole
@@ -30,7 +35,7 @@ from wordweights.attribution.probes import (
 )
 from wordweights.attribution.profile import path_of
 from wordweights.attribution.settings import AUTO_PROBES, Settings, make_settings
-from wordweights.attribution.workers import cores, run_all
+from wordweights.attribution.workers import cores, release_memory, run_all
 from wordweights.encoders import Encoder, as_encoder
 from wordweights.errors import WordweightsError
 from wordweights.store import ATTRIBUTIONS, Collection, open_collection
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
     from distributed import Client
     from sentence_transformers import SentenceTransformer
 
-_MEMORY = 2**30  # default bound on the memory of passes on a CPU, in bytes
+_MEMORY = 2**28  # default bound on the memory of passes on a CPU, in bytes
 
 _BATCH = 32  # sentences of equal length that are stored together, at most
 _FIRST_PROBES = 8  # of "auto"; doubled until the error is small enough
@@ -117,7 +122,7 @@ def attribute(
         is that of the nodes in full precision, and does not see the error that this adds.
     memory : int | None
         Bound on the memory of the passes under way, in bytes: it sets how many points of the paths
-        share one. None is 1 GiB on a CPU, half of what is free on a GPU.
+        share one. None is 256 MiB on a CPU, half of what is free on a GPU.
     progress : bool
         Show a bar over sentences on standard error.
     cluster : Client | str | None
@@ -283,9 +288,16 @@ def attribute_batch(
         One row a sentence, with lists over its words.
     """
     attribute_some = partial(_attribute_batch, encoder, forward, settings, memory // split)
-    pieces = split_batch(batch, 2 * split if split > 1 else 1)  # their times are unequal
+    # two a core and more, since their times are unequal; and as many as it takes for all nodes of
+    # a piece to be in memory at the same time
+    tokens = len(next(iter(batch.values())).ids)
+    points = memory // split // encoder.activation_bytes(tokens)
+    fitting = max(1, points // (settings.n_steps or TYPICAL_STEPS))
+    pieces = split_batch(batch, max(2 * split if split > 1 else 1, -(-len(batch) // fitting)))
     tasks = [partial(attribute_some, piece) for piece in pieces]
-    return pd.concat(run_all(tasks, min(split, cores())))
+    rows = pd.concat(run_all(tasks, min(split, cores())))
+    release_memory()
+    return rows
 
 
 def _attribute_batch(

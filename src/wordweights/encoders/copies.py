@@ -18,9 +18,9 @@ from wordweights.encoders.encoder import Encoder
 from wordweights.encoders.loading import (
     _UNREADABLE,
     _load_tokenizer,
-    _quiet_transformers,
     _without_pooler,
     load_encoder,
+    quiet_transformers,
 )
 from wordweights.encoders.registry import registered, split_name
 from wordweights.errors import WordweightsError
@@ -154,7 +154,7 @@ def keep_copy(encoder: Encoder, address: EncoderAddress, copies: Path) -> None:
         # each of its own memory: tied weights would be refused
         tensors = {name: t.detach().cpu().clone() for name, t in encoder.model.state_dict().items()}
         save_file(tensors, part / _WEIGHTS)
-        with _quiet_transformers():
+        with quiet_transformers():
             encoder.model.config.save_pretrained(part)
             encoder.tokenizer.save_pretrained(part)
         part.rename(folder)
@@ -195,7 +195,7 @@ def _load_copy(address: EncoderAddress, copies: Path) -> Encoder | None:
         return None
     try:
         tensors = load_file(folder / _WEIGHTS)
-        with _quiet_transformers():
+        with quiet_transformers():
             config = AutoConfig.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )

@@ -209,13 +209,15 @@ class Encoder:
         """Pool the last hidden state of the first token, shape (batch, d)."""
         return first if self.pooling == "cls" else self.model.pooler.dense(first).tanh()
 
-    def encode(self, sentences: Sequence[str]) -> Tensor:
+    def encode(self, sentences: Sequence[str], *, cut: bool = False) -> Tensor:
         """Sentence vectors of texts.
 
         Parameters
         ----------
         sentences : Sequence[str]
             At least one.
+        cut : bool
+            Whether a sentence that is too long is read as far as :attr:`max_tokens` goes.
 
         Returns
         -------
@@ -224,7 +226,8 @@ class Encoder:
         """
         import torch
 
-        batch = self.tokenizer(list(sentences), padding=True, return_tensors="pt")
+        limit: dict[str, Any] = {"truncation": True, "max_length": self.max_tokens} if cut else {}
+        batch = self.tokenizer(list(sentences), padding=True, return_tensors="pt", **limit)
         ids, mask = (batch[name].to(self.device) for name in ("input_ids", "attention_mask"))
         with torch.no_grad():
             # from ids, not embeddings: some families number positions by the ids of padding

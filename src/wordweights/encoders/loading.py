@@ -213,7 +213,7 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
     from transformers import AutoConfig, AutoModel
 
     try:
-        with _quiet_transformers():
+        with quiet_transformers():
             # A folder, so transformers asks no service to convert a .bin; and code that comes
             # with a checkpoint is never run.
             config = AutoConfig.from_pretrained(
@@ -287,7 +287,7 @@ def _load_tokenizer(folder: Path, label: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        with _quiet_transformers():
+        with quiet_transformers():
             return AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False, use_fast=True
             )
@@ -300,7 +300,7 @@ def _load_tokenizer(folder: Path, label: str) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Keep load reports and bars of transformers away: what matters in them is checked here."""
     from transformers.utils import logging
 

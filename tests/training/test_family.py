@@ -1,0 +1,85 @@
+"""A family in miniature, from text to checkpoints that load by their names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from wordweights.encoders import load_encoder
+from wordweights.training import family as family_module
+from wordweights.training.family import measure_family, ship, train_family, whole_words
+from wordweights.training.recipe import Recipe
+
+
+@pytest.mark.slow
+def test_a_family_is_trained_measured_and_shipped(
+    small_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WORDWEIGHTS_DATA", raising=False)
+    family = train_family(small_recipe, tmp_path / "runs")
+    members = [member.encoder for member in small_recipe.members]
+    assert list(family.runs) == ["mini-BERT (CLS)", "mini-BERT (MEAN)", *members]
+    loss = family.runs["mini-BERT (CLS)"].log["loss"]
+    assert loss.iloc[-3:].mean() < loss.iloc[:3].mean()
+
+    # few sentences: the full set is measured by `make family`
+    few = family_module.load_sentences("bundled").head(60)
+    monkeypatch.setattr(family_module, "load_sentences", lambda name: few)
+    measured = measure_family(family)
+    steps = measured.groupby("encoder", sort=False)["step"].apply(list)
+    assert steps.tolist() == [[0, 1, 60], [0, 1, 60], *([[0, 1, 8]] * 3)]
+    assert measured["stage"].tolist() == ["pre-training"] * 6 + ["fine-tuning"] * 9
+    # a fine-tuning begins where pre-training ended, read by the same pooling
+    ends = measured[measured["stage"] == "pre-training"].groupby("encoder")["r"].last()
+    begins = measured[measured["stage"] == "fine-tuning"].groupby("encoder")["r"].first()
+    assert begins["mini SBERT (MEAN)"] == pytest.approx(ends["mini-BERT (MEAN)"], abs=1e-6)
+    assert begins["mini Sup. SimCSE (CLS)"] == pytest.approx(ends["mini-BERT (CLS)"], abs=1e-6)
+
+    target = tmp_path / "data" / "family"
+    target.mkdir(parents=True)
+    (target / "recipe.toml").write_text("kept")
+    (target / "old").mkdir()
+    registry = target.parent / "encoders.toml"
+    entry = 'folder = "data/family/mini-sbert"\nsha256 = "'
+    registry.write_text(entry + "0" * 64 + '"\n')
+    ship(small_recipe, family, measured, target)
+
+    assert (target / "recipe.toml").read_text() == "kept"
+    assert not (target / "old").exists()
+    assert "0" * 64 not in registry.read_text()
+    log = pd.read_csv(target / "training.csv")
+    assert log.groupby("run")["step"].max().to_dict() == {
+        "pre-training": 60, "unsup-simcse": 8, "sup-simcse": 8, "sbert": 8,
+    }  # fmt: skip
+    about = json.loads((target / "about.json").read_text())
+    assert about["words"]["made up"] > 1000
+    loaded = load_encoder(target / "mini-sbert", pooling="mean")
+    trained = family.runs["mini SBERT (MEAN)"].snapshots[-1].encoder
+    torch.testing.assert_close(
+        loaded.encode(["a man"]), trained.encode(["a man"]), rtol=0.02, atol=0.02
+    )  # half precision
+
+    # all is finished: nothing is trained again, and the same weights come out
+    again = train_family(small_recipe, tmp_path / "runs")
+    for name, run in again.runs.items():
+        assert run.snapshots[-1].path == family.runs[name].snapshots[-1].path
+
+
+def test_words_of_sentences_in_the_papers_form_stay_whole() -> None:
+    words = whole_words(["bundled"])
+    assert "onion" in words
+    assert words == sorted(set(words))
+
+
+def test_a_members_base_says_its_pooling(small_recipe: Recipe) -> None:
+    assert {m.settings.objective: m.base for m in small_recipe.members} == {
+        "unsup-simcse": "mini-BERT (CLS)",
+        "sup-simcse": "mini-BERT (CLS)",
+        "sbert": "mini-BERT (MEAN)",
+    }
+    assert replace(small_recipe, seed=1) != small_recipe

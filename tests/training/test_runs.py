@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from wordweights.training.runs import snapshot_steps
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from wordweights.encoders import load_encoder
+from wordweights.training import FineTuning, fine_tune
+
+base = load_encoder(sys.argv[1], pooling="cls")
+settings = FineTuning("unsup-simcse", steps=40, batch=8, snapshots=6)
+fine_tune(base, sys.argv[2], None, settings, Path(sys.argv[3]))
+"""
+
+
+@given(st.integers(1, 10_000), st.integers(2, 40))
+def test_steps_to_look_at(total: int, n: int) -> None:
+    steps = snapshot_steps(total, n)
+    assert steps == sorted(set(steps))
+    assert steps[0] == 0
+    assert steps[-1] == total
+    assert len(steps) <= n
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.txt"
+    words = ("dog", "woman", "man", "forest", "onion")
+    text.write_text("\n".join(f"the {a} is in a {b} ." for a in words for b in words))
+
+    def start(folder: Path) -> subprocess.Popen[bytes]:
+        arguments = [tiny_checkpoint, text, folder]
+        command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole).wait() == 0
+
+    process = start(killed)
+    deadline = time.monotonic() + 120
+    while not list(killed.glob("checkpoints/checkpoint-*/trainer_state.json")):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (killed / "done").exists()
+    assert start(killed).wait() == 0
+
+    snapshots = sorted(path.name for path in (whole / "snapshots").iterdir())
+    assert snapshots == sorted(path.name for path in (killed / "snapshots").iterdir())
+    for name in snapshots:
+        ours, theirs = (load_file(folder / "snapshots" / name) for folder in (whole, killed))
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    steps = [line.split(",")[0] for line in (killed / "log.csv").read_text().split()]
+    assert steps == [line.split(",")[0] for line in (whole / "log.csv").read_text().split()]
