@@ -19,11 +19,12 @@ from distributed import Client
 from transformers import PreTrainedTokenizerFast
 
 from wordweights import WordweightsError, attribute, load_encoder
+from wordweights.attribution import attribute_each, table
 from wordweights.attribution import cluster as module
-from wordweights.attribution import table
 from wordweights.attribution.shards import Report, here
 from wordweights.cli import app
 from wordweights.encoders import Encoder
+from wordweights.places import place_at
 from wordweights.store import open_collection
 
 pytestmark = pytest.mark.slow
@@ -325,13 +326,14 @@ def test_a_worker_that_stores_elsewhere_is_noticed(
 ) -> None:
     monkeypatch.setattr(module, "_SHARED", 0.2)
     collection = open_collection("attributions", {"a": 1})
+    name = collection.folder.name
     elsewhere = here(collection)
     assert elsewhere.folder == collection.folder
     with results_in(tmp_path / "mounted"):
         elsewhere = here(collection)
-    assert elsewhere.folder == tmp_path / "mounted" / "attributions" / collection.folder.name
-    path = elsewhere.append(pd.DataFrame({"key": ["x"]}))
-    report = Report("tcp://worker", str(elsewhere.folder), files=(path.name,))
+    assert elsewhere.folder == place_at(tmp_path / "mounted") / "attributions" / name
+    stored_as = elsewhere.append(pd.DataFrame({"key": ["x"]}))
+    report = Report("tcp://worker", str(elsewhere.folder), files=(stored_as,))
     with pytest.raises(WordweightsError, match=r"mounted.*do not appear in .*results"):
         module._check_shared(report, collection)
     collection.append(pd.DataFrame({"key": ["x"]}))

@@ -117,7 +117,7 @@ def compute_on(
         return tally.account()
     collection = replace(collection, folder=collection.folder.absolute())
     address = address_of(encoder)
-    copies = collection.folder.parents[1] / COPIES
+    copies = collection.folder.parent.parent / COPIES
     if address.label is None:
         keep_copy(encoder, address, copies)
     with _connected(cluster) as client:
@@ -296,7 +296,7 @@ def _shards(first: Shard, batches: list[Batch], size: int) -> Iterator[Shard]:
 def _check_shared(report: Report, collection: Collection) -> None:
     """Refuse a worker that stores where this process does not see it."""
     deadline = time.monotonic() + _SHARED
-    while not all((collection.folder / name).exists() for name in report.files):
+    while not all(map(collection.folder.exists, report.files)):
         if time.monotonic() > deadline:
             raise WordweightsError(
                 f"The worker {report.worker} has stored results in {report.folder}, and they do "

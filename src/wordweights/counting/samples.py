@@ -16,8 +16,9 @@ from wordweights.counting.reading import read_blocks
 from wordweights.counting.run import Report, count_corpus
 from wordweights.frequencies import Frequencies, load_frequencies
 from wordweights.paths import results_folder
+from wordweights.places import write_atomically
 from wordweights.sentences import load_sentences
-from wordweights.store import digest, write_atomically
+from wordweights.store import digest
 
 SAMPLES = ("packages", "bundled")
 """Corpora by name."""

@@ -21,9 +21,9 @@ from wordweights.errors import WordweightsError
 from wordweights.frequencies import SOURCES, add_information, load_frequencies
 from wordweights.paths import MEASURED_FILE
 from wordweights.pipeline.profiles import find_root
+from wordweights.places import write_atomically
 from wordweights.sentences import filter_sentences, load_sentences
 from wordweights.statistics import correlation, correlation_error, number_texts
-from wordweights.store import write_atomically
 
 ENCODERS = ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2" + UNTRAINED)
 
