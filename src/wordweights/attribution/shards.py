@@ -25,7 +25,8 @@ from wordweights.store import Collection
 COPIES = "encoders"
 """Name of the sub-folder of the results folder that holds copies of encoders."""
 
-_KEPT = 2  # encoders that a worker keeps loaded
+_KEPT = 2  # encoders that a worker keeps loaded, while
+_SHARE = 1 / 4  # the weights of those before take no more than this share of its memory
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,8 @@ def run_shard(shard: Shard) -> Report:
             sentences = sum(map(len, left))
             gpu = worker.state.total_resources.get("GPU", 0) > 0 and torch.cuda.is_available()
             device = "cuda" if gpu else "cpu"
-            loaded = _encoder(shard.address, collection.folder.parent.parent / COPIES, device)
+            copies = collection.folder.parent.parent / COPIES
+            loaded = _encoder(shard.address, copies, device, worker.memory_manager.memory_limit)
             if loaded is None:
                 return replace(report, lacks_encoder=True)
             worker.log_event(shard.run, {"shard": shard.name, "sentences": sentences})
@@ -176,19 +178,25 @@ def here(collection: Collection) -> Collection:
 
 
 def _encoder(
-    address: EncoderAddress, copies: Place, device: str
+    address: EncoderAddress, copies: Place, device: str, memory: int | None
 ) -> tuple[Encoder, Callable[..., torch.Tensor]] | None:
-    """Load an encoder once, and keep it."""
+    """Load an encoder once, and keep it while there is room."""
     key = (address, device)
     if key not in _loaded:
+        # before there is one more
+        while len(_loaded) >= _KEPT or (memory and _bytes_loaded() > _SHARE * memory):
+            _loaded.popitem(last=False)
         encoder = find_encoder(address, copies, device)
         if encoder is None:
             return None
         _loaded[key] = encoder, encoder.as_stack() or encoder
-        while len(_loaded) > _KEPT:
-            _loaded.popitem(last=False)
     _loaded.move_to_end(key)
     return _loaded[key]
+
+
+def _bytes_loaded() -> int:
+    models = (encoder.model for encoder, _ in _loaded.values())
+    return sum(t.nbytes for model in models for t in model.state_dict().values())
 
 
 @contextmanager
