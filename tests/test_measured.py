@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wordweights import correlation
+from wordweights import attribute, correlation
 from wordweights.encoders import Encoder
 from wordweights.frequencies import SOURCES, Frequencies, add_information
 from wordweights.paths import MEASURED_FILE
@@ -88,7 +88,7 @@ def test_rows_are_those_of_the_library(small: pd.DataFrame) -> None:
     assert (table["n_words"] + table["n_unseen"] == 5 + 7 + 2 + 5 + 5).all()
     assert (table["relative_error"] > 0).all()
 
-    words = module.attribute(
+    words = attribute(
         module.load_encoder("tiny"), small, tolerance=0.01, probes=8, seed=0, progress=False
     )
     known = add_information(words, module.load_frequencies("few"))

@@ -1,12 +1,14 @@
-"""Results on disk: found again, whole or absent, damaged ones noticed."""
+"""Results in any place: found again, whole or absent, damaged ones noticed."""
 
 from __future__ import annotations
 
-import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from webhdfs_server import serving
 
 from wordweights.errors import WordweightsError
 from wordweights.store import (
@@ -14,8 +16,24 @@ from wordweights.store import (
     list_collections,
     open_collection,
     remove_collections,
-    write_atomically,
 )
+
+BATCHES = "batch-*.parquet"
+
+
+@pytest.fixture(autouse=True, params=["folder", "memory", "http"])
+def place(
+    request: pytest.FixtureRequest, _own_results: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """A folder, an object store and a file system elsewhere: the same is true of each."""
+    if request.param == "memory":
+        monkeypatch.setenv("WORDWEIGHTS_RESULTS", f"memory://{uuid.uuid4().hex}/results")
+    if request.param != "http":
+        yield
+        return
+    with serving() as server:
+        monkeypatch.setenv("WORDWEIGHTS_RESULTS", server.address)
+        yield
 
 
 def rows(*keys: str) -> pd.DataFrame:
@@ -46,14 +64,16 @@ def test_the_digest_does_not_depend_on_order() -> None:
 def test_a_damaged_file_is_set_aside_and_the_rest_still_read() -> None:
     collection = open_collection("things", {})
     collection.append(rows("x"))
-    (whole,) = collection.folder.glob("batch-*.parquet")
+    (whole,) = collection.folder.names(BATCHES)
     collection.append(rows("y"))
-    content = whole.read_bytes()
-    whole.write_bytes(content[: len(content) // 2])
+    content = collection.folder.read(whole)
+    collection.folder.remove(whole)
+    collection.folder.write(whole, content[: len(content) // 2])
     with pytest.warns(UserWarning, match="is damaged"):
         found = collection.read(["x", "y"])
     assert list(found.index) == ["y"]
-    assert len(list(collection.folder.glob("*.damaged"))) == 1
+    assert len(collection.folder.names("*.damaged")) == 1
+    assert whole not in collection.folder.names()
     collection.append(rows("x"))
     assert sorted(collection.read(["x", "y"]).index) == ["x", "y"]
 
@@ -62,10 +82,11 @@ def test_an_altered_value_is_noticed() -> None:
     """One flipped byte in the data leaves a parquet file that reads, but for its checksum."""
     collection = open_collection("things", {})
     collection.append(pd.DataFrame({"key": ["x"] * 1, "value": [[0.1] * 400]}))
-    (path,) = collection.folder.glob("batch-*.parquet")
-    content = bytearray(path.read_bytes())
+    (name,) = collection.folder.names(BATCHES)
+    content = bytearray(collection.folder.read(name))
     content[40] ^= 0xFF
-    path.write_bytes(bytes(content))
+    collection.folder.remove(name)
+    collection.folder.write(name, bytes(content))
     with pytest.warns(UserWarning, match="is damaged"):
         assert len(collection.read(["x"])) == 0
 
@@ -76,7 +97,7 @@ def test_many_files_become_one() -> None:
     for key in keys:
         collection.append(rows(key))
     collection.compact()
-    assert len(list(collection.folder.glob("batch-*.parquet"))) == 1
+    assert len(collection.folder.names(BATCHES)) == 1
     assert sorted(collection.read(keys).index) == sorted(keys)
 
 
@@ -88,7 +109,7 @@ def test_merging_keeps_a_file_that_held_everything_already() -> None:
     for key in keys:
         collection.append(rows(key))
     collection.compact()
-    assert len(list(collection.folder.glob("batch-*.parquet"))) == 1
+    assert len(collection.folder.names(BATCHES)) == 1
     assert sorted(collection.read(keys).index) == sorted(keys)
 
 
@@ -96,36 +117,13 @@ def test_a_file_that_cannot_be_read_is_no_damage(monkeypatch: pytest.MonkeyPatch
     collection = open_collection("things", {})
     collection.append(rows("x"))
 
-    def refuse(self: Path) -> bytes:
+    def refuse(self: object, name: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(type(collection.folder), "read", refuse)
     with pytest.raises(WordweightsError, match="cannot be read"):
         collection.read(["x"])
-    assert not list(collection.folder.glob("*.damaged"))
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def full(fd: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
-
-
-def test_others_may_read_what_is_stored(tmp_path: Path) -> None:
-    (tmp_path / "plain").touch()
-    write_atomically(tmp_path / "file", b"content")
-    modes = [(tmp_path / name).stat().st_mode for name in ("plain", "file")]
-    assert modes[0] == modes[1]
+    assert not collection.folder.names("*.damaged")
 
 
 def test_a_folder_that_cannot_be_written_is_named(

@@ -30,15 +30,36 @@ def project_root(start: Path | None = None) -> Path | None:
     return None
 
 
+def local_path(address: str | Path) -> Path | None:
+    """Find the path of this machine that an address names.
+
+    Parameters
+    ----------
+    address : str | Path
+        A path, or an address that fsspec knows.
+
+    Returns
+    -------
+    Path | None
+        None for an address elsewhere, such as ``s3://bucket/path``.
+    """
+    text = str(address)
+    for protocol in ("file://", "local://"):
+        text = text.removeprefix(protocol)
+    return None if "://" in text else Path(text)
+
+
 def results_folder() -> Path:
-    """Name the folder of cached results (it need not exist yet).
+    """Name the local folder of what is computed (it need not exist yet).
+
+    Cached attributions alone may be elsewhere: see :func:`wordweights.places.results_place`.
 
     Returns
     -------
     Path
-        ``WORDWEIGHTS_RESULTS`` if set, else ``results`` in the checkout or in the current folder.
+        ``WORDWEIGHTS_RESULTS`` if it is set to a folder of this machine, else ``results`` in the
+        checkout or in the current folder.
     """
     named = os.environ.get(RESULTS_VARIABLE)
-    if named:
-        return Path(named)
-    return (project_root() or Path.cwd()) / "results"
+    path = local_path(named) if named else None
+    return path or (project_root() or Path.cwd()) / "results"

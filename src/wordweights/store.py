@@ -1,9 +1,10 @@
-"""Results on disk: keyed by content, written whole or not at all, shared by every process.
+"""Results that are kept: keyed by content, written whole or not at all, shared by every process.
 
 A collection is a folder named by the digest of the settings that made its rows, so a changed
-setting never finds an old result. Each finished batch is one parquet file, written under another
-name and renamed, so a killed run leaves finished batches and nothing else, and two processes on the
-same folder never write the same bytes twice to different effect.
+setting never finds an old result. Each finished batch is one parquet file that appears whole, so a
+killed run leaves finished batches and nothing else, and two processes on the same folder never
+write the same bytes twice to different effect. The folder may be of this machine or elsewhere:
+:mod:`wordweights.places` knows the difference.
 """
 
 from __future__ import annotations
@@ -11,23 +12,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import shutil
 import uuid
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.paths import RESULTS_VARIABLE, results_folder
+from wordweights.paths import RESULTS_VARIABLE
+from wordweights.places import Place, results_place
 
 ATTRIBUTIONS = "attributions"
 """Name of the sub-folder that holds the contributions of words."""
 
+_ABOUT = "settings.json"
+_BATCHES = "batch-*.parquet"
 _MERGE_ABOVE = 64  # files in a collection before they are made one
 
 
@@ -54,7 +55,7 @@ class Collection:
 
     Attributes
     ----------
-    folder : Path
+    folder : Place
         Where its files are.
     settings : Mapping[str, Any]
         What made the rows; kept beside them as ``settings.json``.
@@ -62,7 +63,7 @@ class Collection:
         For people who list the store, such as the encoder's name; nothing depends on it.
     """
 
-    folder: Path
+    folder: Place
     settings: Mapping[str, Any]
     label: str = ""
 
@@ -79,15 +80,13 @@ class Collection:
         pandas.DataFrame
             The rows found, indexed by key, one a key; empty when nothing is stored.
         """
-        tables = [
-            table for path in self._files() if (table := _read_or_set_aside(path)) is not None
-        ]
+        tables = [table for name in self._files() if (table := self._table(name)) is not None]
         if not tables:
             return pd.DataFrame().rename_axis("key")
         rows = pd.concat(tables, ignore_index=True).drop_duplicates("key").set_index("key")
         return rows.loc[rows.index.intersection(pd.Index(sorted(set(keys))))]
 
-    def append(self, rows: pd.DataFrame) -> Path:
+    def append(self, rows: pd.DataFrame) -> str:
         """Store finished rows, at once and for good.
 
         Parameters
@@ -97,8 +96,8 @@ class Collection:
 
         Returns
         -------
-        Path
-            The file that holds them.
+        str
+            Name of the file that holds them.
 
         Raises
         ------
@@ -106,24 +105,37 @@ class Collection:
             When the folder cannot be written or the disk is full; what was stored before is
             untouched.
         """
+        name = self.file_of(rows["key"])
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            about = self.folder / "settings.json"
-            if not about.exists():
+            if not self.folder.exists(_ABOUT):
                 content = {"label": self.label, "settings": dict(self.settings)}
                 text = json.dumps(content, indent=2, sort_keys=True)
-                write_atomically(about, text.encode())
-            path = self.path_of(rows["key"])
-            write_table(path, rows)
+                self.folder.write(_ABOUT, text.encode())
+            self.folder.write(name, _parquet(rows))
         except OSError as error:
             raise WordweightsError(
                 f"Results cannot be written to {self.folder} ({error.strerror or error}). Earlier "
                 f"results there are intact. Make room or make the folder writable, or name another "
                 f"one in {RESULTS_VARIABLE}."
             ) from None
-        return path
+        return name
 
-    def path_of(self, keys: Iterable[str]) -> Path:
+    def holds(self, keys: Iterable[str]) -> bool:
+        """Tell whether some rows are stored, together and in a file of their own.
+
+        Parameters
+        ----------
+        keys : Iterable[str]
+            All of them, in any order.
+
+        Returns
+        -------
+        bool
+            False also once they are merged with others.
+        """
+        return self.folder.exists(self.file_of(keys))
+
+    def file_of(self, keys: Iterable[str]) -> str:
         """Name the file of some rows that are stored together.
 
         Parameters
@@ -133,27 +145,57 @@ class Collection:
 
         Returns
         -------
-        Path
+        str
             It exists once they are stored, until it is merged with others.
         """
-        return self.folder / f"batch-{digest(sorted(keys))[:24]}.parquet"
+        return f"batch-{digest(sorted(keys))[:24]}.parquet"
 
     def compact(self) -> None:
         """Make one file of many, when there are many. The old ones go only after the new one is."""
         files = self._files()
         if len(files) <= _MERGE_ABOVE:
             return
-        tables = {path: _read_or_set_aside(path) for path in files}
-        readable = {path: table for path, table in tables.items() if table is not None}
+        tables = {name: self._table(name) for name in files}
+        readable = {name: table for name, table in tables.items() if table is not None}
         if not readable:
             return
         merged = self.append(pd.concat(readable.values(), ignore_index=True).drop_duplicates("key"))
-        for path in readable:
-            if path != merged:  # a file that held every key already has the merged one's name
-                path.unlink(missing_ok=True)
+        for name in readable:
+            if name != merged:  # a file that held every key already has the merged one's name
+                self.folder.remove(name)
 
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("batch-*.parquet"))
+    def _files(self) -> list[str]:
+        try:
+            return self.folder.names(_BATCHES)
+        except OSError as error:
+            raise _unreadable(self.folder, error) from None
+
+    def _table(self, name: str) -> pd.DataFrame | None:
+        """Read a batch; None if it is gone (another process merged it) or damaged (renamed)."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.folder / name
+        try:
+            content = self.folder.read(name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        try:
+            file = pa.BufferReader(content)
+            return pq.read_table(file, page_checksum_verification=True).to_pandas()
+        except (pa.ArrowInvalid, OSError, ValueError) as error:
+            aside = f"{name.removesuffix('.parquet')}-{uuid.uuid4().hex[:8]}.damaged"
+            with contextlib.suppress(OSError):  # set aside by another process, or read-only
+                self.folder.rename(name, aside)
+            reason = " ".join(str(error).split())
+            warnings.warn(
+                f"{path} is damaged ({reason[:200]}); it is kept as {aside} and its rows are "
+                f"computed again.",
+                stacklevel=4,
+            )
+            return None
 
 
 def open_collection(kind: str, settings: Mapping[str, Any], label: str = "") -> Collection:
@@ -173,7 +215,7 @@ def open_collection(kind: str, settings: Mapping[str, Any], label: str = "") -> 
     Collection
         The same folder for equal settings, another for others.
     """
-    return Collection(results_folder() / kind / digest(dict(settings))[:24], settings, label)
+    return Collection(results_place() / kind / digest(dict(settings))[:24], settings, label)
 
 
 def list_collections(kind: str) -> pd.DataFrame:
@@ -189,23 +231,11 @@ def list_collections(kind: str) -> pd.DataFrame:
     pandas.DataFrame
         One row a collection: id, label, files, damaged, megabytes, settings (JSON text).
     """
-    rows = []
-    for folder in sorted((results_folder() / kind).glob("*/")):
-        files = list(folder.glob("batch-*.parquet"))
-        try:
-            about = json.loads((folder / "settings.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            about = {}
-        rows.append(
-            {
-                "id": folder.name,
-                "label": about.get("label", ""),
-                "files": len(files),
-                "damaged": len(list(folder.glob("*.damaged"))),
-                "megabytes": sum(map(_size, folder.iterdir())) / 1e6,
-                "settings": json.dumps(about.get("settings", {})),
-            }
-        )
+    root = results_place() / kind
+    try:
+        rows = [_describe(folder) for folder in root.places()]
+    except OSError as error:
+        raise _unreadable(root, error) from None
     return pd.DataFrame(rows, columns=["id", "label", "files", "damaged", "megabytes", "settings"])
 
 
@@ -236,14 +266,14 @@ def remove_collections(kind: str, ids: Iterable[str]) -> list[str]:
         if len(found) != 1:
             raise WordweightsError(
                 f"The id {given!r} fits {len(found)} of the {len(known)} stored collections in "
-                f"{results_folder() / kind}; give one of {', '.join(known) or 'none: it is empty'}."
+                f"{results_place() / kind}; give one of {', '.join(known) or 'none: it is empty'}."
             )
         chosen += found
     chosen = list(dict.fromkeys(chosen))
     for name in chosen:
-        folder = results_folder() / kind / name
+        folder = results_place() / kind / name
         try:
-            shutil.rmtree(folder)
+            folder.remove_all()
         except OSError as error:
             raise WordweightsError(
                 f"{folder} cannot be removed ({error.strerror or error}); make it writable."
@@ -251,79 +281,34 @@ def remove_collections(kind: str, ids: Iterable[str]) -> list[str]:
     return chosen
 
 
-def _size(path: Path) -> int:
+def _describe(folder: Place) -> dict[str, Any]:
     try:
-        return path.stat().st_size
-    except FileNotFoundError:  # a part that another process has finished meanwhile
-        return 0
+        about = json.loads(folder.read(_ABOUT))
+    except (OSError, ValueError):
+        about = {}
+    return {
+        "id": folder.name,
+        "label": about.get("label", ""),
+        "files": len(folder.names(_BATCHES)),
+        "damaged": len(folder.names("*.damaged")),
+        "megabytes": folder.size() / 1e6,
+        "settings": json.dumps(about.get("settings", {})),
+    }
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a parquet file atomically, with checksums on its pages.
+def _unreadable(place: Place, error: OSError) -> WordweightsError:
+    return WordweightsError(
+        f"The results in {place} cannot be read ({error.strerror or error}). Make them readable, "
+        f"or name another folder in {RESULTS_VARIABLE}."
+    )
 
-    Parameters
-    ----------
-    path : Path
-        The file; what was there is replaced whole.
-    table : pd.DataFrame
-        Columns that Arrow can hold.
-    """
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    """Make a parquet file, with checksums on its pages."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     pq.write_table(arrow, sink, write_page_checksum=True)
-    write_atomically(path, sink.getvalue().to_pybytes())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under another name, flush it to the disk, and rename it.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder must exist.
-    content : bytes
-        What it will hold.
-    """
-    # not by tempfile, whose files only their owner may read: results are shared
-    part = path.parent / f".part-{uuid.uuid4().hex}"
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _read_or_set_aside(path: Path) -> pd.DataFrame | None:
-    """Read a batch; None if it is gone (another process merged it) or damaged (it is renamed)."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise WordweightsError(
-            f"The results in {path} cannot be read ({error.strerror or error}). Make the file "
-            f"readable, or name another folder in {RESULTS_VARIABLE}."
-        ) from None
-    try:
-        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True).to_pandas()
-    except (pa.ArrowInvalid, OSError, ValueError) as error:
-        aside = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}.damaged")
-        with contextlib.suppress(OSError):  # set aside by another process, or a read-only folder
-            path.rename(aside)
-        reason = " ".join(str(error).split())
-        warnings.warn(
-            f"{path} is damaged ({reason[:200]}); it is kept as {aside.name} and its rows are "
-            f"computed again.",
-            stacklevel=4,
-        )
-        return None
+    return bytes(sink.getvalue())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,10 +17,10 @@ def dask_setup(worker: Any) -> None:
     before, after = (float(os.environ[f"PAUSE_{when}"]) for when in ("BEFORE", "AFTER"))
     keep = Collection.append
 
-    def append(self: Collection, rows: pd.DataFrame) -> Path:
+    def append(self: Collection, rows: pd.DataFrame) -> str:
         time.sleep(before)
-        path = keep(self, rows)
+        name = keep(self, rows)
         time.sleep(after)
-        return path
+        return name
 
     Collection.append = append

@@ -17,14 +17,16 @@ from conftest import random_bert
 from dask_processes import Processes, wait_until
 from distributed import Client
 from transformers import PreTrainedTokenizerFast
+from webhdfs_server import serving
 
 from wordweights import WordweightsError, attribute, load_encoder
+from wordweights.attribution import attribute_each, table
 from wordweights.attribution import cluster as module
-from wordweights.attribution import table
-from wordweights.attribution.shards import Report, here
+from wordweights.attribution.shards import Report, Shard, here
 from wordweights.cli import app
 from wordweights.encoders import Encoder
-from wordweights.store import open_collection
+from wordweights.places import place_at
+from wordweights.store import list_collections, open_collection
 
 pytestmark = pytest.mark.slow
 
@@ -132,6 +134,85 @@ def test_the_table_is_that_of_a_run_in_one_process(
     assert again.attrs["cluster"]["shards"] == 0
     assert stored(results) == before
     pd.testing.assert_frame_equal(again, undisturbed, check_exact=True)
+
+
+def test_several_encoders_are_computed_at_once(
+    cluster: Processes,
+    encoder: Encoder,
+    tiny_encoder: Encoder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    cluster.have(2)
+    in_flight: list[set[str]] = []
+    result = module._Queue._result
+
+    def watched(self: module._Queue, future: Any, shard: Shard) -> Report | None:
+        in_flight.append({waiting.collection.folder.name for waiting in self._running.values()})
+        return result(self, future, shard)
+
+    monkeypatch.setattr(module._Queue, "_result", watched)
+    models = {"named": encoder, "sent": tiny_encoder, "named again": encoder}
+    found = attribute_each(models, SENTENCES, cluster=cluster.address, **QUICK)
+    with results_in(tmp_path / "local"):
+        local = attribute_each(models, SENTENCES, **QUICK)
+        alone = {name: attribute(model, SENTENCES, **QUICK) for name, model in models.items()}
+    assert list(found) == list(local) == list(models)
+    for name, table_of in found.items():
+        pd.testing.assert_frame_equal(table_of, local[name], check_exact=True)
+        pd.testing.assert_frame_equal(table_of, alone[name], check_exact=True)
+        assert table_of.attrs["settings"] == alone[name].attrs["settings"]
+        account = table_of.attrs["cluster"]
+        assert (account["computed"], account["repeated"], account["shards"]) == (N, 0, BATCHES)
+    assert len(in_flight) == 2 * BATCHES  # what two names want is computed once
+    assert sum(len(folders) == 2 for folders in in_flight) > BATCHES / 2
+    again = attribute_each(models, SENTENCES, cluster=cluster.address, **QUICK)
+    assert {t.attrs["cluster"]["stored"] for t in again.values()} == {N}
+    with pytest.raises(TypeError, match="probe"):
+        attribute_each(models, SENTENCES, cluster=cluster.address, probe=2)
+
+
+def test_a_worker_begins_with_the_next_encoder(
+    cluster: Processes, encoder: Encoder, tiny_encoder: Encoder, tmp_path: Path
+) -> None:
+    """Two batches for each of two encoders, and one of two workers that is slow with its first."""
+    cluster.have(1)
+    slow = cluster.start_worker(before=4)
+    cluster.ready(slow)
+    models = {"first": encoder, "second": tiny_encoder}
+    found = attribute_each(models, SENTENCES[: 2 * BATCH], cluster=cluster.address, **QUICK)
+    cluster.kill(slow)
+    assert {t.attrs["cluster"]["computed"] for t in found.values()} == {2 * BATCH}
+    about = list_collections("attributions").set_index("label")["id"]
+    times = {
+        label: [p.stat().st_mtime_ns for p in (tmp_path / "results").rglob(f"{name}/batch-*")]
+        for label, name in about.items()
+    }
+    first, second = times[encoder.name], times[tiny_encoder.name]
+    assert (len(first), len(second)) == (2, 2)
+    assert min(second) < max(first)
+
+
+def test_results_are_in_a_store_elsewhere(
+    cluster: Processes, encoder: Encoder, tiny_encoder: Encoder, tmp_path: Path
+) -> None:
+    cluster.have(2)
+    models = {"named": encoder, "sent": tiny_encoder}
+    with serving() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORDWEIGHTS_RESULTS", server.address)
+        found = attribute_each(models, SENTENCES, cluster=cluster.address, **QUICK)
+        files = dict(server.files)
+        again = attribute_each(models, SENTENCES, **QUICK)
+        assert server.files == files
+    names = [path.split("/")[3] for path in files]
+    assert names.count("attributions") == 2 * (BATCHES + 1)  # batches and settings.json
+    assert any(path.endswith(".safetensors") for path in files)
+    assert not (tmp_path / "results").exists()
+    for name, model in models.items():
+        with results_in(tmp_path / "local"):
+            local = attribute(model, SENTENCES, **QUICK)
+        pd.testing.assert_frame_equal(found[name], local, check_exact=True)
+        pd.testing.assert_frame_equal(again[name], local, check_exact=True)
 
 
 def test_a_run_that_was_broken_off_goes_on_with_its_own_batches(
@@ -325,13 +406,14 @@ def test_a_worker_that_stores_elsewhere_is_noticed(
 ) -> None:
     monkeypatch.setattr(module, "_SHARED", 0.2)
     collection = open_collection("attributions", {"a": 1})
+    name = collection.folder.name
     elsewhere = here(collection)
     assert elsewhere.folder == collection.folder
     with results_in(tmp_path / "mounted"):
         elsewhere = here(collection)
-    assert elsewhere.folder == tmp_path / "mounted" / "attributions" / collection.folder.name
-    path = elsewhere.append(pd.DataFrame({"key": ["x"]}))
-    report = Report("tcp://worker", str(elsewhere.folder), files=(path.name,))
+    assert elsewhere.folder == place_at(tmp_path / "mounted") / "attributions" / name
+    stored_as = elsewhere.append(pd.DataFrame({"key": ["x"]}))
+    report = Report("tcp://worker", str(elsewhere.folder), files=(stored_as,))
     with pytest.raises(WordweightsError, match=r"mounted.*do not appear in .*results"):
         module._check_shared(report, collection)
     collection.append(pd.DataFrame({"key": ["x"]}))

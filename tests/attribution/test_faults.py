@@ -35,9 +35,9 @@ store._MERGE_ABOVE = int(sys.argv[5])
 pause, keep = float(sys.argv[4]), Collection.append
 
 def slow(self, rows):
-    path = keep(self, rows)
+    name = keep(self, rows)
     time.sleep(pause)
-    return path
+    return name
 
 Collection.append = slow
 sentences = open(sys.argv[2]).read().splitlines()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from wordweights.attribution.alignment import TokenisedSentence
 from wordweights.attribution.probes import ALL_PROBES
 from wordweights.attribution.settings import AUTO_PROBES, Settings
 from wordweights.encoders import Encoder
+from wordweights.store import Collection
 
 Batch = dict[str, TokenisedSentence]
 """Sentences of equally many wordpieces, by key."""
@@ -17,6 +19,36 @@ TYPICAL_STEPS = 12
 """Nodes of a sentence whose rule is chosen by a tolerance, about."""
 
 _TYPICAL_PROBES = 64  # of "auto"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to compute with one encoder.
+
+    Attributes
+    ----------
+    encoder : Encoder
+        Whose contributions.
+    settings : Settings
+        What they depend on.
+    collection : Collection
+        Where they go.
+    batches : list[Batch]
+        What is not stored.
+    memory : int
+        Bound on the memory of all passes of a process together, in bytes.
+    """
+
+    encoder: Encoder
+    settings: Settings
+    collection: Collection
+    batches: list[Batch]
+    memory: int
+
+    @property
+    def sentences(self) -> int:
+        """How many sentences are not stored."""
+        return sum(map(len, self.batches))
 
 
 def batch_size(encoder: Encoder, settings: Settings, most: int, tokens: int) -> int:

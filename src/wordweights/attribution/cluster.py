@@ -11,21 +11,19 @@ import time
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
 
-from wordweights.attribution.alignment import TokenisedSentence
+from wordweights.attribution.batches import Work
 from wordweights.attribution.path import threads_for
-from wordweights.attribution.settings import Settings
 from wordweights.attribution.shards import COPIES, Report, Shard, run_shard
-from wordweights.encoders import Encoder
 from wordweights.encoders.copies import address_of, keep_copy
 from wordweights.errors import WordweightsError
 from wordweights.paths import RESULTS_VARIABLE
@@ -33,8 +31,6 @@ from wordweights.store import Collection, digest
 
 if TYPE_CHECKING:
     from distributed import Client, Future, KilledWorker
-
-Batch = dict[str, TokenisedSentence]
 
 _GPU_BATCHES = 8  # in a shard for a worker with a GPU: a batch takes it less than the way to it
 _IN_FLIGHT = 1000  # shards that the scheduler knows of at a time: bounds its memory
@@ -69,87 +65,100 @@ class _Tally:
         }
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The work with one encoder, as others see it."""
+
+    work: Work
+    common: Shard  # what its shards have in common
+    tally: _Tally = field(default_factory=_Tally)
+
+    def keep_copy(self) -> None:
+        folder = self.common.collection.folder
+        keep_copy(self.work.encoder, self.common.address, folder.parent.parent / COPIES)
+
+
 def compute_on(
-    cluster: Client | str,
-    encoder: Encoder,
-    settings: Settings,
-    batches: list[Batch],
-    collection: Collection,
-    *,
-    memory: int,
-    progress: bool,
-) -> dict[str, int]:
-    """Compute batches on the workers of a cluster, which store them.
+    cluster: Client | str, works: Sequence[Work], *, progress: bool
+) -> list[dict[str, int]]:
+    """Compute with several encoders at once on the workers of a cluster, which store the rows.
+
+    Shards are sent in the order of the encoders, so that a worker changes its encoder once, and
+    none waits while another is busy with the last of one encoder.
 
     Parameters
     ----------
     cluster : Client | str
         A client, or the address of a scheduler.
-    encoder : Encoder
-        Whose contributions.
-    settings : Settings
-        What they depend on.
-    batches : list[Batch]
-        What is not stored.
-    collection : Collection
-        Where it goes.
-    memory : int
-        Bound on the memory of all passes of a worker together, in bytes.
+    works : Sequence[Work]
+        What is to be computed; two that store the same in the same place are computed once.
     progress : bool
         Show a bar over sentences on standard error.
 
     Returns
     -------
-    dict[str, int]
-        Numbers of sentences: ``computed``; ``found``, which the workers found stored, by an attempt
-        that was lost afterwards or by another run; ``repeated``, which were computed or begun a
-        second time because a worker was lost before it had stored them. And of ``shards`` and
-        ``workers``.
+    list[dict[str, int]]
+        For each of them: numbers of sentences computed, found stored by another, and begun again
+        after a fault; of shards; and of workers.
 
     Raises
     ------
     WordweightsError
-        For a scheduler that cannot be reached or is lost, workers that do not share the folder, and
-        a shard that kills its workers.
+        For a cluster that is not there, workers that do not see the folder of results, and work
+        that cannot be finished.
     """
-    tally = _Tally()
-    if not batches:
-        return tally.account()
-    collection = replace(collection, folder=collection.folder.absolute())
-    address = address_of(encoder)
-    copies = collection.folder.parents[1] / COPIES
-    if address.label is None:
-        keep_copy(encoder, address, copies)
+    parts: dict[str, _Part] = {}
+    for work in works:
+        if work.batches and str(work.collection.folder) not in parts:
+            parts[str(work.collection.folder)] = _Part(work, _common(work))
+    if parts:
+        _compute(cluster, list(parts.values()), progress=progress)
+    tallies = {folder: part.tally for folder, part in parts.items()}
+    return [tallies.get(str(work.collection.folder), _Tally()).account() for work in works]
+
+
+def _compute(cluster: Client | str, parts: list[_Part], *, progress: bool) -> None:
+    for part in parts:
+        if part.common.address.label is None:
+            part.keep_copy()
     with _connected(cluster) as client:
         workers = _await_workers(client)
         gpus = [name for name, about in workers.items() if about["resources"].get("GPU")]
-        first = Shard(
-            name="",
-            run=f"wordweights-{uuid.uuid4().hex}",
-            address=address,
-            settings=settings,
-            collection=collection,
-            batches=(),
-            memory=memory,
-            split=threads_for(encoder.as_stack() or encoder, encoder.device),
-            cores=torch.get_num_threads(),
-        )
         queue = _Queue(client, {"GPU": 1} if gpus else None)
-        shards = _shards(first, batches, _GPU_BATCHES if gpus else 1)
-        total = sum(map(len, batches))
-        client.subscribe_topic(first.run, tally.hear)
-        bar = tqdm(total=total, desc=encoder.name, unit="sentence", disable=not progress)
-        with bar:
+        size = _GPU_BATCHES if gpus else 1
+        shards = chain.from_iterable(_shards(part, size) for part in parts)
+        of_run = {part.common.run: part for part in parts}
+        for run, part in of_run.items():
+            client.subscribe_topic(run, part.tally.hear)
+        total = sum(part.work.sentences for part in parts)
+        label = parts[0].work.encoder.name if len(parts) == 1 else f"{len(parts)} encoders"
+        with tqdm(total=total, desc=label, unit="sentence", disable=not progress) as bar:
             for shard, report in queue.run(shards):
+                part = of_run[shard.run]
                 if report.lacks_encoder:
-                    keep_copy(encoder, address, copies)
+                    part.keep_copy()
                     queue.again(shard)
                     continue
-                _check_shared(report, collection)
-                tally.reports.append(report)
+                _check_shared(report, shard.collection)
+                part.tally.reports.append(report)
                 bar.update(shard.sentences)
-        client.unsubscribe_topic(first.run)
-    return tally.account()
+        for run in of_run:
+            client.unsubscribe_topic(run)
+
+
+def _common(work: Work) -> Shard:
+    """Say what the shards of one encoder have in common."""
+    return Shard(
+        name="",
+        run=f"wordweights-{uuid.uuid4().hex}",
+        address=address_of(work.encoder),
+        settings=work.settings,
+        collection=replace(work.collection, folder=work.collection.folder.absolute()),
+        batches=(),
+        memory=work.memory,
+        split=threads_for(work.encoder.as_stack() or work.encoder, work.encoder.device),
+        cores=torch.get_num_threads(),
+    )
 
 
 class _Queue:
@@ -283,20 +292,21 @@ def _await_workers(client: Client) -> dict[str, dict[str, Any]]:
     return dict(workers)
 
 
-def _shards(first: Shard, batches: list[Batch], size: int) -> Iterator[Shard]:
+def _shards(part: _Part, size: int) -> Iterator[Shard]:
     """Make shards of batches, each named by all that its result depends on."""
-    about = {"folder": str(first.collection.folder), "encoder": first.address.copy_name}
-    about |= {name: getattr(first, name) for name in ("memory", "split", "cores")}
+    common, batches = part.common, part.work.batches
+    about = {"folder": str(common.collection.folder), "encoder": common.address.copy_name}
+    about |= {name: getattr(common, name) for name in ("memory", "split", "cores")}
     for start in range(0, len(batches), size):
         some = tuple(batches[start : start + size])
         name = digest({**about, "keys": [list(batch) for batch in some]})[:32]
-        yield replace(first, name=name, batches=some)
+        yield replace(common, name=name, batches=some)
 
 
 def _check_shared(report: Report, collection: Collection) -> None:
     """Refuse a worker that stores where this process does not see it."""
     deadline = time.monotonic() + _SHARED
-    while not all((collection.folder / name).exists() for name in report.files):
+    while not all(map(collection.folder.exists, report.files)):
         if time.monotonic() > deadline:
             raise WordweightsError(
                 f"The worker {report.worker} has stored results in {report.folder}, and they do "

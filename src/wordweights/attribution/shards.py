@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,12 +19,14 @@ from wordweights.encoders import Encoder
 from wordweights.encoders.copies import EncoderAddress, find_encoder
 from wordweights.errors import WordweightsError
 from wordweights.paths import RESULTS_VARIABLE
+from wordweights.places import Place, results_place
 from wordweights.store import Collection
 
 COPIES = "encoders"
 """Name of the sub-folder of the results folder that holds copies of encoders."""
 
-_KEPT = 2  # encoders that a worker keeps loaded
+_KEPT = 2  # encoders that a worker keeps loaded, while
+_SHARE = 1 / 4  # the weights of those before take no more than this share of its memory
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,13 @@ def run_shard(shard: Shard) -> Report:
     collection = here(shard.collection)
     report = Report(worker.address, str(collection.folder))
     with _turn:
-        left = [batch for batch in shard.batches if not collection.path_of(batch).exists()]
+        left = [batch for batch in shard.batches if not collection.holds(batch)]
         if left:
             sentences = sum(map(len, left))
             gpu = worker.state.total_resources.get("GPU", 0) > 0 and torch.cuda.is_available()
             device = "cuda" if gpu else "cpu"
-            loaded = _encoder(shard.address, collection.folder.parents[1] / COPIES, device)
+            copies = collection.folder.parent.parent / COPIES
+            loaded = _encoder(shard.address, copies, device, worker.memory_manager.memory_limit)
             if loaded is None:
                 return replace(report, lacks_encoder=True)
             worker.log_event(shard.run, {"shard": shard.name, "sentences": sentences})
@@ -150,7 +152,7 @@ def run_shard(shard: Shard) -> Report:
                     )
                     collection.append(rows)
             report = replace(report, computed=sentences)
-    files = tuple(collection.path_of(batch).name for batch in shard.batches)
+    files = tuple(collection.file_of(batch) for batch in shard.batches)
     return replace(report, files=files, found=shard.sentences - report.computed)
 
 
@@ -168,27 +170,33 @@ def here(collection: Collection) -> Collection:
         In the folder that ``WORDWEIGHTS_RESULTS`` names on the worker, where it is set: the shared
         folder may have another path there.
     """
-    named = os.environ.get(RESULTS_VARIABLE)
-    if not named:
+    if not os.environ.get(RESULTS_VARIABLE):
         return collection
     folder = collection.folder
-    return replace(collection, folder=Path(named).absolute() / folder.parent.name / folder.name)
+    mine = results_place().absolute() / folder.parent.name / folder.name
+    return replace(collection, folder=mine)
 
 
 def _encoder(
-    address: EncoderAddress, copies: Path, device: str
+    address: EncoderAddress, copies: Place, device: str, memory: int | None
 ) -> tuple[Encoder, Callable[..., torch.Tensor]] | None:
-    """Load an encoder once, and keep it."""
+    """Load an encoder once, and keep it while there is room."""
     key = (address, device)
     if key not in _loaded:
+        # before there is one more
+        while len(_loaded) >= _KEPT or (memory and _bytes_loaded() > _SHARE * memory):
+            _loaded.popitem(last=False)
         encoder = find_encoder(address, copies, device)
         if encoder is None:
             return None
         _loaded[key] = encoder, encoder.as_stack() or encoder
-        while len(_loaded) > _KEPT:
-            _loaded.popitem(last=False)
     _loaded.move_to_end(key)
     return _loaded[key]
+
+
+def _bytes_loaded() -> int:
+    models = (encoder.model for encoder, _ in _loaded.values())
+    return sum(t.nbytes for model in models for t in model.state_dict().values())
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from wordweights.attribution.alignment import TokenisedSentence, sum_by_word, tokenise
 from wordweights.attribution.batches import (
     TYPICAL_STEPS,
+    Work,
     batch_size,
     missing_batches,
     split_batch,
@@ -38,7 +39,7 @@ from wordweights.attribution.settings import AUTO_PROBES, Settings, make_setting
 from wordweights.attribution.workers import cores, release_memory, run_all
 from wordweights.encoders import Encoder, as_encoder
 from wordweights.errors import WordweightsError
-from wordweights.store import ATTRIBUTIONS, Collection, open_collection
+from wordweights.store import ATTRIBUTIONS, open_collection
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -146,13 +147,10 @@ def attribute(
     WordweightsError
         For sentences, settings or a results folder that cannot be used.
     """
-    if isinstance(sentences, str):
-        raise WordweightsError(
-            "attribute() got one string; give a list of sentences, such as [sentence]."
-        )
-    encoder = as_encoder(encoder)
-    settings = make_settings(
+    request = make_request(
         encoder,
+        sentences,
+        memory,
         norm=norm,
         n_steps=n_steps,
         tolerance=tolerance,
@@ -165,6 +163,72 @@ def attribute(
         vectors=vectors,
         bfloat16=bfloat16,
     )
+    work, known, account = request.work, request.known, None
+    if cluster is not None:
+        from wordweights.attribution.cluster import compute_on
+
+        (account,) = compute_on(cluster, [work], progress=progress)
+        known = work.collection.read(request.keys)
+    elif work.batches:
+        known = pd.concat([known, _compute(work, progress=progress)])
+    return finish(request, known, account)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Sentences, and what an encoder has to do for them.
+
+    Attributes
+    ----------
+    work : Work
+        What is not stored.
+    tokenised : list[TokenisedSentence]
+        All of the sentences.
+    keys : list[str]
+        Theirs.
+    ids : list[Any]
+        Theirs, too.
+    known : pd.DataFrame
+        What is stored, by key.
+    """
+
+    work: Work
+    tokenised: list[TokenisedSentence]
+    keys: list[str]
+    ids: list[Any]
+    known: pd.DataFrame
+
+
+def make_request(
+    encoder: Encoder | SentenceTransformer,
+    sentences: Sequence[str] | pd.DataFrame,
+    memory: int | None,
+    **options: Any,
+) -> Request:
+    """Check what is asked, and find out what of it is stored.
+
+    Parameters
+    ----------
+    encoder : Encoder | SentenceTransformer
+        As for :func:`attribute`.
+    sentences : Sequence[str] | pd.DataFrame
+        As for :func:`attribute`.
+    memory : int | None
+        As for :func:`attribute`.
+    **options : Any
+        As for :func:`wordweights.attribution.settings.make_settings`.
+
+    Returns
+    -------
+    Request
+        To be computed, in this process or elsewhere, and then given to :func:`finish`.
+    """
+    if isinstance(sentences, str):
+        raise WordweightsError(
+            "attribute() got one string; give a list of sentences, such as [sentence]."
+        )
+    encoder = as_encoder(encoder)
+    settings = make_settings(encoder, **options)
     texts, ids = _texts_and_ids(sentences)
     tokenised = tokenise(encoder, texts, ids)
     memory = _free_memory(encoder.device) if memory is None else whole("memory", memory)
@@ -174,32 +238,46 @@ def attribute(
     known = collection.read(distinct)
     size = partial(batch_size, encoder, settings, _BATCH)
     batches = missing_batches(distinct, set(known.index), size)
-    account: dict[str, Any] = {}
-    how: dict[str, Any] = {"memory": memory, "progress": progress}
-    if cluster is not None:
-        from wordweights.attribution.cluster import compute_on
+    work = Work(encoder, settings, collection, batches, memory)
+    return Request(work, tokenised, keys, ids, known)
 
-        account["stored"] = len(known)
-        account |= compute_on(cluster, encoder, settings, batches, collection, **how)
-        known = collection.read(distinct)
-    elif batches:
-        fresh = _compute(encoder, settings, batches, collection, **how)
-        known = pd.concat([known, fresh])
-    if batches:
-        collection.compact()
-    table = _assemble(tokenised, keys, ids, known, settings)
-    table["converged"] = table["residual"] <= tolerance
+
+def finish(
+    request: Request, known: pd.DataFrame, account: Mapping[str, int] | None
+) -> pd.DataFrame:
+    """Make the table that was asked for.
+
+    Parameters
+    ----------
+    request : Request
+        From :func:`make_request`.
+    known : pd.DataFrame
+        The rows of all its sentences, by key.
+    account : Mapping[str, int] | None
+        What a cluster had to do for it.
+
+    Returns
+    -------
+    pd.DataFrame
+        As of :func:`attribute`.
+    """
+    work, settings = request.work, request.work.settings
+    if work.batches:
+        work.collection.compact()
+    table = _assemble(request.tokenised, request.keys, request.ids, known, settings)
+    table["converged"] = table["residual"] <= settings.tolerance
     unconverged = int(table.loc[~table["converged"], "sentence_id"].nunique())
-    if unconverged and n_steps is None:
+    if unconverged and settings.n_steps is None:
         warnings.warn(
-            f"{unconverged} of {len(texts)} sentences did not reach a residual of {tolerance:g} "
-            f"within {max_steps} steps; they are marked in the column 'converged'.",
-            stacklevel=2,
+            f"{unconverged} of {len(request.ids)} sentences did not reach a residual of "
+            f"{settings.tolerance:g} within {settings.max_steps} steps; they are marked in the "
+            f"column 'converged'.",
+            stacklevel=3,
         )
-    table.attrs["settings"] = {"encoder_name": encoder.name, **settings.content()}
+    table.attrs["settings"] = {"encoder_name": work.encoder.name, **settings.content()}
     table.attrs["unconverged"] = unconverged
-    if cluster is not None:
-        table.attrs["cluster"] = account
+    if account is not None:
+        table.attrs["cluster"] = {"stored": len(request.known), **account}
     return table
 
 
@@ -231,25 +309,17 @@ def _key(sentence: TokenisedSentence) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _compute(
-    encoder: Encoder,
-    settings: Settings,
-    batches: list[dict[str, TokenisedSentence]],
-    collection: Collection,
-    *,
-    memory: int,
-    progress: bool,
-) -> pd.DataFrame:
+def _compute(work: Work, *, progress: bool) -> pd.DataFrame:
     """Attribute batches of sentences of equal length, and store every finished one."""
     done = []
-    total = sum(map(len, batches))
-    bar = tqdm(total=total, desc=encoder.name, unit="sentence", disable=not progress)
+    encoder, settings, memory = work.encoder, work.settings, work.memory
+    bar = tqdm(total=work.sentences, desc=encoder.name, unit="sentence", disable=not progress)
     with bar, _evaluating(encoder.model):
         forward = encoder.as_stack() or encoder
         threads = threads_for(forward, encoder.device)
-        for batch in batches:
+        for batch in work.batches:
             rows = attribute_batch(encoder, forward, settings, batch, memory=memory, split=threads)
-            collection.append(rows)
+            work.collection.append(rows)
             done.append(rows.set_index("key"))
             bar.update(len(batch))
     return pd.concat(done)

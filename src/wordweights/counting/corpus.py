@@ -5,10 +5,11 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from wordweights.errors import WordweightsError
+from wordweights.places import open_filesystem, reason_of
 from wordweights.store import digest
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -122,7 +123,7 @@ def open_address(address: str) -> Any:
     Any
         A binary file that can seek, where the place allows it.
     """
-    filesystem, path = _filesystem(address)
+    filesystem, path = open_filesystem(address)
     return filesystem.open(path, "rb")
 
 
@@ -130,13 +131,13 @@ def _find(corpus: str, shard_size: int) -> Iterator[tuple[str, list[Shard]]]:
     if corpus.startswith(DATA_SET):
         yield corpus, _data_set_shards(corpus)
         return
-    filesystem, path = _filesystem(corpus)
+    filesystem, path = open_filesystem(corpus)
     try:
         files = _files(filesystem, path)
     except (OSError, ValueError) as error:
         raise WordweightsError(
-            f"The corpus {corpus} cannot be listed ({_reason(error)}): give an address that can be "
-            f"read from here."
+            f"The corpus {corpus} cannot be listed ({reason_of(error)}): give an address that can "
+            f"be read from here."
         ) from None
     if not files:
         raise WordweightsError(
@@ -147,23 +148,6 @@ def _find(corpus: str, shard_size: int) -> Iterator[tuple[str, list[Shard]]]:
     for file in files:
         address = filesystem.unstrip_protocol(file).removeprefix("file://")
         yield address, _file_shards(filesystem, file, address, shard_size)
-
-
-def _filesystem(address: str) -> tuple[Any, str]:
-    """Find the place of an address, and the path there."""
-    import fsspec
-
-    if "://" not in address:
-        # one name for one file, whatever folder or link it is reached by
-        address = str(Path(address).expanduser().resolve())
-    try:
-        return fsspec.core.url_to_fs(address)
-    except (ImportError, ValueError) as error:
-        raise WordweightsError(
-            f"The address {address} cannot be opened ({_reason(error)}): install the package of "
-            f"its protocol, such as s3fs for s3://, gcsfs for gs:// or aiohttp for http://, or "
-            f"copy the file to this machine."
-        ) from None
 
 
 def _files(filesystem: Any, path: str) -> list[str]:
@@ -196,7 +180,7 @@ def _file_shards(filesystem: Any, path: str, address: str, shard_size: int) -> l
         about = filesystem.info(path)
     except OSError as error:
         raise WordweightsError(
-            f"{address} cannot be read ({_reason(error)}): give a file that you may read."
+            f"{address} cannot be read ({reason_of(error)}): give a file that you may read."
         ) from None
     size = int(about.get("size") or 0)
     version = str(next((about[key] for key in _CHANGED if about.get(key)), ""))
@@ -280,11 +264,6 @@ def open_data_set(address: str) -> Any:
         return datasets.load_dataset(name, config or None, split=split or "train", streaming=True)
     except Exception as error:
         raise WordweightsError(
-            f"The data set {address!r} cannot be loaded ({_reason(error)}): check its name, its "
+            f"The data set {address!r} cannot be loaded ({reason_of(error)}): check its name, its "
             f"configuration and its split."
         ) from None
-
-
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -18,8 +18,9 @@ from wordweights.counting.run import Report, count_corpus
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import Frequencies, load_frequencies
 from wordweights.paths import results_folder
+from wordweights.places import write_atomically
 from wordweights.sentences import load_sentences
-from wordweights.store import digest, write_atomically
+from wordweights.store import digest
 
 SAMPLES = ("packages", "bundled", "sotu", "news")
 """Corpora by name."""

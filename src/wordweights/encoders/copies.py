@@ -8,8 +8,7 @@ with another encoder, and never runs code that came with one.
 
 from __future__ import annotations
 
-import shutil
-import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from wordweights.encoders.loading import (
 )
 from wordweights.encoders.registry import registered, split_name
 from wordweights.errors import WordweightsError
+from wordweights.places import Place
 
 _ROLES = ("cls", "sep", "pad", "mask")
 _WEIGHTS = "weights.safetensors"
@@ -97,14 +97,14 @@ def address_of(encoder: Encoder) -> EncoderAddress:
     )
 
 
-def find_encoder(address: EncoderAddress, copies: Path, device: str) -> Encoder | None:
+def find_encoder(address: EncoderAddress, copies: Place, device: str) -> Encoder | None:
     """Load an encoder on a worker, if it is there.
 
     Parameters
     ----------
     address : EncoderAddress
         Made by :func:`address_of` on another machine.
-    copies : Path
+    copies : Place
         Folder of copies, shared with the sender.
     device : str
         Where to put it.
@@ -125,7 +125,7 @@ def find_encoder(address: EncoderAddress, copies: Path, device: str) -> Encoder 
     return None
 
 
-def keep_copy(encoder: Encoder, address: EncoderAddress, copies: Path) -> None:
+def keep_copy(encoder: Encoder, address: EncoderAddress, copies: Place) -> None:
     """Write an encoder's tensors, configuration and tokenizer for workers to read.
 
     Parameters
@@ -134,7 +134,7 @@ def keep_copy(encoder: Encoder, address: EncoderAddress, copies: Path) -> None:
         Whose weights.
     address : EncoderAddress
         Its own.
-    copies : Path
+    copies : Place
         Folder of copies, shared with the workers.
 
     Raises
@@ -146,28 +146,25 @@ def keep_copy(encoder: Encoder, address: EncoderAddress, copies: Path) -> None:
     from safetensors.torch import save_file
 
     folder = copies / address.copy_name
-    if folder.is_dir():
+    if folder.exists(_WEIGHTS):
         return
-    part = copies / f".part-{uuid.uuid4().hex}"
     try:
-        part.mkdir(parents=True)
-        # each of its own memory: tied weights would be refused
-        tensors = {name: t.detach().cpu().clone() for name, t in encoder.model.state_dict().items()}
-        save_file(tensors, part / _WEIGHTS)
-        with quiet_transformers():
+        with copies.filling(address.copy_name, last=_WEIGHTS) as part, quiet_transformers():
+            # each of its own memory: tied weights would be refused
+            state = encoder.model.state_dict()
+            tensors = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+            save_file(tensors, part / _WEIGHTS)
             encoder.model.config.save_pretrained(part)
             encoder.tokenizer.save_pretrained(part)
-        part.rename(folder)
     except OSError as error:
-        if not folder.is_dir():  # or another process has just written the same
+        if not folder.exists(_WEIGHTS):  # or another process has just written the same
             raise WordweightsError(
                 f"A copy of encoder {encoder.name!r} for the workers cannot be written to {copies} "
                 f"({error.strerror or error}). Make room or make the folder writable."
             ) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     if not _is(_load_copy(address, copies), address):
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.remove_all()
         raise WordweightsError(
             f"Encoder {encoder.name!r} cannot be sent to workers: transformers makes another model "
             f"of its configuration. Save it as a checkpoint in a folder that every worker sees, "
@@ -175,7 +172,7 @@ def keep_copy(encoder: Encoder, address: EncoderAddress, copies: Path) -> None:
         )
 
 
-def _load_named(address: EncoderAddress, copies: Path) -> Encoder | None:
+def _load_named(address: EncoderAddress, copies: Place) -> Encoder | None:
     import torch
 
     if address.label is None:
@@ -184,15 +181,20 @@ def _load_named(address: EncoderAddress, copies: Path) -> Encoder | None:
     return load_encoder(address.label, address.pooling, trained=address.trained, dtype=dtype)
 
 
-def _load_copy(address: EncoderAddress, copies: Path) -> Encoder | None:
+def _load_copy(address: EncoderAddress, copies: Place) -> Encoder | None:
+    try:
+        with copies.fetched(address.copy_name) as folder:
+            return None if folder is None else _load_folder(address, folder)
+    except OSError:  # removed meanwhile, or not to be had
+        return None
+
+
+def _load_folder(address: EncoderAddress, folder: Path) -> Encoder | None:
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModel
 
-    folder = copies / address.copy_name
-    if not folder.is_dir():
-        return None
     try:
         tensors = load_file(folder / _WEIGHTS)
         with quiet_transformers():

@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from wordweights.attribution import attribute
+from wordweights.attribution import attribute_each
 from wordweights.encoders import UNTRAINED, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import SOURCES, add_information, load_frequencies
 from wordweights.paths import MEASURED_FILE
 from wordweights.pipeline.profiles import find_root
+from wordweights.places import write_atomically
 from wordweights.sentences import filter_sentences, load_sentences
 from wordweights.statistics import correlation, correlation_error, number_texts
-from wordweights.store import write_atomically
 
 ENCODERS = ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2" + UNTRAINED)
 
@@ -74,9 +74,9 @@ def measure(sample: int | None = None, encoders: Sequence[str] = ENCODERS) -> pd
         table = table.sample(sample, random_state=_SEED)
     sources = [load_frequencies(name) for name in SOURCES]
     versions = " ".join(f"{name}={_version(name)}" for name in _PACKAGES)
+    weighed = attribute_each(models, table, tolerance=_TOLERANCE, probes=_PROBES, seed=_SEED)
     rows = []
-    for name, model in models.items():
-        words = attribute(model, table, tolerance=_TOLERANCE, probes=_PROBES, seed=_SEED)
+    for name, words in weighed.items():
         words["text"] = number_texts(words)
         for source in sources:
             known = add_information(words, source, _UNSEEN)

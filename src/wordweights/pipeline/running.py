@@ -24,7 +24,7 @@ from wordweights.paths import MEASURED_FILE, RESULTS_VARIABLE, results_folder
 from wordweights.pipeline.declared import declared_parameters, read_values
 from wordweights.pipeline.profiles import Profile
 from wordweights.pipeline.status import status_page
-from wordweights.store import write_atomically
+from wordweights.places import write_atomically
 
 MANIFEST = "run.json"
 Say = Callable[[str], None]

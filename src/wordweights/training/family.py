@@ -27,8 +27,9 @@ from wordweights.encoders import Encoder, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import load_frequencies
 from wordweights.paths import results_folder
+from wordweights.places import write_atomically
 from wordweights.sentences import filter_sentences, load_sentences
-from wordweights.store import digest, write_atomically
+from wordweights.store import digest
 from wordweights.training.finetuning import fine_tune
 from wordweights.training.pretraining import pretrain
 from wordweights.training.recipe import Recipe, at_hand, read_recipe

@@ -20,7 +20,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from wordweights.encoders import Encoder
 from wordweights.encoders.loading import quiet_transformers
-from wordweights.store import write_atomically
+from wordweights.places import write_atomically
 
 if TYPE_CHECKING:
     import torch
