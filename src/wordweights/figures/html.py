@@ -207,6 +207,31 @@ def comparison_html(table: pd.DataFrame) -> str:
     return table_html(pd.DataFrame(shown))
 
 
+def rises_html(rises: pd.DataFrame) -> str:
+    """Write the rise of r from each encoder to those fine-tuned from it.
+
+    Parameters
+    ----------
+    rises : pd.DataFrame
+        From :func:`wordweights.statistics.rises_of_correlation`.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    shown = {
+        "before": rises["before"],
+        "after": rises["encoder"],
+        "r before": rises["r_before"].astype(float),
+        "r after": rises["r_after"].astype(float),
+        "rise\n[95 % interval]": _with_interval(rises, "rise", ("low", "high")),
+        "a rise": _unbroken(rises["verdict"]),
+        "case of\nthe paper": rises["paper"].map({True: "yes", False: "no"}),
+    }
+    return table_html(pd.DataFrame(shown))
+
+
 def measured_html(table: pd.DataFrame) -> str:
     """Write our own correlations on the STS Benchmark, by encoder and source of frequencies.
 
