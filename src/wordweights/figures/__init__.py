@@ -18,6 +18,7 @@ from wordweights.figures.html import (
     comparison_html,
     correlations_html,
     measured_html,
+    rises_html,
     shaded_rows,
     shaded_text,
     spread_html,
@@ -25,6 +26,12 @@ from wordweights.figures.html import (
     table_html,
 )
 from wordweights.figures.style import format_number, format_weight
+from wordweights.figures.training import (
+    plot_losses,
+    plot_measures,
+    plot_moves,
+    plot_trajectory,
+)
 from wordweights.figures.words import (
     plot_coverage,
     plot_information,
@@ -46,14 +53,19 @@ __all__ = [
     "plot_estimate",
     "plot_growth",
     "plot_information",
+    "plot_losses",
+    "plot_measures",
+    "plot_moves",
     "plot_norms",
     "plot_path",
     "plot_rank_frequency",
     "plot_schemes",
     "plot_source_correlations",
     "plot_sources",
+    "plot_trajectory",
     "plot_weights",
     "plot_zipf",
+    "rises_html",
     "shaded_rows",
     "shaded_text",
     "spread_html",
