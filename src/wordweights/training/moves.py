@@ -1,0 +1,163 @@
+"""What fine-tuning moved: the word embeddings of an encoder, or the layers above them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from wordweights.attribution import attribute
+from wordweights.encoders import Encoder
+from wordweights.errors import WordweightsError
+from wordweights.frequencies import Frequencies, add_information
+from wordweights.statistics import correlation_rise, number_texts
+from wordweights.training import Run, Snapshot, swap_embeddings, trajectory
+
+if TYPE_CHECKING:
+    from wordweights.statistics import Difference
+
+_PARTS = {"embeddings": ("after", "before"), "layers": ("before", "after")}
+
+
+def weigh_words(
+    encoder: Encoder, sentences: pd.DataFrame, frequencies: Frequencies, **options: Any
+) -> pd.DataFrame:
+    """Attribute sentences, and look their words up.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Whose contributions.
+    sentences : pd.DataFrame
+        From :func:`wordweights.filter_sentences`.
+    frequencies : Frequencies
+        The source of P(w); a word that it has never seen is left out.
+    **options : Any
+        As for :func:`wordweights.attribute`.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row a word: contribution, information (nats), probability, and ``text``, the number of
+        its text, by which a bootstrap draws.
+    """
+    words = attribute(encoder, sentences, progress=False, **options)
+    return add_information(words.assign(text=number_texts(words)), frequencies, unseen="drop")
+
+
+def rise_between(
+    first: Encoder,
+    second: Encoder,
+    sentences: pd.DataFrame,
+    frequencies: Frequencies,
+    *,
+    n_steps: int | None = None,
+    probes: int | str = 16,
+    seed: int = 0,
+    n_resamples: int = 2000,
+) -> Difference:
+    """Measure how much r with information rises from one encoder to another.
+
+    Parameters
+    ----------
+    first : Encoder
+        Before.
+    second : Encoder
+        After, with the same tokenizer.
+    sentences : pd.DataFrame
+        As for :func:`weigh_words`.
+    frequencies : Frequencies
+        The source of P(w).
+    n_steps : int | None
+        Nodes of the quadrature; None chooses them for each sentence.
+    probes : int | str
+        Of the attribution.
+    seed : int
+        Of the probes and of the resamples.
+    n_resamples : int
+        Bootstrap resamples.
+
+    Returns
+    -------
+    Difference
+        The second r less the first, with the interval of a paired bootstrap over texts.
+    """
+    options = {"n_steps": n_steps, "probes": probes, "seed": seed}
+    before, after = (weigh_words(e, sentences, frequencies, **options) for e in (first, second))
+    return correlation_rise(before, after, cluster="text", n_resamples=n_resamples, seed=seed)
+
+
+def what_moves(
+    base: Encoder,
+    tuned: Encoder,
+    sentences: pd.DataFrame,
+    frequencies: Frequencies,
+    *,
+    n_steps: int | None = None,
+    probes: int | str = 16,
+    seed: int = 0,
+    n_resamples: int = 2000,
+) -> pd.DataFrame:
+    """Attribute with the embeddings of one encoder and the layers of another, in every combination.
+
+    Parameters
+    ----------
+    base : Encoder
+        Before fine-tuning.
+    tuned : Encoder
+        After it.
+    sentences : pd.DataFrame
+        As for :func:`weigh_words`.
+    frequencies : Frequencies
+        The source of P(w).
+    n_steps : int | None
+        Nodes of the quadrature; None chooses them for each sentence.
+    probes : int | str
+        Of the attribution.
+    seed : int
+        Of the probes and of the resamples.
+    n_resamples : int
+        Bootstrap resamples.
+
+    Returns
+    -------
+    pd.DataFrame
+        Four rows: embeddings and layers (``"before"`` or ``"after"``), r, low, high, norm_r (of
+        the embeddings), and rise, rise_low, rise_high against the first row, in which nothing is
+        from after (NaN there).
+
+    Raises
+    ------
+    WordweightsError
+        For encoders of two poolings or vocabularies, which cannot be mixed.
+    """
+    same_words = base.tokenizer.get_vocab() == tuned.tokenizer.get_vocab()
+    if base.pooling != tuned.pooling or not same_words:
+        raise WordweightsError(
+            f"The embeddings of {base.name!r} and {tuned.name!r} cannot be exchanged: the two "
+            f"encoders have another pooling or another vocabulary. Give an encoder and one that "
+            f"was fine-tuned from it."
+        )
+    variants = {
+        ("before", "before"): base,
+        _PARTS["embeddings"]: swap_embeddings(tuned, base),
+        _PARTS["layers"]: swap_embeddings(base, tuned),
+        ("after", "after"): tuned,
+    }
+    options: dict[str, Any] = {
+        "n_steps": n_steps,
+        "probes": probes,
+        "seed": seed,
+        "n_resamples": n_resamples,
+    }
+    snapshots = tuple(Snapshot(i, encoder) for i, encoder in enumerate(variants.values()))
+    run = Run(tuned.name, snapshots, pd.DataFrame(columns=["step", "loss", "seconds"]))
+    found = trajectory(run, sentences, frequencies, **options).sort_values("step")
+    rises = [rise_between(base, e, sentences, frequencies, **options) for e in variants.values()]
+    table = pd.DataFrame(list(variants), columns=["embeddings", "layers"])
+    for name in ("r", "low", "high", "norm_r"):
+        table[name] = found[name].to_numpy()
+    for name, end in (("rise", "value"), ("rise_low", "low"), ("rise_high", "high")):
+        table[name] = [float(getattr(rise, end)) for rise in rises]
+    table.loc[0, ["rise", "rise_low", "rise_high"]] = float("nan")
+    return table
