@@ -66,7 +66,7 @@ def plot_trajectory(table: pd.DataFrame) -> Figure:
         for encoder, line in rows.groupby("encoder", sort=False):
             curve = line.sort_values("step")
             colour, marker = styles[str(encoder)]
-            _line(ax, curve["step"], curve["r"], str(encoder), colour, marker)
+            _line(ax, curve, "r", colour, marker)
             ax.fill_between(
                 curve["step"], curve["low"], curve["high"], color=colour, alpha=0.2, linewidth=0
             )
@@ -118,7 +118,7 @@ def plot_measures(table: pd.DataFrame) -> Figure:
             rows = table[table["stage"] == stage]
             for encoder, line in rows.groupby("encoder", sort=False):
                 curve = line.dropna(subset=name).sort_values("step")
-                _line(ax, curve["step"], curve[name], str(encoder), *styles[str(encoder)])
+                _line(ax, curve, name, *styles[str(encoder)])
             _step_axis(ax, rows["step"])
             last = i == len(measures) - 1
             name_axes(ax, _STEPS if last else "", title="" if i else str(stage))
@@ -229,17 +229,16 @@ def _styles(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     }
 
 
-def _line(
-    ax: Axes, steps: pd.Series, values: pd.Series, name: str, colour: str, marker: str
-) -> None:
+def _line(ax: Axes, curve: pd.DataFrame, measure: str, colour: str, marker: str) -> None:
+    """Draw one measure of one encoder."""
     ax.plot(
-        steps,
-        values,
+        curve["step"],
+        curve[measure],
         color=colour,
         marker=marker,
         markersize=4,
         linewidth=1.5,
-        label=shorten(name, _LONGEST_NAME),
+        label=shorten(str(curve["encoder"].iloc[0]), _LONGEST_NAME) if len(curve) else None,
     )
 
 

@@ -199,7 +199,7 @@ def rises_of_correlation(
         verdict = SUPPORTED if rise.low > 0 else NOT_SUPPORTED
         rows.append((base, name, paper, first, second, rise.value, rise.low, rise.high, verdict))
     columns = ["before", "encoder", "paper", "r_before", "r_after", "rise", "low", "high"]
-    return pd.DataFrame(rows, columns=[*columns, "verdict"])
+    return pd.DataFrame(rows, columns=[*columns, "verdict"]).astype({"paper": bool})
 
 
 def summarise_claims(verdicts: pd.DataFrame) -> pd.DataFrame:
