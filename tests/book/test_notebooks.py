@@ -36,7 +36,7 @@ def tags(cell: Any) -> list[str]:
 
 def test_there_are_chapters() -> None:
     assert CHAPTERS[0].startswith("01_")
-    assert len(CHAPTERS) >= 4
+    assert len(CHAPTERS) >= 6
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
