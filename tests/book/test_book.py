@@ -192,13 +192,15 @@ def test_the_family_has_a_card(smoke: Any, pages: dict[str, Page], glued: dict[s
     card, intro, chapter = (
         squeeze(pages[name].text) for name in ("family", "intro", "chapters/06_fine_tuning")
     )
-    shipped, recipe = shipped_trajectory(), shipped_recipe()
+    shipped, about = shipped_trajectory(), shipped_recipe()
     for name in shipped["encoder"].unique():
         assert name in card
         assert name in chapter
-    for part in ("runs", "sources"):
-        for row in recipe[part]:
-            assert str(next(iter(row.values()))) in card
+    for text in (*about["recipe"]["texts"], about["recipe"]["nli"]):
+        assert squeeze(text["name"]) in card
+        assert squeeze(text["licence"]) in card
+        assert f"{about['words'][text['name']]:,}" in card
+    assert f"{about['parameters']:,}" in card
     assert glued["sts"] in card
     for key in ("learned", "changed"):
         assert glued[key] in intro

@@ -172,7 +172,7 @@ def plot_moves(moves: Mapping[str, pd.DataFrame]) -> Figure:
     -------
     Figure
         A row for each combination. Left r with its interval, right the correlation of the length
-        of its word embeddings with information.
+        of its word embeddings with information, where they have different lengths.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def plot_moves(moves: Mapping[str, pd.DataFrame]) -> Figure:
     )
     top, ticks, labels = 0.0, [], []
     for i, (pair, rows) in enumerate(moves.items()):
-        finite(rows, "r", "low", "high", "norm_r")
+        finite(rows, "r", "low", "high")
         places = top + 1 + np.arange(len(rows))
         marker, colour = _MARKERS[i % len(_MARKERS)], palette()[i]
         error = [rows["r"] - rows["low"], rows["high"] - rows["r"]]

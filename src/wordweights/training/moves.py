@@ -10,13 +10,11 @@ from wordweights.attribution import attribute
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import Frequencies, add_information
-from wordweights.statistics import correlation_rise, number_texts
-from wordweights.training import Run, Snapshot, swap_embeddings, trajectory
+from wordweights.statistics import correlation, correlation_rise, number_texts
+from wordweights.training.trajectory import _pearson, embedding_norms, swap_embeddings
 
 if TYPE_CHECKING:
     from wordweights.statistics import Difference
-
-_PARTS = {"embeddings": ("after", "before"), "layers": ("before", "after")}
 
 
 def weigh_words(
@@ -38,11 +36,12 @@ def weigh_words(
     Returns
     -------
     pd.DataFrame
-        One row a word: contribution, information (nats), probability, and ``text``, the number of
-        its text, by which a bootstrap draws.
+        One row a word: contribution, information (nats), probability, norm (of its embedding, that
+        of [PAD] taken away), and ``text``, the number of its text, by which a bootstrap draws.
     """
     words = attribute(encoder, sentences, progress=False, **options)
-    return add_information(words.assign(text=number_texts(words)), frequencies, unseen="drop")
+    words = words.assign(text=number_texts(words), norm=embedding_norms(encoder, sentences))
+    return add_information(words, frequencies, unseen="drop")
 
 
 def rise_between(
@@ -123,41 +122,45 @@ def what_moves(
     -------
     pd.DataFrame
         Four rows: embeddings and layers (``"before"`` or ``"after"``), r, low, high, norm_r (of
-        the embeddings), and rise, rise_low, rise_high against the first row, in which nothing is
-        from after (NaN there).
+        the embeddings; NaN where all are of one length), and rise, rise_low, rise_high against the
+        first row, in which nothing is from after (NaN there).
 
     Raises
     ------
     WordweightsError
         For encoders of two poolings or vocabularies, which cannot be mixed.
     """
-    same_words = base.tokenizer.get_vocab() == tuned.tokenizer.get_vocab()
-    if base.pooling != tuned.pooling or not same_words:
+    if base.pooling != tuned.pooling:
         raise WordweightsError(
-            f"The embeddings of {base.name!r} and {tuned.name!r} cannot be exchanged: the two "
-            f"encoders have another pooling or another vocabulary. Give an encoder and one that "
-            f"was fine-tuned from it."
+            f"The embeddings of {base.name!r} and {tuned.name!r} cannot be exchanged: the two are "
+            f"read by {base.pooling!r} and by {tuned.pooling!r}. Give an encoder and one that was "
+            f"fine-tuned from it."
         )
     variants = {
         ("before", "before"): base,
-        _PARTS["embeddings"]: swap_embeddings(tuned, base),
-        _PARTS["layers"]: swap_embeddings(base, tuned),
+        ("after", "before"): swap_embeddings(tuned, base),
+        ("before", "after"): swap_embeddings(base, tuned),
         ("after", "after"): tuned,
     }
-    options: dict[str, Any] = {
-        "n_steps": n_steps,
-        "probes": probes,
-        "seed": seed,
-        "n_resamples": n_resamples,
-    }
-    snapshots = tuple(Snapshot(i, encoder) for i, encoder in enumerate(variants.values()))
-    run = Run(tuned.name, snapshots, pd.DataFrame(columns=["step", "loss", "seconds"]))
-    found = trajectory(run, sentences, frequencies, **options).sort_values("step")
-    rises = [rise_between(base, e, sentences, frequencies, **options) for e in variants.values()]
-    table = pd.DataFrame(list(variants), columns=["embeddings", "layers"])
-    for name in ("r", "low", "high", "norm_r"):
-        table[name] = found[name].to_numpy()
-    for name, end in (("rise", "value"), ("rise_low", "low"), ("rise_high", "high")):
-        table[name] = [float(getattr(rise, end)) for rise in rises]
-    table.loc[0, ["rise", "rise_low", "rise_high"]] = float("nan")
-    return table
+    options = {"n_steps": n_steps, "probes": probes, "seed": seed}
+    drawing: dict[str, Any] = {"cluster": "text", "n_resamples": n_resamples, "seed": seed}
+    rows: list[dict[str, Any]] = []
+    first: pd.DataFrame | None = None
+    for (embeddings, layers), encoder in variants.items():
+        words = weigh_words(encoder, sentences, frequencies, **options)
+        r = correlation(words, "contribution", "information", **drawing)
+        row = {
+            "embeddings": embeddings,
+            "layers": layers,
+            "r": r.r,
+            "low": r.low,
+            "high": r.high,
+            "norm_r": _pearson(words["norm"], words["information"]),
+        }
+        if first is None:
+            first = words
+        else:
+            rise = correlation_rise(first, words, **drawing)
+            row |= {"rise": rise.value, "rise_low": rise.low, "rise_high": rise.high}
+        rows.append(row)
+    return pd.DataFrame(rows)
