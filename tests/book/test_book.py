@@ -179,7 +179,7 @@ def test_the_rise_of_the_family_is_told_with_its_interval(
     (rise,) = claims[(claims["claim"] == 2) & ~claims["paper"]].itertuples()
     assert rise.scope == "mini-BERT (MEAN) → mini SBERT (MEAN)"
     said = (
-        f"a rise is {rise.verdict} from mini-BERT (MEAN) to mini SBERT (MEAN) "
+        f"a rise is {rise.verdict} for mini-BERT (MEAN) → mini SBERT (MEAN) "
         f"({format_number(rise.estimate)}, 95 % interval {format_number(rise.low)} to "
         f"{format_number(rise.high)})"
     )

@@ -70,6 +70,10 @@ def test_every_combination_is_the_encoder_that_it_says(
     np.testing.assert_allclose(table["rise"][1:], table["r"][1:] - table["r"][0], atol=1e-9)
     assert table.loc[0, ["rise", "rise_low", "rise_high"]].isna().all()
     assert (table["rise_low"][1:] <= table["rise_high"][1:]).all()
+    assert table["lead"].isna().tolist() == [True, True, False, True]
+    lead = table.loc[2, ["lead", "lead_low", "lead_high"]].astype(float)
+    assert lead["lead"] == pytest.approx(table["r"][2] - table["r"][1], abs=1e-9)
+    assert lead["lead_low"] <= lead["lead_high"]
     norms = table["norm_r"].to_numpy()
     np.testing.assert_allclose(norms[[0, 1]], norms[[2, 3]])
     assert norms[0] != norms[1]

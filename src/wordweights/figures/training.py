@@ -179,6 +179,8 @@ def plot_moves(moves: Mapping[str, pd.DataFrame]) -> Figure:
     WordweightsError
         For no pairs.
     """
+    from matplotlib.patheffects import withStroke
+
     if not moves:
         raise WordweightsError("There is no pair of encoders to draw; name at least one.")
     count = sum(len(rows) for rows in moves.values())
@@ -203,6 +205,7 @@ def plot_moves(moves: Mapping[str, pd.DataFrame]) -> Figure:
             va="center",
             fontsize=9,
             parse_math=False,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )
         ticks += places.tolist()
         labels += [

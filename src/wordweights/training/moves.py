@@ -122,8 +122,9 @@ def what_moves(
     -------
     pd.DataFrame
         Four rows: embeddings and layers (``"before"`` or ``"after"``), r, low, high, norm_r (of
-        the embeddings; NaN where all are of one length), and rise, rise_low, rise_high against the
-        first row, in which nothing is from after (NaN there).
+        the embeddings; NaN where all are of one length), rise, rise_low, rise_high against the
+        first row, in which nothing is from after (NaN there), and, in the row of the layers alone,
+        lead, lead_low, lead_high against the row of the embeddings alone.
 
     Raises
     ------
@@ -144,23 +145,24 @@ def what_moves(
     }
     options = {"n_steps": n_steps, "probes": probes, "seed": seed}
     drawing: dict[str, Any] = {"cluster": "text", "n_resamples": n_resamples, "seed": seed}
-    rows: list[dict[str, Any]] = []
-    first: pd.DataFrame | None = None
-    for (embeddings, layers), encoder in variants.items():
-        words = weigh_words(encoder, sentences, frequencies, **options)
+    weighed = {
+        parts: weigh_words(encoder, sentences, frequencies, **options)
+        for parts, encoder in variants.items()
+    }
+    before, embedded, layered, _ = weighed.values()
+    rows = []
+    for (embeddings, layers), words in weighed.items():
         r = correlation(words, "contribution", "information", **drawing)
-        row = {
-            "embeddings": embeddings,
-            "layers": layers,
-            "r": r.r,
-            "low": r.low,
-            "high": r.high,
-            "norm_r": _pearson(words["norm"], words["information"]),
-        }
-        if first is None:
-            first = words
-        else:
-            rise = correlation_rise(first, words, **drawing)
-            row |= {"rise": rise.value, "rise_low": rise.low, "rise_high": rise.high}
+        row: dict[str, Any] = {"embeddings": embeddings, "layers": layers}
+        row |= {"r": r.r, "low": r.low, "high": r.high}
+        row["norm_r"] = _pearson(words["norm"], words["information"])
+        if words is not before:
+            row |= _ends("rise", correlation_rise(before, words, **drawing))
+        if words is layered:
+            row |= _ends("lead", correlation_rise(embedded, layered, **drawing))
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _ends(name: str, found: Difference) -> dict[str, float]:
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
