@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -171,11 +172,12 @@ FAMILY = {
 
 
 def test_the_family_is_registered_without_a_hub() -> None:
-    table = known_encoders().set_index("name")
+    table = known_encoders().set_index("name").fillna({"base": ""})
     for name, (pooling, base) in FAMILY.items():
         row = table.loc[name]
         assert row["pooling"] == pooling
-        assert row["base"] == base
+        assert row["base"] == (base or "")
+        assert re.fullmatch("[0-9a-f]{64}", registry.registered()[name]["sha256"])
         assert "BERT-base" not in name
         assert describe_source(name) == "package wordweights"
         assert registry.split_name(f"{name} (untrained)") == (name, None, False)
