@@ -245,7 +245,11 @@ def curves_html(ends: pd.DataFrame) -> str:
     str
         An HTML fragment.
     """
-    shown = {"encoder": ends["encoder"], "training": ends["run"], "steps": ends["steps"]}
+    shown: dict[str, Any] = {
+        "encoder": ends["encoder"],
+        "training": ends["run"],
+        "steps": ends["steps"],
+    }
     for end, word in (("first", "at step 0"), ("last", "at the end")):
         bounds = (f"low_{end}", f"high_{end}")
         shown[f"r with \N{MINUS SIGN}ln P(w)\n{word}"] = _with_interval(ends, f"r_{end}", bounds)

@@ -40,7 +40,7 @@ def ends_of_curves(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (encoder, run), curve in table.groupby(["encoder", "run"], sort=False):
         ordered = curve.sort_values("step")
-        first, last, top = ordered.iloc[0], ordered.iloc[-1], ordered.loc[ordered["r"].idxmax()]
+        first, last, top = (ordered.iloc[i] for i in (0, -1, int(ordered["r"].argmax())))
         rows.append(
             {
                 "encoder": encoder,
