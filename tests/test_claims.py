@@ -21,6 +21,7 @@ from wordweights.statistics import (
     lost_claims,
     number_texts,
     published_correlations,
+    rises_of_correlation,
     spread_growth,
     summarise_claims,
 )
@@ -403,3 +404,38 @@ def test_published_and_measured_are_compared_where_both_are():
     none = compare_published(measured.iloc[1:], PAPER)
     assert none.empty
     assert list(none.columns) == list(found.columns)
+
+
+def test_rises_are_those_of_the_pairs_of_a_run():
+    tables = {
+        "all": words(1.0, 5),
+        "mini": words(2.0, 1),
+        "mini tuned": words(0.3, 2),
+        "mini worse": words(6.0, 3),
+        "mini worse (untrained)": words(0.1, 4),
+        "SBERT (MEAN)": words(0.3, 6),
+    }
+    before = {
+        "all": None,
+        "mini tuned": "mini",
+        "mini worse": "mini",
+        "mini worse (untrained)": "mini",
+        "SBERT (MEAN)": "BERT (MEAN)",  # which is not in the run
+    }
+    found = rises_of_correlation(tables, before, n_resamples=200)
+    assert found[["before", "encoder", "paper", "verdict"]].to_numpy().tolist() == [
+        ["mini", "mini tuned", False, SUPPORTED],
+        ["mini", "mini worse", False, NOT_SUPPORTED],
+    ]
+    assert found["rise"].to_numpy() == pytest.approx(found["r_after"] - found["r_before"])
+    judged = judge_claims(tables, {}, SOURCE, before=before, n_resamples=200)
+    same = judged[(judged["claim"] == 2) & ~judged["paper"]]
+    assert same["low"].tolist() == found["low"].tolist()
+    assert same["verdict"].tolist() == found["verdict"].tolist()
+    assert rises_of_correlation(tables, {}, n_resamples=200).empty
+
+
+def test_rises_of_the_paper_are_named_so():
+    found = rises_of_correlation(paper_words(), BEFORE, n_resamples=200)
+    assert found["paper"].tolist() == [True] * 3
+    assert found["paper"].dtype == bool

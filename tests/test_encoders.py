@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, PreTrainedTokenizerFast, T5Config, T5Model
 
-from wordweights.encoders import Encoder, known_encoders, load_encoder, loading, registry
+from wordweights.encoders import (
+    Encoder,
+    describe_source,
+    known_encoders,
+    load_encoder,
+    loading,
+    registry,
+)
 from wordweights.errors import WordweightsError
 
 SENTENCES = ["a woman is cutting an onion .", "there are dogs !"]
@@ -149,7 +157,59 @@ def test_the_registry_names_the_five_of_the_paper_and_what_they_came_from() -> N
     assert table.loc["SBERT (MEAN)", "base"] == "BERT (MEAN)"
     assert table.loc["BERT (CLS)", "hub_id"] == table.loc["BERT (MEAN)", "hub_id"]
     assert set(table["pooling"]) == {"cls", "mean", "pooler"}
-    assert table["revision"].notna().all()
+    on_hub = table["hub_id"].notna()
+    assert table.loc[on_hub, "revision"].notna().all()
+    assert (table.index[~on_hub].str.startswith("mini")).all()
+
+
+FAMILY = {
+    "mini-BERT (CLS)": ("cls", None),
+    "mini Unsup. SimCSE (CLS)": ("cls", "mini-BERT (CLS)"),
+    "mini Sup. SimCSE (CLS)": ("cls", "mini-BERT (CLS)"),
+    "mini-BERT (MEAN)": ("mean", None),
+    "mini SBERT (MEAN)": ("mean", "mini-BERT (MEAN)"),
+}
+
+
+def test_the_family_is_registered_without_a_hub() -> None:
+    table = known_encoders().set_index("name").fillna({"base": ""})
+    for name, (pooling, base) in FAMILY.items():
+        row = table.loc[name]
+        assert row["pooling"] == pooling
+        assert row["base"] == (base or "")
+        assert re.fullmatch("[0-9a-f]{64}", registry.registered()[name]["sha256"])
+        assert "BERT-base" not in name
+        assert describe_source(name) == "package wordweights"
+        assert registry.split_name(f"{name} (untrained)") == (name, None, False)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_each_of_the_family_loads_with_its_control(name: str) -> None:
+    encoder, control = load_encoder(name), load_encoder(f"{name} (untrained)")
+    assert (encoder.name, encoder.pooling, encoder.base) == (name, *FAMILY[name])
+    assert encoder.commit is None
+    assert control.name == f"{name} (untrained)"
+    assert not control.trained
+    assert control.digest != encoder.digest
+    assert encoder.as_stack() is not None
+    assert encoder.max_tokens == 64
+
+
+def test_the_two_readings_are_of_one_checkpoint() -> None:
+    first, second = (load_encoder(f"mini-BERT ({pooling})") for pooling in ("CLS", "MEAN"))
+    assert first.digest == second.digest
+    assert not torch.allclose(first.encode(SENTENCES), second.encode(SENTENCES))
+
+
+def test_a_package_that_is_not_there_and_has_no_hub_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = {"pooling": "cls", "package": "no_such_package", "folder": "model"}
+    for module in (registry, loading):
+        monkeypatch.setattr(module, "registered", lambda: {"tiny": entry})
+    with pytest.raises(WordweightsError, match=r"'tiny' is carried by .*'no_such_package' alone"):
+        load_encoder("tiny")
+    assert describe_source("tiny") == "package no_such_package"
 
 
 def test_an_unknown_name_lists_the_known() -> None:

@@ -22,6 +22,7 @@ from wordweights.statistics import (
     summarise_claims,
 )
 from wordweights.statistics.claims import CLAIMS
+from wordweights.training.curves import ends_of_curves
 
 NASTY = ["a", "<b>woman</b>", "is", "$x^2$", "an", "antidisestablishmentarianism", "$", "."]
 
@@ -111,6 +112,50 @@ def profile():
     )
 
 
+def snapshots():
+    """Curves of two readings of one pre-training, and of a fine-tuning that never met STS-B."""
+    runs = [("$x$ (CLS)", "pre-training"), ("$x$ (MEAN)", "pre-training"), ("tuned", "sbert")]
+    rows = [
+        {"encoder": encoder, "run": run, "step": step, "r": 0.1 * i + step / 2000}
+        for i, (encoder, run) in enumerate(runs)
+        for step in (0, 5, 50, 1000)
+    ]
+    table = pd.DataFrame(rows)
+    stage = np.where(table["run"] == "pre-training", "pre-training", "fine-tuning")
+    sts = table["r"].where(table["run"] == "pre-training")
+    return table.assign(
+        low=table["r"] - 0.1,
+        high=table["r"] + 0.1,
+        stage=stage,
+        onion=0.2,
+        norm_r=-table["r"],
+        sts_spearman=sts,
+    )
+
+
+def losses():
+    runs = ("pre-training", "$sbert$", "third")
+    return pd.DataFrame(
+        [{"run": run, "step": step, "loss": 9 / (step + 1)} for run in runs for step in range(30)]
+    )
+
+
+def moves():
+    table = pd.DataFrame(
+        {
+            "embeddings": ["before", "after", "before", "after"],
+            "layers": ["before", "before", "after", "after"],
+            "r": [0.1, 0.2, 0.3, 0.4],
+            "low": 0.0,
+            "high": 0.5,
+            "norm_r": [-0.1, 0.1, -0.1, 0.1],
+            **{"rise": [np.nan, 0.1, 0.2, 0.3], "rise_low": [np.nan, -0.1, 0.1, 0.2]},
+            "rise_high": [np.nan, 0.2, 0.3, 0.4],
+        }
+    )
+    return {"$a$ → b": table, "a long name of an encoder (CLS) → another long name (CLS)": table}
+
+
 @pytest.fixture(scope="module")
 def drawn(words, distinct, sources, weights):
     """Every figure, drawn once; a warning of matplotlib would be an error."""
@@ -130,6 +175,12 @@ def drawn(words, distinct, sources, weights):
         "path": figures.plot_path(profile()),
         "estimate": figures.plot_estimate(words, exact),
         "norms": figures.plot_norms(words, exact),
+        "trajectory": figures.plot_trajectory(snapshots()),
+        "one curve": figures.plot_trajectory(snapshots().query("run == 'sbert'")),
+        "measures": figures.plot_measures(snapshots()),
+        "losses": figures.plot_losses(losses()),
+        "moves": figures.plot_moves(moves()),
+        "many encoders": figures.plot_contributions({f"encoder $x$ {i}": words for i in range(7)}),
         "one encoder": figures.plot_contributions({"a": words}, {"a": -0.5}),
         "encoders": figures.plot_contributions(many),
         "weights": figures.plot_weights(weights),
@@ -191,7 +242,8 @@ def test_axes_carry_their_units(drawn):
     assert "one\n\N{MINUS SIGN}ln P(w) [nats]" in texts(drawn["sources"])
     for name, figure in drawn.items():  # panels below one another share the axis of the lowest
         shown = [ax for ax in figure.axes if ax.axison]
-        assert all(ax.get_xlabel() for ax in shown if name not in ("encoders", "schemes")), name
+        several = ("encoders", "many encoders", "schemes", "measures")
+        assert all(ax.get_xlabel() for ax in shown if name not in several), name
 
 
 def test_shares_of_information_sum_to_one(words):
@@ -252,6 +304,63 @@ def test_the_path_shows_the_nodes_of_each_rule():
     assert [sorted(mark[:, 0]) for mark in marks] == [[0.4, 0.5], [0.2, 0.8]]
     assert all((mark[:, 1] < 0).all() for mark in marks)  # below the line
     assert min(ax.get_yticks()) >= 0
+
+
+def test_curves_have_a_place_for_step_0_and_a_band():
+    figure = figures.plot_trajectory(snapshots())
+    first, second, *rest = figure.axes
+    assert [ax.get_title() for ax in (first, second)] == ["pre-training", "sbert"]
+    assert rest == []
+    assert [len(line.get_xdata()) for line in first.lines[:2]] == [4, 4]
+    ticks = [label.get_text() for label in first.get_xticklabels()]
+    assert ticks == ["0", "5", "100", "1,000"]
+    left, right = first.get_xlim()
+    assert left < 0
+    assert right > 1000
+    band = first.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(-0.1)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        *("$x$ (CLS)", "$x$ (MEAN)", "tuned")
+    ]
+    with pytest.raises(WordweightsError, match="1 NaN"):
+        figures.plot_trajectory(snapshots().assign(r=[np.nan, *[0.1] * 11]))
+
+
+def test_a_measure_is_drawn_where_it_was_measured():
+    figure = figures.plot_measures(snapshots())
+    assert len(figure.axes) == 3 * 2
+    labels = [ax.get_ylabel().replace("\n", " ") for ax in figure.axes[::2]]
+    assert labels[0] == "share of “onion”"
+    assert labels[2] == "Spearman's \N{GREEK SMALL LETTER RHO} on STS-B"
+    assert [len(line.get_xdata()) for line in figure.axes[4].lines] == [4, 4]
+    assert [len(line.get_xdata()) for line in figure.axes[5].lines] == [0]
+    without = figures.plot_measures(snapshots().assign(sts_spearman=np.nan))
+    assert len(without.axes) == 2 * 2
+    nothing = snapshots().drop(columns=["onion", "norm_r", "sts_spearman"])
+    with pytest.raises(WordweightsError, match="no number in onion"):
+        figures.plot_measures(nothing)
+
+
+def test_losses_are_drawn_as_they_are():
+    figure = figures.plot_losses(losses())
+    assert [ax.get_title() for ax in figure.axes if ax.axison] == [
+        "pre-training",
+        "$sbert$",
+        "third",
+    ]
+    assert figure.axes[0].lines[0].get_ydata() == pytest.approx(9 / np.arange(1, 31))
+
+
+def test_what_moved_stands_beside_its_name():
+    left, right = figures.plot_moves(moves()).axes
+    labels = [label.get_text() for label in left.get_yticklabels()]
+    assert labels == ["before", "embeddings alone", "layers alone", "after"] * 2
+    first, second = left.texts
+    assert first.get_text() == "$a$ → b"
+    assert second.get_text().endswith("…")
+    assert right.lines[0].get_xdata() == pytest.approx([-0.1, 0.1, -0.1, 0.1])
+    with pytest.raises(WordweightsError, match="no pair"):
+        figures.plot_moves({})
 
 
 def test_an_exact_integral_has_a_place_on_the_logarithmic_axis():
@@ -461,6 +570,27 @@ def test_published_beside_measured():
     first = ["SBERT (MEAN)", f"r with {minus}ln P(w)", "0.72", "0.70\n[0.60, 0.80]", f"{minus}0.02"]
     assert cells[5:10] == first
     assert cells[10:12] == ["SBERT (MEAN)", "r with P(w)"]
+
+
+def test_rises_say_whether_they_are_seen_and_whose():
+    names = ["before", "encoder", "paper", "r_before", "r_after", "rise", "low", "high", "verdict"]
+    row = ("mini", "<b>tuned</b>", False, 0.2, 0.5, 0.3, 0.25, 0.35, "not supported")
+    rises = pd.DataFrame([row], columns=names)
+    cells = cells_of(figures.rises_html(rises))
+    interval = "0.30\n[0.25, 0.35]"
+    assert cells[7:] == ["mini", "<b>tuned</b>", "0.20", "0.50", interval, "not supported", "no"]
+
+
+def test_curves_and_moves_as_tables():
+    cells = cells_of(figures.curves_html(ends_of_curves(snapshots())))
+    minus, dash = "\N{MINUS SIGN}", "\N{EN DASH}"
+    first = ["$x$ (CLS)", "pre-training", "1,000", f"0.00\n[{minus}0.10, 0.10]"]
+    last = ["0.50\n[0.40, 0.60]", "0.20 → 0.20", f"0.00 → {minus}0.50", "0.00 → 0.50"]
+    assert cells[8:16] == [*first, *last]
+    assert cells[-1] == dash
+    cells = cells_of(figures.moves_html(moves()))
+    assert cells[6:11] == ["$a$ → b", "before", "before", "0.10\n[0.00, 0.50]", dash]
+    assert f"0.10\n[{minus}0.10, 0.20]" in cells
 
 
 def test_our_own_numbers_say_whose_they_are():

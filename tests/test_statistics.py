@@ -14,6 +14,7 @@ from wordweights.statistics import (
     PUBLISHED,
     arrange_before_after,
     certificates,
+    choose_few,
     correlation,
     correlation_table,
     coverage,
@@ -255,6 +256,18 @@ def test_rows_are_arranged_before_and_after():
         ["Sup. SimCSE (CLS)", "after", PUBLISHED],
     ]
     assert found["group"].tolist()[:4] == ["BERT (MEAN)"] * 3 + ["mini"]
+
+
+def test_a_figure_with_room_for_a_few_shows_what_was_fine_tuned_from_what():
+    run = {"all": None, "all (untrained)": None, "base": None, "one": "base", "two": "base"}
+    assert choose_few(run) == ["all", "base", "two"]
+    assert choose_few(run, 4) == ["all", "all (untrained)", "base", "two"]
+    assert choose_few(run, None) == list(run)
+    assert choose_few(dict.fromkeys("abcd")) == ["a", "b", "c"]
+    assert choose_few({"a": None, "b": None}) == ["a", "b"]
+    assert choose_few(run | {"two (untrained)": "base"}) == ["all", "base", "two"]
+    with pytest.raises(WordweightsError, match="at least 1"):
+        choose_few(run, 0)
 
 
 def test_fine_tuning_in_a_circle_ends():

@@ -232,7 +232,7 @@ def encoders() -> None:
     """List the encoders known by name."""
     from wordweights import known_encoders
 
-    table = known_encoders().fillna({"base": ""})
+    table = known_encoders().fillna({"base": "", "hub_id": "", "revision": ""})
     click.echo(table.rename(columns={"base": "fine-tuned from"}).to_string(index=False))
 
 

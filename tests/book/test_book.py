@@ -25,6 +25,7 @@ from wordweights.pipeline import load_profile
 from wordweights.pipeline.claims import CLAIMS_FILE, read_claims
 from wordweights.statistics import OURS, measured_correlations
 from wordweights.statistics.claims import CLAIMS, NOT_TESTED
+from wordweights.training import shipped_recipe, shipped_trajectory
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = re.compile(r"(?:https?:)?//")
@@ -81,10 +82,10 @@ def pages(smoke: Any) -> dict[str, Page]:
 
 @pytest.fixture(scope="session")
 def glued(smoke: Any) -> dict[str, str]:
-    """The numbers that the third chapter gives to other pages, as text."""
-    notebook = nbformat.read(smoke.chapters / "03_correlations.ipynb", as_version=4)
+    """The numbers that the third and the last chapter give to other pages, as text."""
+    chapters = [smoke.chapters / f"{name}.ipynb" for name in ("03_correlations", "06_fine_tuning")]
     found = {}
-    for cell in notebook.cells:
+    for cell in (cell for path in chapters for cell in nbformat.read(path, as_version=4).cells):
         for output in cell.get("outputs", []):
             about = output.get("metadata", {}).get("scrapbook")
             if about and about["mime_prefix"]:
@@ -151,7 +152,7 @@ def test_every_row_says_whose_number_it_is(pages: dict[str, Page]) -> None:
         assert all(command in page for command in ("make paper", "make measured"))
         for r in (*ours["r_information"], *ours["r_probability"]):
             assert format_number(r) in page
-    # this run's two encoders, beside the paper's five
+    # beside the encoders of this run, the paper's five
     assert chapter.count("published") >= 5
     assert "Not measured in this run, and only published here: BERT (CLS)" in chapter
     assert "there is nothing to compare" in chapter
@@ -163,12 +164,49 @@ def test_a_claim_about_encoders_that_did_not_run_is_not_tested(
     claims = read_claims(smoke.chapters / CLAIMS_FILE.name)
     assert set(claims.loc[claims["paper"], "verdict"]) == {NOT_TESTED}
     others = claims[~claims["paper"]]
-    assert set(others["claim"]) == {3, 4, 5}
-    assert others["scope"].str.startswith("all-MiniLM-L6-v2").all()
+    assert set(others["claim"]) == {1, 2, 3, 4, 5}
+    assert others["scope"].str.startswith(("all-MiniLM-L6-v2", "mini")).all()
     assert not others["scope"].str.contains("untrained").any()
     for name in ("intro", "chapters/03_correlations"):
         for statement in CLAIMS.values():
             assert statement in squeeze(pages[name].text)
+
+
+def test_the_rise_of_the_family_is_told_with_its_interval(
+    smoke: Any, pages: dict[str, Page], glued: dict[str, str]
+) -> None:
+    claims = read_claims(smoke.chapters / CLAIMS_FILE.name)
+    (rise,) = claims[(claims["claim"] == 2) & ~claims["paper"]].itertuples()
+    assert rise.scope == "mini-BERT (MEAN) → mini SBERT (MEAN)"
+    said = (
+        f"a rise is {rise.verdict} for mini-BERT (MEAN) → mini SBERT (MEAN) "
+        f"({format_number(rise.estimate)}, 95 % interval {format_number(rise.low)} to "
+        f"{format_number(rise.high)})"
+    )
+    assert said in glued["rises-of-others"]
+    for name in ("intro", "chapters/03_correlations"):
+        assert said in squeeze(pages[name].text)
+
+
+def test_the_family_has_a_card(smoke: Any, pages: dict[str, Page], glued: dict[str, str]) -> None:
+    card, intro, chapter = (
+        squeeze(pages[name].text) for name in ("family", "intro", "chapters/06_fine_tuning")
+    )
+    shipped, about = shipped_trajectory(), shipped_recipe()
+    for name in shipped["encoder"].unique():
+        assert name in card
+        assert name in chapter
+    for text in (*about["recipe"]["texts"], about["recipe"]["nli"]):
+        assert squeeze(text["name"]) in card
+        assert squeeze(text["licence"]) in card
+        assert f"{about['words'][text['name']]:,}" in card
+    assert f"{about['parameters']:,}" in card
+    assert glued["sts"] in card
+    for key in ("learned", "changed"):
+        assert glued[key] in intro
+    assert glued["direction"] in chapter
+    assert [p for p in pages["family"].pictures if "losses" in (p["src"] or "")]
+    assert "make family" in card
 
 
 def test_these_numbers_are_those_of_the_library(
@@ -183,7 +221,7 @@ def test_these_numbers_are_those_of_the_library(
         given["n_words"],
         given["limit"],
     )
-    for model, key in zip(models, ("r-main", "r-control"), strict=True):
+    for model, key in zip(models[:2], ("r-main", "r-control"), strict=True):
         words = attribute(model, table, n_steps=given["n_steps"], probes=given["probes"])
         known = add_information(words, load_frequencies(given["frequencies"]))
         r = correlation(known, "contribution", "information", n_resamples=100).r

@@ -43,6 +43,7 @@ def offline(
     commits = {
         entry["hub"]: entry["revision"] if len(entry["revision"]) == 40 else None
         for entry in registered().values()
+        if "hub" in entry
     }
     for hub_id, (_, files) in repositories.items():
         write_cache(cache, hub_id, files, commits[hub_id])

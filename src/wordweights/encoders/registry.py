@@ -28,7 +28,8 @@ def known_encoders() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row an encoder: name, pooling, hub_id, revision, base, note.
+        One row an encoder: name, pooling, hub_id and revision (missing where no hub has it), base,
+        note.
     """
     import pandas as pd
 
@@ -36,8 +37,8 @@ def known_encoders() -> pd.DataFrame:
         {
             "name": name,
             "pooling": entry["pooling"],
-            "hub_id": entry["hub"],
-            "revision": entry["revision"],
+            "hub_id": entry.get("hub"),
+            "revision": entry.get("revision"),
             "base": entry.get("base"),
             "note": entry["note"],
         }
@@ -94,6 +95,12 @@ def locate(label: str) -> Path:
     -------
     Path
         The folder; what is not on this machine is downloaded.
+
+    Raises
+    ------
+    WordweightsError
+        For a name that is nothing of these, a package that is not installed and has no hub in its
+        place, and a download that fails.
     """
     entry = registered().get(label, {})
     if not entry:
@@ -106,7 +113,13 @@ def locate(label: str) -> Path:
                 f"also with the suffix {UNTRAINED!r}."
             )
         return fetch(label, None, label)
-    return _package_folder(entry) or fetch(entry["hub"], entry["revision"], label)
+    folder = _package_folder(entry)
+    if folder is None and "hub" not in entry:
+        raise WordweightsError(
+            f"Encoder {label!r} is carried by the package {entry['package']!r} alone, which is not "
+            f"installed here; install it."
+        )
+    return folder or fetch(entry["hub"], entry["revision"], label)
 
 
 def describe_source(name: str) -> str:
@@ -125,7 +138,7 @@ def describe_source(name: str) -> str:
     """
     label, _, _ = split_name(name)
     entry = registered().get(label, {})
-    if _package_folder(entry):
+    if _package_folder(entry) or (entry and "hub" not in entry):
         return f"package {entry['package']}"
     if not entry and Path(label).is_dir():
         return f"folder {Path(label).name}"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MARKERS = "osD^v"
+_WIDE = 4  # scatter plots that are two side by side; more are three
 _PANELS = 4  # bars of one sentence side by side
 
 
@@ -233,8 +234,8 @@ def plot_contributions(
     """
     if not tables:
         raise WordweightsError("There is no encoder to draw; name at least one.")
-    n_rows, n_columns = grid_of(len(tables), 2)
-    height = 3.1 * n_rows + 0.5 if n_columns > 1 else 4.2
+    n_rows, n_columns = grid_of(len(tables), 2 if len(tables) <= _WIDE else 3)
+    height = {1: 4.2, 2: 3.1 * n_rows + 0.5, 3: 2.7 * n_rows + 0.5}[n_columns]
     figure, axes = new_figure(height, n_rows, n_columns, sharex=True)
     for ax, (encoder, table) in zip(axes, tables.items(), strict=False):
         finite(table, "information", "contribution")
@@ -350,8 +351,8 @@ def _name_extremes(ax: Axes, table: pd.DataFrame, width: float) -> None:
     """Name the words of the largest contributions in four bands of information, without overlap."""
     x, y = table["information"], table["contribution"]
     bands = np.digitize(x, np.linspace(x.min(), x.max(), 5)[1:-1])
-    # what a character takes of the panel's axes, in their units
-    character, line = np.ptp(x) * 0.095 / width, y.max() * 0.075
+    # what a character takes of the panel's axes, in their units; their labels take 0.65 inches
+    character, line = np.ptp(x) * 0.085 / (width - 0.65), y.max() * 0.08
     taken: list[tuple[float, float, float]] = []
     for _, rows in table.groupby(bands, sort=False):
         top = rows.nlargest(10, "contribution")

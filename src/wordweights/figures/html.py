@@ -207,6 +207,85 @@ def comparison_html(table: pd.DataFrame) -> str:
     return table_html(pd.DataFrame(shown))
 
 
+def rises_html(rises: pd.DataFrame) -> str:
+    """Write the rise of r from each encoder to those fine-tuned from it.
+
+    Parameters
+    ----------
+    rises : pd.DataFrame
+        From :func:`wordweights.statistics.rises_of_correlation`.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    shown = {
+        "before": rises["before"],
+        "after": rises["encoder"],
+        "r before": rises["r_before"].astype(float),
+        "r after": rises["r_after"].astype(float),
+        "rise\n[95 % interval]": _with_interval(rises, "rise", ("low", "high")),
+        "a rise": _unbroken(rises["verdict"]),
+        "case of\nthe paper": rises["paper"].map({True: "yes", False: "no"}),
+    }
+    return table_html(pd.DataFrame(shown))
+
+
+def curves_html(ends: pd.DataFrame) -> str:
+    """Write where the curves of a training begin and end.
+
+    Parameters
+    ----------
+    ends : pd.DataFrame
+        From :func:`wordweights.training.curves.ends_of_curves`.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    shown: dict[str, Any] = {
+        "encoder": ends["encoder"],
+        "training": ends["run"],
+        "steps": ends["steps"],
+    }
+    for end, word in (("first", "at step 0"), ("last", "at the end")):
+        bounds = (f"low_{end}", f"high_{end}")
+        shown[f"r with \N{MINUS SIGN}ln P(w)\n{word}"] = _with_interval(ends, f"r_{end}", bounds)
+    shown |= {
+        "share of\n“onion”": _from_to(ends, "onion"),
+        "r of embedding\nlength": _from_to(ends, "norm_r"),
+        "STS-B\nSpearman": _from_to(ends, "sts_spearman"),
+    }
+    return table_html(pd.DataFrame(shown))
+
+
+def moves_html(moves: Mapping[str, pd.DataFrame]) -> str:
+    """Write what becomes of r with the embeddings or the layers of a fine-tuned encoder.
+
+    Parameters
+    ----------
+    moves : Mapping[str, pd.DataFrame]
+        From the name of a pair to what :func:`wordweights.training.moves.what_moves` returned.
+
+    Returns
+    -------
+    str
+        An HTML fragment.
+    """
+    rows = pd.concat([table.assign(pair=pair) for pair, table in moves.items()], ignore_index=True)
+    shown = {
+        "pair": rows["pair"].mask(rows["pair"].duplicated(), ""),
+        "embeddings": rows["embeddings"],
+        "layers": rows["layers"],
+        "r with \N{MINUS SIGN}ln P(w)": _with_interval(rows, "r", ("low", "high")),
+        "rise against\nthe first row": _with_interval(rows, "rise", ("rise_low", "rise_high")),
+        "r of embedding\nlength": rows["norm_r"].astype(float),
+    }
+    return table_html(pd.DataFrame(shown))
+
+
 def measured_html(table: pd.DataFrame) -> str:
     """Write our own correlations on the STS Benchmark, by encoder and source of frequencies.
 
@@ -319,6 +398,13 @@ def _with_interval(
             interval = f"[{format_number(low)},{_NO_BREAK}{format_number(high)}]"
             cells.append(f"{format_number(r)}\n{interval}")
     return cells
+
+
+def _from_to(table: pd.DataFrame, name: str) -> list[str | None]:
+    """Write a measure at both ends of a curve, where it is known."""
+    pairs = table[[f"{name}_first", f"{name}_last"]].to_numpy(dtype=float)
+    arrow = f"{_NO_BREAK}\N{RIGHTWARDS ARROW}{_NO_BREAK}"
+    return [None if np.isnan(p).all() else arrow.join(map(format_number, p)) for p in pairs]
 
 
 def _numbers(table: pd.DataFrame) -> list[str | None]:

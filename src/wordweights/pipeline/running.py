@@ -27,6 +27,8 @@ from wordweights.pipeline.status import status_page
 from wordweights.places import write_atomically
 
 MANIFEST = "run.json"
+# what the package holds of code, tables and checkpoints
+_SOURCES = (".py", ".toml", ".csv", ".json", ".txt", ".safetensors")
 Say = Callable[[str], None]
 
 
@@ -43,7 +45,7 @@ class ChapterRun:
     parameters : Mapping[str, Any]
         The values that it ran with, its defaults included.
     source : str
-        SHA-256 of the notebook, of the library's code and of our measured numbers.
+        SHA-256 of the notebook, of the library with its data, and of our measured numbers.
     files : Mapping[str, str]
         From each value of a parameter that names a file or folder to its digest before the run.
     seconds : float
@@ -177,7 +179,7 @@ def source_digest(notebook: Path) -> str:
     package = Path(str(importlib.import_module("wordweights").__file__)).parent
     sha = hashlib.sha256(notebook.read_bytes())
     for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".toml", ".csv"):
+        if path.suffix in _SOURCES:
             sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     measured = notebook.parents[1] / MEASURED_FILE
     if measured.is_file():  # chapters quote it

@@ -57,8 +57,8 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
         [
             "(status)=\n# Status of this run",
             f"This book computed itself on {made} with the profile {_code(profiles)}. Every number "
-            "in its chapters comes from that run, unless its row says that it was measured by us "
-            "on STS-B, or published.",
+            "in its chapters comes from that run, unless it says there that it was measured by us "
+            "on STS-B, when the small family was trained, or published.",
             "## Run time",
             _table(
                 ("Chapter", "Seconds"),

@@ -4,6 +4,7 @@ from wordweights.statistics.claims import (
     EXAMPLES,
     judge_claims,
     lost_claims,
+    rises_of_correlation,
     summarise_claims,
 )
 from wordweights.statistics.columns import number_texts
@@ -34,6 +35,7 @@ from wordweights.statistics.tables import (
     OURS,
     PUBLISHED,
     arrange_before_after,
+    choose_few,
     compare_published,
     correlation_table,
     measured_correlations,
@@ -50,6 +52,7 @@ __all__ = [
     "Difference",
     "arrange_before_after",
     "certificates",
+    "choose_few",
     "compare_published",
     "correlation",
     "correlation_error",
@@ -66,6 +69,7 @@ __all__ = [
     "power_law",
     "published_correlations",
     "rank_probability",
+    "rises_of_correlation",
     "spread_by_information",
     "spread_growth",
     "summarise_claims",

@@ -6,7 +6,7 @@ the column ``paper``: they are of interest, but they test no claim of the paper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -119,13 +119,10 @@ def judge_claims(
     pd.DataFrame
         One row a :class:`Verdict`, by claim; the paper's own encoders first, in its order.
     """
-    published = published_correlations()
-    paper_encoders = published["encoder"].tolist()
-    fine_tuned = published.dropna(subset="before")
-    paper_pairs = list(zip(fine_tuned["before"], fine_tuned["encoder"], strict=True))
+    paper_encoders = published_correlations()["encoder"].tolist()
+    paper_pairs = _paper_pairs()
     trained = [name for name in words if not name.endswith(UNTRAINED)]
-    bases = {name: base for name, base in (before or {}).items() if name in trained and base}
-    pairs = [*paper_pairs, *((base, name) for name, base in bases.items() if base in trained)]
+    pairs = [*paper_pairs, *_pairs(trained, before or {})]
     options: dict[str, Any] = {"cluster": cluster, "n_resamples": n_resamples, "seed": seed}
 
     rows = []
@@ -158,6 +155,51 @@ def judge_claims(
             rows.append(_judge_example(row, weighed[sentence]) if sentence in weighed else row)
     rows.sort(key=lambda row: (row.claim, not row.paper))
     return pd.DataFrame([asdict(row) for row in rows])
+
+
+def rises_of_correlation(
+    words: Mapping[str, pd.DataFrame],
+    before: Mapping[str, str | None],
+    *,
+    cluster: str = "sentence_id",
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Measure how r with information rises from each encoder to those fine-tuned from it.
+
+    Parameters
+    ----------
+    words : Mapping[str, pd.DataFrame]
+        As for :func:`judge_claims`.
+    before : Mapping[str, str | None]
+        From an encoder's name to the name of the encoder it was fine-tuned from, where known.
+    cluster : str
+        The column that says which words are resampled together.
+    n_resamples : int
+        Bootstrap resamples.
+    seed : int
+        Of the resamples, the same for every row.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row for every pair of which both are there: before, encoder, paper (whether the pair is
+        one of the paper's), r_before, r_after, rise with the ends low and high of its paired 95 %
+        interval, and the verdict ``"supported"`` or ``"not supported"``; no rows for no pairs.
+    """
+    options: dict[str, Any] = {"cluster": cluster, "n_resamples": n_resamples, "seed": seed}
+    rows = []
+    for base, name in _pairs(words, before):
+        first, second = (
+            correlation(words[one], "contribution", "information", **options).r
+            for one in (base, name)
+        )
+        paper = (base, name) in _paper_pairs()
+        rise = correlation_rise(words[base], words[name], **options)
+        verdict = SUPPORTED if rise.low > 0 else NOT_SUPPORTED
+        rows.append((base, name, paper, first, second, rise.value, rise.low, rise.high, verdict))
+    columns = ["before", "encoder", "paper", "r_before", "r_after", "rise", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "verdict"]).astype({"paper": bool})
 
 
 def summarise_claims(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -213,6 +255,18 @@ def lost_claims(previous: pd.DataFrame, present: pd.DataFrame) -> pd.DataFrame:
         if row.verdict == SUPPORTED
     ]
     return pd.DataFrame([row for row in rows if row[-1] != SUPPORTED], columns=columns)
+
+
+def _pairs(names: Iterable[str], before: Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """Pair encoders with the ones they were fine-tuned from; a control was fine-tuned from none."""
+    there = [name for name in names if not name.endswith(UNTRAINED)]
+    bases = ((before.get(name), name) for name in there)
+    return [(base, name) for base, name in bases if base is not None and base in there]
+
+
+def _paper_pairs() -> list[tuple[str, str]]:
+    fine_tuned = published_correlations().dropna(subset="before")
+    return list(zip(fine_tuned["before"], fine_tuned["encoder"], strict=True))
 
 
 def _judge(row: Verdict, quantity: str, found: Correlation | Difference) -> Verdict:

@@ -215,6 +215,44 @@ def arrange_before_after(*tables: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[chosen].reset_index(drop=True)
 
 
+def choose_few(before: Mapping[str, str | None], most: int | None = 3) -> list[str]:
+    """Choose encoders for a figure that has room for a few.
+
+    Parameters
+    ----------
+    before : Mapping[str, str | None]
+        From the name of each encoder of a run to the name of the one it was fine-tuned from.
+    most : int | None
+        How many to choose; None: all.
+
+    Returns
+    -------
+    list[str]
+        All of them where there are no more; else the first one of the run, the last pair of an
+        encoder and what it was fine-tuned from, the control of the first, and then the others as
+        they come. In the order of the run.
+
+    Raises
+    ------
+    WordweightsError
+        For a number below 1.
+    """
+    if most is not None and most < 1:
+        raise WordweightsError(
+            f"{most} encoders cannot be shown; give at least 1, or null for all."
+        )
+    names = list(before)
+    pairs = [
+        (base, name)
+        for name, base in before.items()
+        if base in before and not name.endswith(UNTRAINED)
+    ]
+    wanted = [*names[:1], *(pairs[-1] if pairs else ()), *(name + UNTRAINED for name in names[:1])]
+    ranked = dict.fromkeys([*(name for name in wanted if name in before), *names])
+    chosen = list(ranked)[:most]
+    return [name for name in names if name in chosen]
+
+
 def _columns(name: str, value: Correlation) -> dict[str, float]:
     return {name: value.r, f"{name}_low": value.low, f"{name}_high": value.high}
 
