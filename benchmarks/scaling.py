@@ -174,10 +174,10 @@ def attribution_row(name: str, encoder: Encoder, n: int, workers: int) -> Row:
 def idle_task(compute: Any, texts: list[str]) -> float:
     """Processor time, here, of a task that finds its batches stored: scheduler and client."""
     from wordweights.attribution import cluster as module
-    from wordweights.attribution import table
+    from wordweights.store import Collection
 
     seen: list[tuple[int, float]] = []
-    real_read, real_compute = table.Collection.read, module.compute_on
+    real_read, real_compute = Collection.read, module.compute_on
 
     def compute_on(*arguments: Any, **options: Any) -> Any:
         _, seconds, accounts = timed(partial(real_compute, *arguments, **options))
@@ -189,11 +189,11 @@ def idle_task(compute: Any, texts: list[str]) -> float:
     def read(self: Any, keys: Any) -> pd.DataFrame:
         return real_read(self, [] if next(reads, False) else keys)
 
-    table.Collection.read, module.compute_on = read, compute_on  # type: ignore[method-assign]
+    Collection.read, module.compute_on = read, compute_on  # type: ignore[method-assign]
     try:
         account = compute(texts).attrs["cluster"]
     finally:
-        table.Collection.read, module.compute_on = real_read, real_compute  # type: ignore[method-assign]
+        Collection.read, module.compute_on = real_read, real_compute  # type: ignore[method-assign]
     assert account["computed"] == 0
     ((shards, seconds),) = seen
     return seconds / shards

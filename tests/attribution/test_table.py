@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from wordweights.attribution import WordAttribution, attribute
+from wordweights.attribution import computing
 from wordweights.attribution import table as module
 from wordweights.encoders import Encoder, Stack, StackMap, load_encoder
 from wordweights.errors import WordweightsError
@@ -119,7 +120,7 @@ def test_the_same_is_computed_once(tiny_encoder: Encoder, monkeypatch: pytest.Mo
     def never(*args: object, **options: object) -> None:
         raise AssertionError("computed twice")
 
-    monkeypatch.setattr(module, "probe_directions", never)
+    monkeypatch.setattr(computing, "probe_directions", never)
     after = attribute(tiny_encoder, SENTENCES[::-1], **QUICK)
     assert sorted(after["contribution"]) == sorted(before["contribution"])
     with pytest.raises(AssertionError, match="computed twice"):
@@ -147,7 +148,7 @@ def test_another_setting_never_returns_an_old_result(
     tiny_encoder: Encoder, change: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attribute(tiny_encoder, SENTENCES[:1], **QUICK)
-    monkeypatch.setattr(module, "_attribute_batch", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(computing, "_attribute_batch", lambda *a, **k: 1 / 0)
     attribute(tiny_encoder, SENTENCES[:1], **QUICK)
     with pytest.raises(ZeroDivisionError):
         attribute(tiny_encoder, SENTENCES[:1], **(QUICK | change))
@@ -210,7 +211,7 @@ def test_the_mode_of_the_model_comes_back_after_an_error(
     tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_encoder.model.encoder.train()
-    monkeypatch.setattr(module, "probe_directions", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(computing, "probe_directions", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         attribute(tiny_encoder, SENTENCES, **QUICK)
     assert tiny_encoder.model.encoder.training

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from wordweights.attribution.alignment import TokenisedSentence
+from wordweights.attribution.computing import attribute_batch
 from wordweights.attribution.settings import METHOD, Settings
-from wordweights.attribution.table import attribute_batch
 from wordweights.encoders import Encoder
 from wordweights.encoders.copies import EncoderAddress, find_encoder
 from wordweights.errors import WordweightsError

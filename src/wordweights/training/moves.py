@@ -6,42 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from wordweights.attribution import attribute
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies, add_information
-from wordweights.statistics import correlation, correlation_rise, number_texts
-from wordweights.training.trajectory import _pearson, embedding_norms, swap_embeddings
+from wordweights.frequencies import Frequencies
+from wordweights.statistics import correlation, correlation_rise
+from wordweights.training.trajectory import norm_correlation, swap_embeddings, weigh_words
 
 if TYPE_CHECKING:
     from wordweights.statistics import Difference
-
-
-def weigh_words(
-    encoder: Encoder, sentences: pd.DataFrame, frequencies: Frequencies, **options: Any
-) -> pd.DataFrame:
-    """Attribute sentences, and look their words up.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        Whose contributions.
-    sentences : pd.DataFrame
-        From :func:`wordweights.filter_sentences`.
-    frequencies : Frequencies
-        The source of P(w); a word that it has never seen is left out.
-    **options : Any
-        As for :func:`wordweights.attribute`.
-
-    Returns
-    -------
-    pd.DataFrame
-        One row a word: contribution, information (nats), probability, norm (of its embedding, that
-        of [PAD] taken away), and ``text``, the number of its text, by which a bootstrap draws.
-    """
-    words = attribute(encoder, sentences, progress=False, **options)
-    words = words.assign(text=number_texts(words), norm=embedding_norms(encoder, sentences))
-    return add_information(words, frequencies, unseen="drop")
 
 
 def rise_between(
@@ -155,7 +127,7 @@ def what_moves(
         r = correlation(words, "contribution", "information", **drawing)
         row: dict[str, Any] = {"embeddings": embeddings, "layers": layers}
         row |= {"r": r.r, "low": r.low, "high": r.high}
-        row["norm_r"] = _pearson(words["norm"], words["information"])
+        row["norm_r"] = norm_correlation(words)
         if words is not before:
             row |= _ends("rise", correlation_rise(before, words, **drawing))
         if words is layered:

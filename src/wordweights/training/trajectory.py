@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,12 +67,9 @@ def trajectory(
     rows = []
     for snapshot in run.snapshots:
         encoder = snapshot.encoder
-        words = attribute(
-            encoder, sentences, n_steps=n_steps, probes=probes, seed=seed, progress=False
+        known = weigh_words(
+            encoder, sentences, frequencies, n_steps=n_steps, probes=probes, seed=seed
         )
-        words["text"] = number_texts(words)
-        words["norm"] = embedding_norms(encoder, sentences)
-        known = add_information(words, frequencies, "drop")
         r = correlation(
             known, "contribution", "information", cluster="text", n_resamples=n_resamples, seed=seed
         )
@@ -84,11 +82,57 @@ def trajectory(
                 "low": r.low,
                 "high": r.high,
                 "onion": onion_share(encoder),
-                "norm_r": _pearson(known["norm"], known["information"]),
+                "norm_r": norm_correlation(known),
                 "sts_spearman": sts_spearman(encoder),
             }
         )
     return pd.DataFrame(rows)
+
+
+def weigh_words(
+    encoder: Encoder, sentences: pd.DataFrame, frequencies: Frequencies, **options: Any
+) -> pd.DataFrame:
+    """Attribute sentences, and look their words up.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Whose contributions.
+    sentences : pd.DataFrame
+        From :func:`wordweights.filter_sentences`.
+    frequencies : Frequencies
+        The source of P(w); a word that it has never seen is left out.
+    **options : Any
+        As for :func:`wordweights.attribute`.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row a word: contribution, information (nats), probability, norm (of its embedding, that
+        of [PAD] taken away), and ``text``, the number of its text, by which a bootstrap draws.
+    """
+    words = attribute(encoder, sentences, progress=False, **options)
+    words = words.assign(text=number_texts(words), norm=embedding_norms(encoder, sentences))
+    return add_information(words, frequencies, unseen="drop")
+
+
+def norm_correlation(words: pd.DataFrame) -> float:
+    """Correlate the lengths of the words' embeddings with information.
+
+    Parameters
+    ----------
+    words : pd.DataFrame
+        From :func:`weigh_words`.
+
+    Returns
+    -------
+    float
+        Pearson's r; NaN when all lengths are equal.
+    """
+    norms = words["norm"]
+    if np.ptp(norms) <= 1e-6 * norms.abs().max():
+        return np.nan
+    return float(np.corrcoef(norms, words["information"])[0, 1])
 
 
 def onion_share(encoder: Encoder) -> float:
@@ -203,8 +247,3 @@ def _normalised(encoder: Encoder, sentences: list[str]) -> torch.Tensor:
         for start in range(0, len(sentences), _BATCH)
     ]
     return torch.nn.functional.normalize(torch.cat(parts).double().cpu(), dim=1)
-
-
-def _pearson(x: pd.Series, y: pd.Series) -> float:
-    """Correlate; lengths that are all equal have no correlation, and that is no error."""
-    return float(np.corrcoef(x, y)[0, 1]) if np.ptp(x) > 1e-6 * np.abs(x).max() else np.nan
