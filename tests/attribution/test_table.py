@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from wordweights.attribution import WordAttribution, attribute
-from wordweights.attribution import computing
+from wordweights.attribution import WordAttribution, attribute, computing
 from wordweights.attribution import table as module
 from wordweights.encoders import Encoder, Stack, StackMap, load_encoder
 from wordweights.errors import WordweightsError
