@@ -33,7 +33,7 @@ OBJECTIVES = ("unsup-simcse", "sup-simcse", "sbert")
 """Gao et al. (EMNLP 2021), without and with labels, and Reimers and Gurevych (EMNLP 2019)."""
 
 _TEMPERATURE = 0.05
-_LONGEST = 64  # wordpieces of a sentence; what is longer is cut
+_LONGEST = 32  # wordpieces of a sentence, as SimCSE has it; what is longer is cut
 
 
 @dataclass(frozen=True)
