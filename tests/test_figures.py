@@ -584,9 +584,9 @@ def test_rises_say_whether_they_are_seen_and_whose():
 def test_curves_and_moves_as_tables():
     cells = cells_of(figures.curves_html(ends_of_curves(snapshots())))
     minus, dash = "\N{MINUS SIGN}", "\N{EN DASH}"
-    first = ["$x$ (CLS)", "pre-training", "1,000", f"0.00\n[{minus}0.10, 0.10]"]
+    first = ["$x$ (CLS)", "1,000", f"0.00\n[{minus}0.10, 0.10]"]
     last = ["0.50\n[0.40, 0.60]", "0.20 → 0.20", f"0.00 → {minus}0.50", "0.00 → 0.50"]
-    assert cells[8:16] == [*first, *last]
+    assert cells[7:14] == [*first, *last]
     assert cells[-1] == dash
     cells = cells_of(figures.moves_html(moves()))
     assert cells[6:11] == ["$a$ → b", "before", "before", "0.10\n[0.00, 0.50]", dash]

@@ -26,6 +26,15 @@ def test_words_stay_whole_however_rare_they_are() -> None:
     assert tokenizer.tokenize("The ONION zebra") == ["the", "onion", "zebra"]
 
 
+def test_no_word_that_must_stay_gives_way_to_another() -> None:
+    words = {word.lower().strip(".!") for line in TEXT for word in line.split()} - {"résumé"}
+    rare = [f"{letter}{letter}{letter}" for letter in "abcdefghijkl"]
+    for size in range(60, 90):
+        vocabulary = learn_vocabulary(TEXT, size, [*words, *rare])
+        assert {*words, *rare, *SPECIAL_TOKENS} <= set(vocabulary)
+        assert len(vocabulary) == len(set(vocabulary)) <= size
+
+
 def test_text_is_read_as_bert_does() -> None:
     tokenizer = make_tokenizer(learn_vocabulary(TEXT, 80, []), 16)
     ids = tokenizer("Résumé, cat", return_tensors="pt")["input_ids"][0]

@@ -247,7 +247,6 @@ def curves_html(ends: pd.DataFrame) -> str:
     """
     shown: dict[str, Any] = {
         "encoder": ends["encoder"],
-        "training": ends["run"],
         "steps": ends["steps"],
     }
     for end, word in (("first", "at step 0"), ("last", "at the end")):

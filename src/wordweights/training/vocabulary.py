@@ -61,7 +61,10 @@ def learn_vocabulary(sentences: Iterable[str], size: int, whole: Sequence[str]) 
             f"A vocabulary of {size} wordpieces has room for {max(room, 0)} words beside its "
             f"letters, but {len(missing)} more must stay whole: give a larger vocabulary."
         )
-    return [*learned[: size - len(missing)], *missing]
+    kept = set(whole) | set(learned[: len(SPECIAL_TOKENS) + letters])
+    last = [piece for piece in reversed(learned) if piece not in kept]
+    dropped = set(last[: max(0, len(learned) + len(missing) - size)])
+    return [*(piece for piece in learned if piece not in dropped), *missing]
 
 
 def make_tokenizer(vocabulary: Sequence[str], longest: int) -> PreTrainedTokenizerBase:
