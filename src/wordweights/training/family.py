@@ -7,6 +7,7 @@ at the very end, all of it or nothing.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.metadata
 import json
@@ -18,10 +19,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
 
+from wordweights.attribution.workers import cores
 from wordweights.counting.basic_tokens import split_bert
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.errors import WordweightsError
@@ -45,6 +48,7 @@ _WORDPIECES_OF = "all-MiniLM-L6-v2"  # BERT-base-uncased's vocabulary, in an ins
 _DIGITS = 4
 _FREQUENCIES = "spacy"
 _PROBES = 16
+_PACKAGES = ("wordweights", "torch", "transformers", "sentence-transformers")
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ def train_family(recipe: Recipe, folder: Path) -> Family:
     vocabulary = learn_vocabulary(sentences, recipe.vocabulary, whole_words(recipe.whole))
     tokenizer = make_tokenizer(vocabulary, recipe.pretraining.positions)
     base = pretrain(tokenizer, sentences, recipe.pretraining, folder / "pre-training")
-    runs = {f"{BASE} ({pooling.upper()})": read_as(base, pooling) for pooling in ("cls", "mean")}
+    names = {f"{BASE} ({pooling.upper()})": pooling for pooling in ("cls", "mean")}
+    runs = {name: relabel(base, name=name, pooling=pooling) for name, pooling in names.items()}
     similar = folder / "similarity.txt"
     lines = [s for text in recipe.texts if text.similarity for s in texts[text.name]] + told
     write_atomically(similar, "\n".join(dict.fromkeys(lines)).encode())
@@ -100,7 +105,7 @@ def train_family(recipe: Recipe, folder: Path) -> Family:
             member.settings,
             folder / member.settings.objective,
         )
-        runs[member.encoder] = rename(run, member.encoder, member.base)
+        runs[member.encoder] = relabel(run, name=member.encoder, base=member.base)
     words = {name: sum(len(s.split()) for s in found) for name, found in texts.items()}
     return Family(runs, words)
 
@@ -123,44 +128,22 @@ def whole_words(sets: Sequence[str]) -> list[str]:
     return sorted({word for table in tables for s in table["sentence"] for word in split_bert(s)})
 
 
-def read_as(run: Run, pooling: str) -> Run:
-    """Read the snapshots of a run by another pooling.
-
-    Parameters
-    ----------
-    run : Run
-        Of pre-training.
-    pooling : str
-        ``"cls"`` or ``"mean"``.
-
-    Returns
-    -------
-    Run
-        The same weights.
-    """
-    like = run.snapshots[0].like
-    named = replace(like, name=f"{BASE} ({pooling.upper()})", pooling=pooling)
-    return replace(run, snapshots=tuple(replace(s, like=named) for s in run.snapshots))
-
-
-def rename(run: Run, name: str, base: str | None) -> Run:
-    """Name the encoder that a run ends with.
+def relabel(run: Run, **changes: Any) -> Run:
+    """Read the weights of a run as another encoder.
 
     Parameters
     ----------
     run : Run
         Of training.
-    name : str
-        Registered.
-    base : str | None
-        The name of what it began with.
+    **changes : Any
+        Attributes of an :class:`Encoder`, such as name, base and pooling.
 
     Returns
     -------
     Run
-        The same weights.
+        With the same snapshots.
     """
-    like = replace(run.snapshots[0].like, name=name, base=base)
+    like = replace(run.snapshots[0].like, **changes)
     return replace(run, snapshots=tuple(replace(s, like=like) for s in run.snapshots))
 
 
@@ -179,8 +162,6 @@ def save_checkpoint(encoder: Encoder, folder: Path) -> str:
     str
         SHA-256 of its weights.
     """
-    import copy
-
     copy.deepcopy(encoder.model).half().save_pretrained(folder)
     save_tokenizer(encoder.tokenizer, folder)
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
@@ -218,9 +199,6 @@ def measure_family(family: Family) -> pd.DataFrame:
     )
 
 
-_PACKAGES = ("wordweights", "torch", "transformers", "sentence-transformers")
-
-
 def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -> None:
     """Write checkpoints and tables of a family, all of them or nothing.
 
@@ -249,7 +227,7 @@ def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -
     about = {
         "words": family.words,
         "parameters": sum(p.numel() for p in encoder.model.parameters()),
-        "machine": f"{platform.machine()}, {_cores()} cores",
+        "machine": f"{platform.machine()}, {cores()} cores",
         "recipe": asdict(recipe),
     }
     (fresh / "about.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
@@ -260,12 +238,6 @@ def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -
         shutil.rmtree(target)
     fresh.rename(target)
     _register(digests, target.parent / "encoders.toml")
-
-
-def _cores() -> int:
-    from wordweights.attribution.workers import cores
-
-    return cores()
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

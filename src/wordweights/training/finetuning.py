@@ -138,10 +138,9 @@ def fine_tune(
         loss=_loss(settings.objective, model, base.hidden_size),
     )
     steps = snapshot_steps(settings.steps, settings.snapshots)
-    train(trainer, Recorder(folder, _weights(transformer, base), steps, settings.objective))
+    recorder = Recorder(folder, _weights(transformer, base), steps, settings.objective)
+    run = train(trainer, recorder, base)
     shutil.rmtree(folder / "base")
-    run = finished(folder, settings.objective, base)
-    assert run is not None
     return run
 
 

@@ -152,10 +152,7 @@ def pretrain(
         data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=settings.masked),
     )
     steps = snapshot_steps(settings.steps, settings.snapshots)
-    train(trainer, Recorder(folder, model.bert.state_dict, steps, name))
-    run = finished(folder, name, like)
-    assert run is not None
-    return run
+    return train(trainer, Recorder(folder, model.bert.state_dict, steps, name), like)
 
 
 def encode_stream(

@@ -132,7 +132,7 @@ def shared_arguments(folder: Path, steps: int, seed: int) -> dict[str, Any]:
     }
 
 
-def train(trainer: Any, recorder: Recorder) -> None:
+def train(trainer: Any, recorder: Recorder, like: Encoder) -> Run:
     """Run a trainer to its end, from its last checkpoint where there is one.
 
     Parameters
@@ -141,6 +141,13 @@ def train(trainer: Any, recorder: Recorder) -> None:
         A ``Trainer`` of transformers, or of sentence-transformers.
     recorder : Recorder
         Of its snapshots.
+    like : Encoder
+        Of the architecture, tokenizer and pooling that its snapshots have.
+
+    Returns
+    -------
+    Run
+        As :func:`finished` reads it from now on.
     """
     from transformers.trainer_callback import PrinterCallback
 
@@ -151,6 +158,7 @@ def train(trainer: Any, recorder: Recorder) -> None:
     with quiet_transformers():
         trainer.train(resume_from_checkpoint=last)
     write_atomically(recorder.folder / _DONE, b"")
+    return _read(recorder.folder, recorder.name, like)
 
 
 def finished(folder: Path, name: str, like: Encoder) -> Run | None:
@@ -170,8 +178,10 @@ def finished(folder: Path, name: str, like: Encoder) -> Run | None:
     Run | None
         None when it was never finished.
     """
-    if not (folder / _DONE).is_file():
-        return None
+    return _read(folder, name, like) if (folder / _DONE).is_file() else None
+
+
+def _read(folder: Path, name: str, like: Encoder) -> Run:
     paths = sorted((folder / "snapshots").glob("*.safetensors"))
     snapshots = tuple(Snapshot(int(path.stem), path, like) for path in paths)
     return Run(name, snapshots, pd.read_csv(folder / _LOG))
@@ -188,8 +198,8 @@ class Recorder(TrainerCallback):
         The encoder's weights at this moment, without what is only trained along.
     steps : list[int]
         At which to write them.
-    description : str
-        For the progress bar.
+    name : str
+        What is trained for.
     """
 
     def __init__(
@@ -197,10 +207,10 @@ class Recorder(TrainerCallback):
         folder: Path,
         weights: Callable[[], dict[str, torch.Tensor]],
         steps: list[int],
-        description: str,
+        name: str,
     ) -> None:
-        self.folder, self._weights, self._steps = folder, weights, set(steps)
-        self._description = description
+        self.folder, self.name = folder, name
+        self._weights, self._steps = weights, set(steps)
         self._rows: list[tuple[int, float, float]] = []
         self._begun = 0.0
         self._bar: Any = None
@@ -223,7 +233,7 @@ class Recorder(TrainerCallback):
         before = self._rows[-1][2] if self._rows else 0.0
         self._begun = time.monotonic() - before
         self._bar = tqdm(
-            total=state.max_steps, initial=state.global_step, desc=self._description, unit="step"
+            total=state.max_steps, initial=state.global_step, desc=self.name, unit="step"
         )
         self._write(state.global_step)
 
