@@ -52,7 +52,7 @@ def test_every_objective_trains_an_encoder_of_the_same_form(
     digest = base.digest
     run = fine_tune(base, text, nli, FineTuning(objective, steps=3, batch=4, snapshots=3))
     assert base.digest == digest
-    assert [snapshot.step for snapshot in run.snapshots] == [0, 1, 3]
+    assert [snapshot.step for snapshot in run.snapshots] == [0, 2, 3]
     first, *_, last = (snapshot.encoder for snapshot in run.snapshots)
     torch.testing.assert_close(first.encode(["a dog"]), base.encode(["a dog"]))
     assert not torch.allclose(last.encode(["a dog"]), base.encode(["a dog"]))
