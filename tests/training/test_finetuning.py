@@ -11,7 +11,7 @@ import torch
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.training import FineTuning, fine_tune
-from wordweights.training.finetuning import _loss, _trainable, nli_triplets
+from wordweights.training.finetuning import _loss, _trainable, nli_triplets, triplet_kinds
 
 WORDS = [
     *("a", "the", "in", "is", "on", "there", "woman", "man", "dog", "forest", "onion"),
@@ -110,12 +110,16 @@ def test_triplets_use_contradictions_as_hard_negatives() -> None:
         ("contradiction", "r", "not r"),
         ("neutral", "s", "s1"),
     ]
-    triplets = nli_triplets(pd.DataFrame(rows, columns=["label", "premise", "hypothesis"]))
+    pairs = pd.DataFrame(rows, columns=["label", "premise", "hypothesis"])
+    triplets = nli_triplets(pairs)
     assert triplets.iloc[0].tolist() == ["p", "p1", "not p"]
     assert triplets.iloc[1, :2].tolist() == ["q", "q1"]
     assert triplets.iloc[1, 2] in ("not p", "not r")
     assert triplets.iloc[2].tolist() == ["r", "r", "not r"]
     assert len(triplets) == 3
+    assert triplet_kinds(pairs) == {"complete": 1, "drawn": 1, "itself": 1}
+    neutral = pairs[pairs["label"] == "neutral"]
+    assert triplet_kinds(neutral) == {"complete": 0, "drawn": 0, "itself": 0}
 
 
 def test_triplets_need_both_labels() -> None:

@@ -60,10 +60,12 @@ def test_every_combination_is_the_encoder_that_it_says(
     ]
     mixed = copy.deepcopy(tiny_encoder.model)
     mixed.embeddings.word_embeddings.weight.data = tuned.embedding_matrix.clone()
+    other = copy.deepcopy(tuned.model)
+    other.embeddings.word_embeddings.weight.data = tiny_encoder.embedding_matrix.clone()
     expected = [
         r_of(tiny_encoder),
         r_of(replace(tiny_encoder, name="mixed", model=mixed)),
-        table["r"].iloc[2],
+        r_of(replace(tuned, name="other", model=other)),
         r_of(tuned),
     ]
     np.testing.assert_allclose(table["r"], expected, atol=1e-9)

@@ -36,6 +36,10 @@ def test_steps_to_look_at(total: int, n: int) -> None:
     assert total == 1 or steps[1] != 1, "the rate of the first update is zero"
 
 
+def test_steps_to_look_at_lie_closer_at_first() -> None:
+    assert snapshot_steps(8000, 21) == [0, 2, *(i**3 for i in range(2, 21))]
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
     tiny_checkpoint: Path, tmp_path: Path

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
+from wordweights.attribution import attribute
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import load_frequencies
 from wordweights.training import FineTuning, fine_tune, swap_embeddings, trajectory
-from wordweights.training.trajectory import embedding_norms, onion_share, sts_spearman
+from wordweights.training.trajectory import ONION, embedding_norms, onion_share, sts_spearman
 
 SENTENCES = pd.DataFrame(
     {"sentence": ["a woman is cutting an onion .", "the dogs are in the forest .", "play , dogs !"]}
@@ -35,8 +36,11 @@ def test_the_norm_of_a_word_of_two_pieces_is_that_of_both(tiny_encoder: Encoder)
     np.testing.assert_allclose(found, [(table[ids] - table[0]).norm().item()])
 
 
-def test_shares_of_a_sentence_sum_to_one(tiny_encoder: Encoder) -> None:
-    assert 0 < onion_share(tiny_encoder) < 1
+def test_the_share_of_the_onion_is_of_all_words(tiny_encoder: Encoder) -> None:
+    words = attribute(tiny_encoder, [ONION], probes="all", progress=False)
+    (onion,) = words.loc[words["word"] == "onion", "contribution"]
+    others = words.loc[words["word"] != "onion", "contribution"].sum()
+    assert onion_share(tiny_encoder) == pytest.approx(onion / (onion + others), rel=1e-9)
 
 
 def test_swapped_embeddings_sit_under_the_other_layers(tiny_encoder: Encoder) -> None:
@@ -126,11 +130,10 @@ def test_a_run_is_measured_at_every_snapshot(
         base, str(text), None, FineTuning("unsup-simcse", steps=4, batch=4, snapshots=4)
     )
     table = trajectory(run, SENTENCES, load_frequencies("spacy"), probes="all", n_resamples=100)
-    assert table["step"].tolist() == [0, 1, 2, 4]
+    assert table["step"].tolist() == [0, 2, 4]
     assert table["encoder"].unique().tolist() == ["tiny"]
     assert ((table["low"] <= table["r"]) & (table["r"] <= table["high"])).all()
     assert table["onion"].between(0, 1).all()
     assert table["sts_spearman"].isna().all()
     assert table["norm_r"].between(-1, 1).all()
     assert table["r"].nunique() == 3
-    assert table["r"].iloc[0] == table["r"].iloc[1]  # the learning rate rises from zero

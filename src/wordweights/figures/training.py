@@ -133,13 +133,13 @@ def plot_losses(log: pd.DataFrame) -> Figure:
     Parameters
     ----------
     log : pd.DataFrame
-        One row a step that was logged: run, step, loss.
+        Run, step and loss, the mean since the row before.
 
     Returns
     -------
     Figure
-        One panel a run, with its own axes, for the objectives have different units: a thin line,
-        and a thick one for the mean of the steps around each step.
+        One panel a run, with its own axes, for losses of different tasks cannot be compared: a thin
+        line, and a thick one for the mean of the rows around each row.
     """
     finite(log, "step", "loss")
     runs = log["run"].unique().tolist()
@@ -149,8 +149,8 @@ def plot_losses(log: pd.DataFrame) -> Figure:
     for ax, run in zip(axes, runs, strict=False):
         rows = log[log["run"] == run].sort_values("step")
         around = rows["loss"].rolling(max(1, len(rows) // 20), center=True, min_periods=1).mean()
-        ax.plot(rows["step"], rows["loss"], color=blue, alpha=0.4, linewidth=0.8, label="a step")
-        ax.plot(rows["step"], around, color=orange, linewidth=1.8, label="mean of the steps around")
+        ax.plot(rows["step"], rows["loss"], color=blue, alpha=0.4, linewidth=0.8, label="logged")
+        ax.plot(rows["step"], around, color=orange, linewidth=1.8, label="mean of those around")
         ax.ticklabel_format(style="plain")
         ax.xaxis.set_major_formatter("{x:,.0f}")
         name_axes(ax, _STEPS, "loss", str(run))

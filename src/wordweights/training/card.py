@@ -14,6 +14,12 @@ _SIZES = {
     "positions": "wordpieces of a sentence, at most",
 }
 _PRETRAINING = "pre-training"
+_FOLLOWS, _CONTRADICTS = "a sentence that it entails", "a sentence that contradicts it"
+_TRIPLETS = {
+    "complete": (_FOLLOWS, _CONTRADICTS),
+    "drawn": (_FOLLOWS, "a sentence that contradicts another premise, drawn at random"),
+    "itself": ("the premise itself, under other dropout", _CONTRADICTS),
+}
 
 
 def card_tables(about: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
@@ -27,8 +33,9 @@ def card_tables(about: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict[str, pd.DataFrame]
-        ``"model"`` (what, value), ``"sources"`` (text, licence, words, read in) and ``"runs"``
-        (training, result, steps, batch, learning rate, seed).
+        ``"model"`` (what, value), ``"sources"`` (text, licence, words, read in), ``"triplets"``
+        (close to the premise, far from it, triplets) and ``"runs"`` (training, result, steps,
+        batch, learning rate, seed).
     """
     recipe = about["recipe"]
     first = recipe["pretraining"]
@@ -70,7 +77,11 @@ def card_tables(about: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
             for name, result, settings in trainings
         ]
     )
-    return {"model": model, "sources": sources, "runs": runs}
+    triplets = pd.DataFrame(
+        [(*parts, about["triplets"][kind]) for kind, parts in _TRIPLETS.items()],
+        columns=["close to the premise", "far from it", "triplets"],
+    )
+    return {"model": model, "sources": sources, "triplets": triplets, "runs": runs}
 
 
 def _objectives(recipe: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A family of small encoders, before and after fine-tuning, trained from nothing.
+"""A family of small encoders, before and after fine-tuning, trained from text.
 
 ``make family`` runs this module. Every part is kept in the results folder as soon as it is done,
 and a part that was broken off goes on from its last checkpoint. What the package ships is replaced
@@ -33,7 +33,7 @@ from wordweights.paths import results_folder
 from wordweights.places import write_atomically
 from wordweights.sentences import filter_sentences, load_sentences
 from wordweights.store import digest
-from wordweights.training.finetuning import fine_tune
+from wordweights.training.finetuning import fine_tune, triplet_kinds
 from wordweights.training.pretraining import pretrain
 from wordweights.training.recipe import Recipe, at_hand, read_recipe
 from wordweights.training.runs import Run
@@ -62,10 +62,13 @@ class Family:
         each pooling.
     words : dict[str, int]
         Words of each text, by its name.
+    triplets : dict[str, int]
+        From :func:`wordweights.training.finetuning.triplet_kinds`.
     """
 
     runs: dict[str, Run]
     words: dict[str, int]
+    triplets: dict[str, int]
 
 
 def train_family(recipe: Recipe, folder: Path) -> Family:
@@ -107,7 +110,7 @@ def train_family(recipe: Recipe, folder: Path) -> Family:
         )
         runs[member.encoder] = relabel(run, name=member.encoder, base=member.base)
     words = {name: sum(len(s.split()) for s in found) for name, found in texts.items()}
-    return Family(runs, words)
+    return Family(runs, words, triplet_kinds(pairs))
 
 
 def whole_words(sets: Sequence[str]) -> list[str]:
@@ -226,6 +229,7 @@ def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -
     _write_table(measured, fresh / "trajectory.csv")
     about = {
         "words": family.words,
+        "triplets": family.triplets,
         "parameters": sum(p.numel() for p in encoder.model.parameters()),
         "machine": f"{platform.machine()}, {cores()} cores",
         "recipe": asdict(recipe),

@@ -220,6 +220,31 @@ def nli_triplets(pairs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return pd.concat([with_entailment, alone], ignore_index=True)
 
 
+def triplet_kinds(pairs: pd.DataFrame) -> dict[str, int]:
+    """Count the triplets that :func:`nli_triplets` makes, by what stands in them.
+
+    Parameters
+    ----------
+    pairs : pd.DataFrame
+        From :func:`wordweights.training.read_nli`.
+
+    Returns
+    -------
+    dict[str, int]
+        ``"complete"``: with an entailment and a contradiction of the premise; ``"drawn"``: with
+        the contradiction of another premise; ``"itself"``: with the premise as its own positive.
+    """
+    entailed, contradicted = (
+        pairs.loc[pairs["label"] == label, "premise"] for label in ("entailment", "contradiction")
+    )
+    complete = entailed.isin(contradicted)
+    return {
+        "complete": int(complete.sum()),
+        "drawn": int((~complete).sum()),
+        "itself": int((~contradicted.isin(entailed)).sum()),
+    }
+
+
 def _trainable(base: Encoder, objective: str, folder: Path) -> tuple[Any, Any]:
     """Make the model that is trained, and name the part of it that is the encoder."""
     from sentence_transformers import SentenceTransformer

@@ -1,4 +1,4 @@
-"""Masked language modelling from scratch (Devlin et al., NAACL 2019), without next sentences."""
+"""Masked language modelling (Devlin et al., NAACL 2019), without next sentences."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ENCODED = 10_000  # sentences at one time
 
 @dataclass(frozen=True)
 class Pretraining:
-    """How a BERT is trained from nothing.
+    """How a BERT is pre-trained.
 
     Attributes
     ----------
