@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -300,6 +301,17 @@ def test_bfloat16_is_close(tiny_encoder: Encoder) -> None:
     half = attribute(encoder, SENTENCES, n_steps=8, probes="all", bfloat16=True, progress=False)
     assert (full["contribution"] != half["contribution"]).any()
     np.testing.assert_allclose(half["contribution"], full["contribution"], rtol=0.03)
+    assert half["residual"].equals(full["residual"]), "the certificate keeps full precision"
+
+
+def test_bfloat16_changes_no_vector(tiny_encoder: Encoder) -> None:
+    encoder = Encoder("tiny", "mean", tiny_encoder.tokenizer, tiny_encoder.model.float())
+    attribute_vectors = partial(attribute, encoder, SENTENCES, norm="vector", n_steps=4)
+    half = attribute_vectors(bfloat16=True, progress=False)
+    for path in results_folder().rglob("*.parquet"):  # nothing is to be remembered
+        path.unlink()
+    full = attribute_vectors(progress=False)
+    assert half.equals(full)
 
 
 def test_a_bound_on_memory_changes_nothing_but_rounding(

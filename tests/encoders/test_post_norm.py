@@ -81,13 +81,12 @@ def test_products_in_bfloat16_are_close(encoder: Encoder) -> None:
     stack = single.as_stack()
     assert stack is not None
     x = points(single).float()
-    full, half = stack.linearise(x), stack.linearise(x, torch.bfloat16)
+    full = stack.linearise(x)
+    half = full.rounded(torch.bfloat16)
     gradient = torch.randn_like(full.outputs)
     exact, close = full.pullback(gradient), half.pullback(gradient)
     assert close.dtype == torch.float32
     assert 1e-5 < (close - exact).norm() / exact.norm() < 0.03
-    moved = full.tangent(x)
-    assert (half.tangent(x) - moved).norm() / moved.norm() < 0.03
 
 
 def test_an_encoder_is_attributed_by_its_layers_as_by_autograd(encoder: Encoder) -> None:

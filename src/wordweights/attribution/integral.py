@@ -152,7 +152,7 @@ class Integral:
             for cut, linear in self._pieces():
                 add = partial(
                     _add,
-                    _repeated(linear, copies),
+                    _repeated(linear, copies, torch.bfloat16 if self.path.half else None),
                     torch.as_tensor(weights[:, :, cut]).to(step),
                     copies if isinstance(linear, StackMap) else 1,
                 )
@@ -173,8 +173,13 @@ class Integral:
             yield cut, self.path.linearise(self.nodes[:, cut])
 
 
-def _repeated(linear: Linearised, copies: int) -> Linearised:
-    if copies == 1 or not isinstance(linear, StackMap):
+def _repeated(linear: Linearised, copies: int, dtype: torch.dtype | None) -> Linearised:
+    """Repeat the points, with matrix products in another type if there is one."""
+    if not isinstance(linear, StackMap):
+        return linear  # which was recorded in that type
+    if dtype is not None:
+        linear = linear.rounded(dtype)
+    if copies == 1:
         return linear
     return linear.take(torch.arange(len(linear.outputs)).repeat(copies).to(linear.outputs.device))
 

@@ -105,7 +105,8 @@ class StraightPath:
     points_at_once : int
         Bound on the points of one pass.
     half : bool
-        Compute the gradients with matrix products in bfloat16.
+        Compute the gradients with matrix products in bfloat16. Forward mode, and so the
+        certificate, keeps the precision of the model.
     """
 
     forward: Callable[..., Tensor]
@@ -198,7 +199,7 @@ class StraightPath:
         examples = np.repeat(np.arange(batch), n)
         points = self._points(examples, nodes.ravel())
         if isinstance(self.forward, Stack):
-            return self.forward.linearise(points, torch.bfloat16 if self.half else None)
+            return self.forward.linearise(points)
         forward = self._model(examples.tolist())
         with torch.enable_grad():
             points.requires_grad_()

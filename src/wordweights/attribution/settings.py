@@ -13,7 +13,7 @@ from wordweights.attribution.probes import ALL_PROBES
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
-METHOD = "integrated-gradients/4"
+METHOD = "integrated-gradients/5"
 """Version of the method: raised by any change that changes results, so old ones are not read."""
 
 AUTO_PROBES = "auto"
@@ -56,7 +56,7 @@ class Settings:
     vectors : bool
         Whether the words' vectors are kept.
     bfloat16 : bool
-        Whether the gradients are computed in bfloat16.
+        Whether the gradients are computed in bfloat16; forward mode never is.
     """
 
     method: str

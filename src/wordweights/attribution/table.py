@@ -107,8 +107,9 @@ def attribute(
     vectors : bool
         With ``norm="vector"``: also return each word's vector, in a column ``vector``.
     bfloat16 : bool
-        Compute the gradients, forward and backward, with matrix products in bfloat16. The residual
-        is that of the nodes in full precision, and does not see the error that this adds.
+        Compute the gradients with matrix products in bfloat16. The residual is that of the nodes in
+        full precision, and does not see the error that this adds; ``norm="vector"`` needs no
+        gradients, so it stays as it is.
     memory : int | None
         Bound on the memory of the passes under way, in bytes: it sets how many points of the paths
         share one. None is 256 MiB on a CPU, half of what is free on a GPU.

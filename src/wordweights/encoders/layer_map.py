@@ -106,6 +106,17 @@ class LayerMap:
             outer_norm=self.outer_norm.take(points),
         )
 
+    def rounded(self, dtype: torch.dtype) -> LayerMap:
+        """Compute the matrix products with weights in another type."""
+        return replace(
+            self,
+            qkv=self.qkv.to(dtype),
+            mix=self.mix.to(dtype),
+            inner=self.inner.to(dtype),
+            outer=self.outer.to(dtype),
+            slope=self.slope.to(dtype),
+        )
+
     def tangent(self, change: Tensor) -> Tensor:
         """Map a change of the layer's input, (batch, tokens, d), to that of its output."""
         d, queries = change.shape[-1], self.query.shape[2]

@@ -10,7 +10,7 @@ family.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -88,7 +88,7 @@ class Layer:
     outer_norm: Norm
 
     def linearise(
-        self, x: Tensor, heads: int, bias: Tensor | None, queries: int, dtype: torch.dtype
+        self, x: Tensor, heads: int, bias: Tensor | None, queries: int
     ) -> tuple[Tensor, Callable[[], LayerMap]]:
         """Compute the new states of the first tokens, and on demand the derivative.
 
@@ -102,8 +102,6 @@ class Layer:
             Added to the scores, shape (heads, tokens, tokens).
         queries : int
             How many tokens, from the first, are to have new states; they ask all tokens.
-        dtype : torch.dtype
-            Type of the derivative's matrix products.
 
         Returns
         -------
@@ -137,15 +135,15 @@ class Layer:
             one = torch.ones((), dtype=u.dtype, device=u.device).expand_as(u)
             slope = torch.ops.aten.gelu_backward(one, u)
             return LayerMap(
-                qkv=self.qkv.weight.to(dtype),
-                mix=self.mix.weight.to(dtype),
-                inner=self.inner.weight.to(dtype),
-                outer=self.outer.weight.to(dtype),
+                qkv=self.qkv.weight,
+                mix=self.mix.weight,
+                inner=self.inner.weight,
+                outer=self.outer.weight,
                 query=q,
                 key=k,
                 value=v,
                 attention=attention,
-                slope=slope.to(dtype),
+                slope=slope,
                 mix_norm=mix_norm,
                 outer_norm=outer_norm,
             )
@@ -197,6 +195,21 @@ class StackMap:
             self.mean,
             None if self.pooler is None else self.pooler.take(points),
         )
+
+    def rounded(self, dtype: torch.dtype) -> StackMap:
+        """Compute the matrix products with weights of the layers in another type.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            Such as bfloat16.
+
+        Returns
+        -------
+        StackMap
+            The same map, rounded; what it maps keeps its type.
+        """
+        return replace(self, layers=tuple(layer.rounded(dtype) for layer in self.layers))
 
     def tangent(self, change: Tensor) -> Tensor:
         """Map a change of the embeddings to that of the sentence vectors.
@@ -273,31 +286,29 @@ class Stack:
 
     def __call__(self, embeddings: Tensor) -> Tensor:
         """Compute sentence vectors, (points, d), of embeddings, (points, tokens, d)."""
-        return self._run(embeddings, None)[0]
+        return self._run(embeddings, linearise=False)[0]
 
-    def linearise(self, embeddings: Tensor, dtype: torch.dtype | None = None) -> StackMap:
+    def linearise(self, embeddings: Tensor) -> StackMap:
         """Compute sentence vectors and the derivative there.
 
         Parameters
         ----------
         embeddings : Tensor
             Shape (points, tokens, d).
-        dtype : torch.dtype | None
-            Type of the derivative's matrix products; None is that of the weights.
 
         Returns
         -------
         StackMap
             At the points.
         """
-        outputs, embedding, layers = self._run(embeddings, dtype or embeddings.dtype)
+        outputs, embedding, layers = self._run(embeddings, linearise=True)
         if self.pooler is None:
             return StackMap(outputs, embedding, layers, self.mean)
         pooler = PoolerMap(self.pooler.weight, slope=1 - outputs.square())
         return StackMap(outputs, embedding, layers, self.mean, pooler)
 
     def _run(
-        self, embeddings: Tensor, dtype: torch.dtype | None
+        self, embeddings: Tensor, linearise: bool
     ) -> tuple[Tensor, NormMap, tuple[LayerMap, ...]]:
         tokens = embeddings.shape[1]
         bias = None if self.score_bias is None else self.score_bias(tokens)
@@ -306,8 +317,8 @@ class Stack:
             x, embedding = self.embedding_norm.linearise(embeddings + self.positions[:tokens])
             for layer in self.layers:
                 queries = 1 if layer is self.layers[-1] and not self.mean else tokens
-                x, make = layer.linearise(x, self.heads, bias, queries, dtype or x.dtype)
-                if dtype is not None:
+                x, make = layer.linearise(x, self.heads, bias, queries)
+                if linearise:
                     maps.append(make())
             pooled = x.mean(dim=1) if self.mean else x[:, 0]
             if self.pooler is not None:
