@@ -23,6 +23,9 @@ def test_the_bundled_sentences_are_a_source() -> None:
 
 def test_the_descriptions_of_packages_are_a_corpus() -> None:
     (path,) = corpus_files("packages")
+    written = Path(path).stat().st_mtime_ns
+    assert corpus_files("packages") == [path]
+    assert Path(path).stat().st_mtime_ns == written, "what is made of it is found by its time"
     counts = bert_tokens(Path(path).read_text("utf-8"))
     assert counts.total() > 50_000
     assert counts.most_common(20)[0][1] > counts["python"] > 100

@@ -10,8 +10,15 @@ import pytest
 import torch
 
 from wordweights.encoders import load_encoder
+from wordweights.errors import WordweightsError
 from wordweights.training import family as family_module
-from wordweights.training.family import measure_family, ship, train_family, whole_words
+from wordweights.training.family import (
+    check_target,
+    measure_family,
+    ship,
+    train_family,
+    whole_words,
+)
 from wordweights.training.finetuning import triplet_kinds
 from wordweights.training.recipe import Recipe
 from wordweights.training.texts import read_nli
@@ -44,14 +51,15 @@ def test_a_family_is_trained_measured_and_shipped(
 
     target = tmp_path / "data" / "family"
     target.mkdir(parents=True)
-    (target / "recipe.toml").write_text("kept")
     (target / "old").mkdir()
+    (tmp_path / "mine.toml").write_text("what was read")
     registry = target.parent / "encoders.toml"
     entry = 'folder = "data/family/mini-sbert"\nsha256 = "'
     registry.write_text(entry + "0" * 64 + '"\n')
-    ship(small_recipe, family, measured, target)
+    ship(small_recipe, tmp_path / "mine.toml", family, measured, target)
 
-    assert (target / "recipe.toml").read_text() == "kept"
+    assert (target / "recipe.toml").read_text() == "what was read"
+    assert sorted(path.name for path in target.parent.iterdir()) == ["encoders.toml", "family"]
     assert not (target / "old").exists()
     assert "0" * 64 not in registry.read_text()
     log = pd.read_csv(target / "training.csv")
@@ -71,6 +79,25 @@ def test_a_family_is_trained_measured_and_shipped(
     again = train_family(small_recipe, tmp_path / "runs")
     for name, run in again.runs.items():
         assert run.snapshots[-1].path == family.runs[name].snapshots[-1].path
+
+    # other pairs: what has read them is trained again, and nothing else
+    pairs = Path(small_recipe.nli.pairs)
+    pairs.write_text(pairs.read_text("utf-8") + "neutral\tone more\tpair of known words\n", "utf-8")
+    monkeypatch.setattr(family_module, "pretrain", lambda *_: again.runs["mini-BERT (CLS)"])
+    changed = train_family(small_recipe, tmp_path / "runs")
+    for name, run in changed.runs.items():
+        same = run.snapshots[-1].path == family.runs[name].snapshots[-1].path
+        assert same == name.startswith("mini-BERT")
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    check_target(tmp_path / "new")
+    check_target(tmp_path)
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(WordweightsError, match="holds something else than a family"):
+        check_target(tmp_path)
+    (tmp_path / "about.json").touch()
+    check_target(tmp_path)
 
 
 def test_words_of_sentences_in_the_papers_form_stay_whole() -> None:

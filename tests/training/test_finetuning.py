@@ -68,6 +68,9 @@ def test_a_run_is_found_again_and_another_setting_is_another_run(base: Encoder, 
     assert again.snapshots[-1].path == run.snapshots[-1].path
     other = fine_tune(base, text, None, replace(settings, seed=1))
     assert other.snapshots[-1].path != run.snapshots[-1].path
+    Path(text).write_text(Path(text).read_text() + "\nthe dog is quick .")
+    edited = fine_tune(base, text, None, settings)
+    assert edited.snapshots[-1].path != run.snapshots[-1].path, "the text is another"
 
 
 def test_two_views_of_a_sentence_come_closer_than_others(base: Encoder, tmp_path: Path) -> None:

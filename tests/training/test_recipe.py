@@ -38,6 +38,10 @@ def test_real_data_are_found_through_the_variable(monkeypatch: pytest.MonkeyPatc
         ("layers = 4", "lairs = 4", "lairs"),
         ("seed = 0", "seed = = 0", "Invalid value"),
         ('licence = "CC BY-SA"', "", "licence"),
+        ('objective = "sbert"', 'objective = "bert"', "objective of a member 'bert' is not known"),
+        ('base = "mini-BERT (CLS)"', 'base = "BERT (CLS)"', "base of a member 'BERT .CLS.' is not"),
+        ('objective = "sbert"', 'objective = "sup-simcse"', "'sup-simcse' stands for two"),
+        ('folder = "mini-sbert"', 'folder = "mini-bert"', "'mini-bert' stands for two"),
     ],
 )
 def test_a_recipe_that_is_wrong_says_what(tmp_path: Path, old: str, new: str, message: str) -> None:

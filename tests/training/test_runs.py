@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from wordweights.training.runs import snapshot_steps
+from wordweights.training.runs import _last_checkpoint, snapshot_steps
 
 PROGRAM = """
 import sys
@@ -21,8 +21,8 @@ from wordweights.encoders import load_encoder
 from wordweights.training import FineTuning, fine_tune
 
 base = load_encoder(sys.argv[1], pooling="cls")
-settings = FineTuning("unsup-simcse", steps=40, batch=8, snapshots=6)
-fine_tune(base, sys.argv[2], None, settings, Path(sys.argv[3]))
+settings = FineTuning(sys.argv[4], steps=40, batch=8, snapshots=6)
+fine_tune(base, sys.argv[2], sys.argv[2], settings, Path(sys.argv[3]))
 """
 
 
@@ -41,15 +41,22 @@ def test_steps_to_look_at_lie_closer_at_first() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("objective", ["unsup-simcse", "sbert"])  # the loss of one learns, too
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
-    tiny_checkpoint: Path, tmp_path: Path
+    tiny_checkpoint: Path, tmp_path: Path, objective: str
 ) -> None:
-    text = tmp_path / "text.txt"
     words = ("dog", "woman", "man", "forest", "onion")
-    text.write_text("\n".join(f"the {a} is in a {b} ." for a in words for b in words))
+    lines = [f"the {a} is in a {b} ." for a in words for b in words]
+    if objective == "sbert":
+        labels = ("entailment", "neutral", "contradiction")
+        pairs = zip(lines, reversed(lines), strict=True)
+        rows = [f"{labels[i % 3]}\t{a}\t{b}" for i, (a, b) in enumerate(pairs)]
+        lines = ["label\tpremise\thypothesis", *rows]
+    text = tmp_path / "text.tsv"
+    text.write_text("\n".join(lines))
 
     def start(folder: Path) -> subprocess.Popen[bytes]:
-        arguments = [tiny_checkpoint, text, folder]
+        arguments = [tiny_checkpoint, text, folder, objective]
         command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
         return subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
@@ -75,3 +82,12 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
     steps = [line.split(",")[0] for line in (killed / "log.csv").read_text().split()]
     assert steps == [line.split(",")[0] for line in (whole / "log.csv").read_text().split()]
+
+
+def test_a_checkpoint_that_was_not_finished_is_passed_over(tmp_path: Path) -> None:
+    for step, state in ((9, "{}"), (20, "{}"), (100, '{"global_st'), (200, None)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if state is not None:
+            (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    assert _last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-20")
+    assert _last_checkpoint(tmp_path / "none") is None

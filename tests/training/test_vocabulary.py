@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from wordweights.errors import WordweightsError
+from wordweights.sentences import load_sentences
 from wordweights.training.vocabulary import (
     SPECIAL_TOKENS,
     learn_vocabulary,
@@ -33,6 +34,13 @@ def test_no_word_that_must_stay_gives_way_to_another() -> None:
         vocabulary = learn_vocabulary(TEXT, size, [*words, *rare])
         assert {*words, *rare, *SPECIAL_TOKENS} <= set(vocabulary)
         assert len(vocabulary) == len(set(vocabulary)) <= size
+
+
+def test_the_same_text_gives_the_same_vocabulary() -> None:
+    """Many pairs are equally frequent here; the learner of the library joins them as they come."""
+    sentences = load_sentences("bundled")["sentence"].tolist()
+    found = {tuple(learn_vocabulary(sentences, 600, ["onion"])) for _ in range(4)}
+    assert len(found) == 1
 
 
 def test_text_is_read_as_bert_does() -> None:

@@ -51,7 +51,10 @@ def corpus_files(corpus: str) -> list[str]:
     texts = read[corpus]()
     path = _folder() / f"{corpus}.txt"
     # package data may be anything; only text is text
-    write_atomically(path, "\n".join(texts).encode(errors="replace"))
+    content = "\n".join(texts).encode(errors="replace")
+    # a file that stays as it is keeps its time, by which what was made of it is found again
+    if not (path.is_file() and path.read_bytes() == content):
+        write_atomically(path, content)
     return [str(path)]
 
 

@@ -35,16 +35,15 @@ from wordweights.sentences import filter_sentences, load_sentences
 from wordweights.store import digest
 from wordweights.training.finetuning import fine_tune, triplet_kinds
 from wordweights.training.pretraining import pretrain
-from wordweights.training.recipe import Recipe, at_hand, read_recipe
+from wordweights.training.recipe import BASE, Recipe, at_hand, read_recipe
 from wordweights.training.runs import Run
 from wordweights.training.shipped import FAMILY, RECIPE_FILE
 from wordweights.training.texts import read_nli, read_sentences
 from wordweights.training.trajectory import trajectory
 from wordweights.training.vocabulary import learn_vocabulary, make_tokenizer, save_tokenizer
 
-BASE = "mini-BERT"
-
 _WORDPIECES_OF = "all-MiniLM-L6-v2"  # BERT-base-uncased's vocabulary, in an installed package
+_ABOUT = "about.json"
 _DIGITS = 4
 _FREQUENCIES = "spacy"
 _PROBES = 16
@@ -93,20 +92,25 @@ def train_family(recipe: Recipe, folder: Path) -> Family:
     sentences = list(dict.fromkeys(sentence for found in texts.values() for sentence in found))
     vocabulary = learn_vocabulary(sentences, recipe.vocabulary, whole_words(recipe.whole))
     tokenizer = make_tokenizer(vocabulary, recipe.pretraining.positions)
-    base = pretrain(tokenizer, sentences, recipe.pretraining, folder / "pre-training")
+    # a run is found again by all that it has learned from, not by the paths of it
+    read = digest([vocabulary, sentences, asdict(recipe.pretraining)])[:16]
+    base = pretrain(tokenizer, sentences, recipe.pretraining, folder / f"pre-training-{read}")
     names = {f"{BASE} ({pooling.upper()})": pooling for pooling in ("cls", "mean")}
     runs = {name: relabel(base, name=name, pooling=pooling) for name, pooling in names.items()}
     similar = folder / "similarity.txt"
-    lines = [s for text in recipe.texts if text.similarity for s in texts[text.name]] + told
-    write_atomically(similar, "\n".join(dict.fromkeys(lines)).encode())
+    chosen = [s for text in recipe.texts if text.similarity for s in texts[text.name]] + told
+    lines = list(dict.fromkeys(chosen))
+    write_atomically(similar, "\n".join(lines).encode())
+    read = digest([lines, pairs.to_numpy().tolist()])
     for member in recipe.members:
         before = replace(runs[member.base].snapshots[-1].encoder, name=member.base)
+        key = digest([before.digest, before.pooling, read, asdict(member.settings)])[:16]
         run = fine_tune(
             before,
             str(similar),
             recipe.nli.pairs,
             member.settings,
-            folder / member.settings.objective,
+            folder / f"{member.folder}-{key}",
         )
         runs[member.encoder] = relabel(run, name=member.encoder, base=member.base)
     words = {name: sum(len(s.split()) for s in found) for name, found in texts.items()}
@@ -202,19 +206,22 @@ def measure_family(family: Family) -> pd.DataFrame:
     )
 
 
-def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -> None:
+def ship(recipe: Recipe, path: Path, family: Family, measured: pd.DataFrame, target: Path) -> None:
     """Write checkpoints and tables of a family, all of them or nothing.
 
     Parameters
     ----------
     recipe : Recipe
         As in its file, with no path of this machine.
+    path : Path
+        That file, which is kept with the results.
     family : Family
         Trained.
     measured : pd.DataFrame
         From :func:`measure_family`.
     target : Path
-        The folder to be replaced.
+        The folder to be replaced. Where the registry of encoders lies beside it, as in the package,
+        the digests of the weights are written there.
     """
     fresh = target.with_name(f"{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -234,14 +241,37 @@ def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -
         "machine": f"{platform.machine()}, {cores()} cores",
         "recipe": asdict(recipe),
     }
-    (fresh / "about.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
-    for path in sorted(target.glob("*")):
-        if path.is_file() and not (fresh / path.name).exists():
-            shutil.copy(path, fresh)  # the recipe
+    (fresh / _ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+    shutil.copy(path, fresh / RECIPE_FILE.name)
+    old = target.with_name(f"{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
     if target.exists():
-        shutil.rmtree(target)
+        target.rename(old)
     fresh.rename(target)
-    _register(digests, target.parent / "encoders.toml")
+    registry = target.parent / "encoders.toml"
+    if registry.is_file():
+        _register(digests, registry)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def check_target(target: Path) -> None:
+    """Refuse a folder that holds something else than a family, for it is going to be replaced.
+
+    Parameters
+    ----------
+    target : Path
+        For the results.
+
+    Raises
+    ------
+    WordweightsError
+        When it is not empty and has no family in it.
+    """
+    if target.exists() and any(target.iterdir()) and not (target / _ABOUT).is_file():
+        raise WordweightsError(
+            f"{target} holds something else than a family of encoders, and would be replaced as a "
+            f"whole: name a new folder, or an empty one."
+        )
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
@@ -275,12 +305,13 @@ def _register(digests: dict[str, str], registry: Path) -> None:
 def main(path: Path, output: Path) -> None:
     """Train a family of encoders, measure it on the way, and save it."""
     recipe = read_recipe(path)
+    check_target(output)
     folder = results_folder() / "family" / digest(asdict(recipe))[:16]
     click.echo(
         f"Kept in {folder} until all is done; the same command goes on from there.", err=True
     )
     family = train_family(at_hand(recipe), folder)
-    ship(recipe, family, measure_family(family), output)
+    ship(recipe, path, family, measure_family(family), output)
     click.echo(f"Wrote {output}")
 
 

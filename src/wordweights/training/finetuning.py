@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from wordweights.counting.corpus import list_shards
+from wordweights.counting.samples import corpus_files
 from wordweights.encoders import Encoder
 from wordweights.encoders.loading import quiet_transformers
 from wordweights.errors import WordweightsError
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
 OBJECTIVES = ("unsup-simcse", "sup-simcse", "sbert")
 """Gao et al. (EMNLP 2021), without and with labels, and Reimers and Gurevych (EMNLP 2019)."""
 
+_METHOD = "fine-tuning/1"  # raised when the same arguments come to give another encoder
 _TEMPERATURE = 0.05
+_LOSS = "loss.safetensors"  # in a checkpoint
 _LONGEST = 32  # wordpieces of a sentence, as SimCSE has it; what is longer is cut
 
 
@@ -91,8 +96,8 @@ def fine_tune(
     settings : FineTuning
         Objective, steps and the like.
     folder : Path | None
-        Of the run; None makes one in the results folder, named by all these arguments, so that
-        the same run is found again.
+        Of the run; None makes one in the results folder, named by all these arguments and by what
+        is in the files they name now, so that the same run is found again.
 
     Returns
     -------
@@ -104,7 +109,6 @@ def fine_tune(
     WordweightsError
         For an unknown objective, a missing or too small source, a base with a pooler.
     """
-    from sentence_transformers import SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.training_args import (
         SentenceTransformerTrainingArguments,
     )
@@ -112,7 +116,8 @@ def fine_tune(
 
     _check(base, text, nli, settings)
     if folder is None:
-        key = digest([base.digest, base.pooling, text, str(nli), asdict(settings)])[:16]
+        read = _text_read(text) if settings.objective == "unsup-simcse" else _pairs_read(nli)
+        key = digest([_METHOD, base.digest, base.pooling, read, asdict(settings)])[:16]
         folder = results_folder() / "training" / f"{settings.objective}-{key}"
     if done := finished(folder, settings.objective, base):
         return done
@@ -131,7 +136,7 @@ def fine_tune(
         dataloader_drop_last=True,  # a small batch has few negatives
         batch_sampler="no_duplicates" if settings.objective == "sup-simcse" else "batch_sampler",
     )
-    trainer = SentenceTransformerTrainer(
+    trainer = _trainer(
         model=model,
         args=arguments,
         train_dataset=examples,
@@ -142,6 +147,19 @@ def fine_tune(
     run = train(trainer, recorder, base)
     shutil.rmtree(folder / "base")
     return run
+
+
+def _text_read(text: str | list[str] | None) -> list[Any]:
+    """Say which files of text are read, and in which version."""
+    corpora = text if isinstance(text, list) else [str(text)]
+    shards, _ = list_shards([file for corpus in corpora for file in corpus_files(corpus)])
+    return [asdict(shard) for shard in shards]
+
+
+def _pairs_read(nli: str | Path | None) -> list[str]:
+    path = Path(str(nli))
+    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return [str(nli), content]
 
 
 def _check(base: Encoder, text: Any, nli: Any, settings: FineTuning) -> None:
@@ -260,6 +278,29 @@ def _trainable(base: Encoder, objective: str, folder: Path) -> tuple[Any, Any]:
     if objective != "sbert":
         modules.append(Dense(d, d))
     return SentenceTransformer(modules=modules), transformer.auto_model
+
+
+def _trainer(**arguments: Any) -> Any:
+    from safetensors.torch import load_file, save_file
+    from sentence_transformers import SentenceTransformerTrainer
+
+    class KeepsLoss(SentenceTransformerTrainer):
+        """Keeps what the loss learns, such as a classifier: checkpoints have the model alone."""
+
+        def _learned(self) -> dict[str, Any]:
+            weights = arguments["loss"].state_dict()
+            return {name: w for name, w in weights.items() if not name.startswith("model.")}
+
+        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+            super()._save(output_dir, state_dict)
+            save_file(self._learned(), Path(str(output_dir or self.args.output_dir)) / _LOSS)
+
+        def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+            super()._load_from_checkpoint(resume_from_checkpoint)
+            loss, kept = arguments["loss"], load_file(Path(resume_from_checkpoint) / _LOSS)
+            loss.load_state_dict(loss.state_dict() | kept)
+
+    return KeepsLoss(**arguments)
 
 
 def _loss(objective: str, model: Any, width: int) -> Any:

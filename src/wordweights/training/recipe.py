@@ -8,10 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from wordweights.attribution.plan import one_of
 from wordweights.errors import WordweightsError
 from wordweights.paths import DATA_VARIABLE
-from wordweights.training.finetuning import FineTuning
+from wordweights.training.finetuning import OBJECTIVES, FineTuning
 from wordweights.training.pretraining import Pretraining
+
+BASE = "mini-BERT"
+"""What is pre-trained; its two names say a pooling, too."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,8 @@ def read_recipe(path: Path) -> Recipe:
     Raises
     ------
     WordweightsError
-        For a file that cannot be read, and for entries that are missing or unknown.
+        For a file that cannot be read, for entries that are missing or unknown, and for members
+        that cannot be trained, or not told apart.
     """
     try:
         content = tomllib.loads(path.read_text("utf-8"))
@@ -133,6 +138,7 @@ def read_recipe(path: Path) -> Recipe:
         for entry in content.pop("finetunings"):
             names = {name: entry.pop(name) for name in ("encoder", "folder", "base")}
             members.append(Member(**names, settings=FineTuning(**entry, seed=seed)))
+        _check_members(members)
         return Recipe(
             pretraining=Pretraining(**content.pop("pretraining"), seed=seed),
             texts=tuple(Text(**entry) for entry in content.pop("texts")),
@@ -145,12 +151,36 @@ def read_recipe(path: Path) -> Recipe:
         reason = error.strerror or str(error)
     except KeyError as error:
         reason = f"{error} is missing"
+    except WordweightsError as error:
+        reason = str(error)
     except (tomllib.TOMLDecodeError, TypeError, AttributeError, UnicodeDecodeError) as error:
         reason = str(error).replace("__init__()", "an entry")
     raise WordweightsError(
         f"The recipe {path} cannot be read: {reason}. data/family/recipe.toml of the package has "
         f"all that a recipe needs."
     )
+
+
+def _check_members(members: list[Member]) -> None:
+    """Find now what would else be found after the pre-training."""
+    known = [f"{BASE} (CLS)", f"{BASE} (MEAN)"]
+    folders: list[str] = [BASE.lower()]
+    objectives: list[str] = []
+    for member in members:
+        objective = member.settings.objective
+        one_of("the base of a member", member.base, known)
+        one_of("the objective of a member", objective, OBJECTIVES)
+        for value, seen in (
+            (member.encoder, known),
+            (member.folder, folders),
+            (objective, objectives),
+        ):
+            if value in seen:
+                raise WordweightsError(
+                    f"{value!r} stands for two: each member has an encoder, a folder and an "
+                    f"objective of its own"
+                )
+            seen.append(value)
 
 
 def at_hand(recipe: Recipe) -> Recipe:

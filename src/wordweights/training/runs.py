@@ -7,6 +7,8 @@ were after some steps; ``log.csv`` holds loss and time. What is finished is neve
 from __future__ import annotations
 
 import copy
+import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from transformers import TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
 
 from wordweights.encoders import Encoder
 from wordweights.encoders.loading import quiet_transformers
@@ -157,11 +159,26 @@ def train(trainer: Any, recorder: Recorder, like: Encoder) -> Run:
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(recorder)
     folder = Path(trainer.args.output_dir)
-    last = get_last_checkpoint(folder) if folder.is_dir() else None
     with quiet_transformers():
-        trainer.train(resume_from_checkpoint=last)
+        trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     write_atomically(recorder.folder / _DONE, b"")
+    shutil.rmtree(folder, ignore_errors=True)
     return _read(recorder.folder, recorder.name, like)
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """Find the last one that is whole: the state of the trainer is written at the end."""
+
+    def whole(checkpoint: Path) -> bool:
+        try:
+            json.loads((checkpoint / TRAINER_STATE_NAME).read_bytes())
+        except (OSError, ValueError):
+            return False
+        return True
+
+    found = [path for path in folder.glob("checkpoint-*") if whole(path)]
+    last = max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return None if last is None else str(last)
 
 
 def finished(folder: Path, name: str, like: Encoder) -> Run | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wordweights.counting.basic_tokens import split_bert
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
@@ -16,12 +18,12 @@ SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _ALPHABET = 200  # characters; rarer ones are unknown
 
 
-def learn_vocabulary(sentences: Iterable[str], size: int, whole: Sequence[str]) -> list[str]:
+def learn_vocabulary(sentences: Sequence[str], size: int, whole: Sequence[str]) -> list[str]:
     """Learn wordpieces as BERT's vocabulary has them: lower case, without accents.
 
     Parameters
     ----------
-    sentences : Iterable[str]
+    sentences : Sequence[str]
         Text.
     size : int
         Number of wordpieces, the special tokens among them.
@@ -32,7 +34,7 @@ def learn_vocabulary(sentences: Iterable[str], size: int, whole: Sequence[str]) 
     Returns
     -------
     list[str]
-        In the order of their ids.
+        In the order of their ids; the same for the same text.
 
     Raises
     ------
@@ -44,10 +46,14 @@ def learn_vocabulary(sentences: Iterable[str], size: int, whole: Sequence[str]) 
     learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     learner.normalizer = normalizers.BertNormalizer(lowercase=True)
     learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    alphabet, inner = _letters(sentences)
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
-        special_tokens=list(SPECIAL_TOKENS),
-        limit_alphabet=_ALPHABET,
+        # Pairs of equal frequency are joined in the order of the ids of their parts. The library
+        # numbers inner letters as it meets them, in another order each time, unless they are given.
+        special_tokens=[*SPECIAL_TOKENS, *(f"##{letter}" for letter in inner)],
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
         show_progress=False,
     )
     learner.train_from_iterator(sentences, trainer)
@@ -65,6 +71,20 @@ def learn_vocabulary(sentences: Iterable[str], size: int, whole: Sequence[str]) 
     last = [piece for piece in reversed(learned) if piece not in kept]
     dropped = set(last[: max(0, len(learned) + len(missing) - size)])
     return [*(piece for piece in learned if piece not in dropped), *missing]
+
+
+def _letters(sentences: Sequence[str]) -> tuple[list[str], list[str]]:
+    """List the most frequent letters, and those that occur within words, in a fixed order."""
+    pieces = Counter(piece for sentence in sentences for piece in sentence.split())
+    seen: Counter[str] = Counter()
+    inner: set[str] = set()
+    for piece, count in pieces.items():
+        for word in split_bert(piece):
+            for letter in word:
+                seen[letter] += count
+            inner.update(word[1:])
+    alphabet = sorted(seen, key=lambda letter: (-seen[letter], letter))[:_ALPHABET]
+    return alphabet, sorted(inner.intersection(alphabet))
 
 
 def make_tokenizer(vocabulary: Sequence[str], longest: int) -> PreTrainedTokenizerBase:
