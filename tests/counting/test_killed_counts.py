@@ -112,11 +112,35 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
         os.kill(process.pid, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert not output.exists()
+    for path in results_folder().rglob("*"):
+        os.utime(path, (0, 0))  # as on a later day: what is touched now may be of a living run
     report = count_corpus([corpus], output)
     assert read_counts(output) == undisturbed
     assert 3 <= report.n_kept < N_FILES
     # what the killed run had begun is gone, too
     assert [path for path in results_folder().rglob("*") if path.is_file()] == []
+
+
+def test_a_run_that_ends_takes_nothing_from_one_that_goes_on(tmp_path: Path, corpus: Path) -> None:
+    files = {path.name: path for path in sorted(corpus.iterdir())[:2]}
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        """Let another count of the file that is done begin and end."""
+        said.append(line)
+        if len(said) == 1:
+            (shared,) = (path for name, path in files.items() if name in line)
+            with start(str(shared), "-o", str(tmp_path / "shared.parquet")) as other:
+                assert other.stderr is not None
+                assert "1 of 1 shards are counted already." in other.stderr.read()
+            assert other.returncode == 0
+
+    count_corpus([*files.values()], tmp_path / "both.parquet", say=say)
+    assert said[0].startswith("1 of 2 shards")
+    counts = [bert_tokens(path.read_text()) for path in files.values()]
+    assert read_counts(tmp_path / "shared.parquet") in counts
+    assert read_counts(tmp_path / "both.parquet") == counts[0] + counts[1]
+    assert list(results_folder().rglob("*.*")) == []
 
 
 def test_the_command_fails_when_a_shard_does(tmp_path: Path) -> None:
