@@ -402,6 +402,18 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def flush_to_disk(path: Path) -> None:
+    """Make sure that a file that was written outlives a loss of power.
+
+    Parameters
+    ----------
+    path : Path
+        The file, closed.
+    """
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def _remote(address: str) -> _Remote:
     bare = address.rstrip("/")
     return _Remote(f"{bare}//" if bare.endswith(":") else bare)

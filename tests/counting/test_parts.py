@@ -32,6 +32,19 @@ def kept(text_file: Path, tmp_path: Path) -> Path:
     return about.parent
 
 
+def empty(folder: Path) -> None:
+    """What a loss of power leaves of a file that was not flushed."""
+    (folder / "about.json").write_bytes(b"")
+
+
+def other_content(folder: Path) -> None:
+    (folder / "about.json").write_text('{"words": 7}')
+
+
+def without_about(folder: Path) -> None:
+    (folder / "about.json").unlink()
+
+
 def cut(folder: Path) -> None:
     run = folder / "run-00000.parquet"
     run.write_bytes(run.read_bytes()[:-100])
@@ -51,7 +64,9 @@ def other_run(folder: Path) -> None:
             writer.write_table(group.slice(1), row_group_size=len(group) + 1)
 
 
-@pytest.mark.parametrize("damage", [cut, without_run, other_run])
+@pytest.mark.parametrize(
+    "damage", [empty, other_content, without_about, cut, without_run, other_run]
+)
 def test_a_damaged_shard_is_counted_again(
     tmp_path: Path, text_file: Path, lines: list[str], kept: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -92,6 +107,24 @@ def test_a_worker_that_does_not_share_the_folder_is_an_error(
     with pytest.raises(WordweightsError, match=r"\(0 of \d+ words are there\).* not share"):
         count_corpus([text_file], tmp_path / "counts.parquet")
     assert not (tmp_path / "counts.parquet").exists()
+
+
+def test_partial_counts_are_flushed_before_they_appear(
+    tmp_path: Path, text_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed = set()
+    flush = os.fsync
+
+    def noting(descriptor: int) -> None:
+        flushed.add(os.fstat(descriptor).st_ino)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    shard = Shard(str(text_file), "text", 0, "")
+    assert isinstance(count_shard(shard, Settings(), tmp_path), Tally)
+    files = list((tmp_path / shard.key).iterdir())
+    assert {file.name for file in files} == {"about.json", "run-00000.parquet"}
+    assert {file.stat().st_ino for file in files} <= flushed
 
 
 def test_only_what_killed_runs_have_left_is_removed(

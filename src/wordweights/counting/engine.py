@@ -27,6 +27,7 @@ from wordweights.counting.corpus import Shard
 from wordweights.counting.pieces import checksums, count_lines, cut
 from wordweights.counting.reading import BLOCK, Block, read_blocks
 from wordweights.errors import WordweightsError
+from wordweights.places import flush_to_disk, write_atomically
 
 PARTITIONS = 16
 """Into how many parts words are divided, by a checksum of each."""
@@ -156,11 +157,11 @@ def finished_tally(shard: Shard, folder: Path) -> Tally | None:
     Returns
     -------
     Tally | None
-        None when the shard is not counted yet.
+        None when the shard is not counted yet, or what is kept of it cannot be read.
     """
     try:
-        return Tally(**json.loads((folder / shard.key / _ABOUT).read_text()))
-    except FileNotFoundError:
+        return Tally(**json.loads((folder / shard.key / _ABOUT).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
@@ -236,12 +237,13 @@ def _count_into(shard: Shard, settings: Settings, folder: Path) -> Tally:
     part.mkdir(parents=True)
     try:
         tally = count_blocks(read_blocks(shard, settings.column), settings, part)
-        (part / _ABOUT).write_text(json.dumps(asdict(tally)))
+        write_atomically(part / _ABOUT, json.dumps(asdict(tally)).encode())
         try:
             part.rename(folder / shard.key)
         except OSError:
             if finished_tally(shard, folder) is None:
-                raise
+                clear_parts(shard, folder)  # damaged, as by a loss of power
+                part.rename(folder / shard.key)
         return tally
     finally:
         shutil.rmtree(part, ignore_errors=True)  # renamed by now, or of no use
@@ -359,3 +361,4 @@ def write_run(words: pa.Table, path: Path) -> None:
         for start, end in zip([0, *ends], ends, strict=False):
             # one row group, also when it is empty
             writer.write_table(words.slice(start, end - start), row_group_size=end - start + 1)
+    flush_to_disk(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 import uuid
@@ -34,6 +33,7 @@ from wordweights.counting.reading import BLOCK
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import CORPUS_METADATA
 from wordweights.paths import RESULTS_VARIABLE, results_folder
+from wordweights.places import flush_to_disk
 from wordweights.store import digest
 
 FORMAT = 1
@@ -310,8 +310,7 @@ def _write_table(parts: Sequence[Path], content: Mapping[str, Any], output: Path
                         table = pa.Table.from_batches([batch])
                         writer.write_table(table.cast(writer.schema))
                         words += len(table)
-        with part.open("rb") as file_written:
-            os.fsync(file_written.fileno())
+        flush_to_disk(part)
         part.replace(output)
     finally:
         part.unlink(missing_ok=True)
