@@ -367,7 +367,7 @@ def test_an_empty_corpus(tmp_path: Path) -> None:
         (["here.txt"], {"memory": 1 << 20}, "counting needs 402,653,184"),
         (["here.txt"], {"output": "counts.csv"}, r"must end in \.parquet"),
         (["here.txt"], {"output": "no/counts.parquet"}, "its folder does not exist"),
-        (["here.txt"], {"cluster": "tcp://127.0.0.1:1"}, "No scheduler of Dask answers"),
+        (["here.txt"], {"cluster": "tcp://127.0.0.1:1"}, "no Dask scheduler at"),
     ],
 )
 def test_wrong_parameters(
@@ -378,7 +378,7 @@ def test_wrong_parameters(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("wordweights.counting.compute.PATIENCE", 0.5)
+    monkeypatch.setattr("wordweights.clusters.CONNECT", 0.5)
     (tmp_path / "here.txt").write_text("a")
     with pytest.raises(WordweightsError, match=message):
         count_corpus(corpora, options.pop("output", "counts.parquet"), **options)

@@ -194,19 +194,27 @@ def dask(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.fixture
-def scheduler() -> Iterator[str]:
-    """A scheduler, and its address."""
+@contextlib.contextmanager
+def scheduling() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run a scheduler; its address, and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"):
+    options = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    with dask("scheduler", *options) as process:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.1)
-        yield f"tcp://127.0.0.1:{port}"
+        yield f"tcp://127.0.0.1:{port}", process
+
+
+@pytest.fixture
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler."""
+    with scheduling() as (address, _):
+        yield address
 
 
 def worker(address: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
@@ -239,3 +247,26 @@ def test_a_shard_that_kills_its_workers_is_named(
             stack.enter_context(worker(scheduler))
         with pytest.raises(WordweightsError, match=r"1 of 1 .*deadly\.txt: KilledWorker"):
             count_corpus([path], tmp_path / "counts.parquet", cluster=scheduler)
+
+
+def test_a_cluster_without_workers(
+    tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "text.txt").write_text("a")
+    monkeypatch.setattr("wordweights.clusters.WAIT", 0.3)
+    with pytest.raises(WordweightsError, match="No worker has joined"):
+        count_corpus([tmp_path / "text.txt"], tmp_path / "counts.parquet", cluster=scheduler)
+
+
+def test_a_scheduler_that_is_lost_costs_no_shard_that_is_counted(
+    tmp_path: Path, corpus: Path, undisturbed: Counter[str]
+) -> None:
+    output = tmp_path / "counts.parquet"
+    with (
+        scheduling() as (address, process),
+        worker(address),
+        pytest.raises(WordweightsError, match=r"The scheduler .* was lost\. What is counted is"),
+    ):
+        count_corpus([corpus], output, cluster=address, say=lambda _: process.kill())
+    assert count_corpus([corpus], output).n_kept > 0
+    assert read_counts(output) == undisturbed
