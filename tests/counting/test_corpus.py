@@ -393,6 +393,34 @@ def test_a_protocol_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) ->
         corpus_module.list_shards(["s3://bucket/text.txt"])
 
 
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("isdir", r"refused cannot be listed \("),
+        ("info", r"rows\.parquet cannot be read \("),
+        ("open", "1 of 1 shards could not be counted"),
+    ],
+)
+def test_a_place_that_refuses_is_one_paragraph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, message: str
+) -> None:
+    """Packages of object stores raise errors of their own, such as botocore's."""
+
+    class NoCredentialsError(Exception):
+        pass
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    with fsspec.open("memory://refused/rows.parquet", "wb") as file:
+        file.write(b"no parquet")
+    if method == "info":
+        monkeypatch.setattr(corpus_module, "_files", lambda _, path: [f"{path}/rows.parquet"])
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), method, refuse)
+    with pytest.raises(WordweightsError, match=f"{message}.*Unable to locate credentials"):
+        count_corpus(["memory://refused"], tmp_path / "counts.parquet")
+
+
 def test_sizes_of_memory() -> None:
     assert [read_size(text) for text in ("1GiB", "500 MB", "7")] == [1 << 30, 500_000_000, 7]
     with pytest.raises(WordweightsError, match="'much' is not a size"):
