@@ -247,6 +247,38 @@ def test_a_record_of_json_must_fit(tmp_path: Path) -> None:
         list(read_blocks(shard, "text", size=100))
 
 
+@pytest.mark.parametrize("shard_size", [20, 50, 1000])
+def test_records_may_lack_the_column_wherever_a_shard_begins(
+    tmp_path: Path, shard_size: int
+) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"n": 1}\n{"text": "a"}\n{"text": null}\n' * 10)
+    shards, _ = list_shards([str(path)], shard_size)
+    blocks = [block for shard in shards for block in read_blocks(shard, "text")]
+    assert sum(block.documents or 0 for block in blocks) == 10
+    with pytest.raises(WordweightsError, match="no column 'body'; its columns are 'n', 'text'"):
+        list(read_blocks(shards[0], "body"))
+
+
+def test_a_wrong_record_of_a_later_shard_is_found_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"text": "a"}\n' * 10 + '{"text": 7}\n["a"]\n')
+    shards, _ = list_shards([str(path)], 100)
+    with pytest.raises(WordweightsError, match=r"^line 3 after byte 100: 'text' is '7', not text"):
+        list(read_blocks(shards[1], "text"))
+    (shard,), _ = list_shards([str(path)])
+    with pytest.raises(WordweightsError, match=r"^line 11: 'text' is '7', not text"):
+        list(read_blocks(shard, "text"))
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".txt"])
+def test_a_byte_order_mark_is_no_text(tmp_path: Path, ending: str) -> None:
+    content = b"\xef\xbb\xbf" + (b"a dog\n" if ending == ".txt" else b'{"text": "a dog"}\n')
+    path = tmp_path / f"marked{ending}"
+    path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    assert count(tmp_path, path, tokens="spacy")[0] == {"a": 1, "dog": 1}
+
+
 # --- the table
 
 
