@@ -6,15 +6,16 @@ import codecs
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
-from wordweights.counting.corpus import Shard, open_address, open_data_set
+from wordweights.counting.corpus import Shard, list_shards, open_address, open_data_set
 from wordweights.errors import WordweightsError
+from wordweights.places import reason_of
 
 BLOCK = 4 << 20
 """Bytes that are read at one time."""
@@ -76,6 +77,38 @@ def read_blocks(shard: Shard, column: str, size: int = BLOCK) -> Iterator[Block]
             yield from lines
         else:
             yield from _join(_json_rows(lines, shard, column), size)
+
+
+def read_lines(corpora: Sequence[str]) -> Iterator[bytes]:
+    """Read the lines of corpora, one after the other.
+
+    Parameters
+    ----------
+    corpora : Sequence[str]
+        As for :func:`wordweights.counting.corpus.list_shards`; text is in the column ``text``.
+
+    Yields
+    ------
+    bytes
+        A line without its end, or a part of a very long one.
+
+    Raises
+    ------
+    WordweightsError
+        For a corpus that cannot be read.
+    """
+    shards, _ = list_shards(corpora)
+    for shard in shards:
+        # whatever a network, a disk or a damaged file raises, it is said of which
+        try:
+            for block in read_blocks(shard, "text"):
+                yield from block.text.split(b"\n")
+        except WordweightsError as error:
+            raise WordweightsError(f"{shard.name}: {error}") from None
+        except Exception as error:
+            raise WordweightsError(
+                f"{shard.name} cannot be read ({reason_of(error)}): mend it or leave it out."
+            ) from None
 
 
 def _of(shard: Shard) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from wordweights.counting.corpus import DATA_SET, list_shards, open_data_set
-from wordweights.counting.reading import read_blocks
+from wordweights.counting.corpus import DATA_SET, open_data_set
+from wordweights.counting.reading import read_lines
 from wordweights.counting.samples import corpus_files
 from wordweights.errors import WordweightsError
 from wordweights.tables import DELIMITERS, is_blank, name_places, quoted, read_table, resolve_source
@@ -117,9 +117,7 @@ def _label(value: Any) -> str:
 
 
 def _lines(corpus: str) -> Iterator[str]:
-    shards, _ = list_shards(corpus_files(corpus))
-    for shard in shards:
-        for block in read_blocks(shard, "text"):
-            for line in block.text.decode(errors="replace").split("\n"):
-                for start in range(0, len(line), _LONGEST):
-                    yield line[start : start + _LONGEST]
+    for line in read_lines(corpus_files(corpus)):
+        text = line.decode(errors="replace")
+        for start in range(0, len(text), _LONGEST):
+            yield text[start : start + _LONGEST]
