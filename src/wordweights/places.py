@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -400,6 +400,29 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def check_output(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse an output that cannot be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be.
+    suffixes : Sequence[str]
+        The kinds that can be written, such as ``".csv"``.
+
+    Raises
+    ------
+    WordweightsError
+        For any other kind, a folder that does not exist, and one that has the name.
+    """
+    if path.suffix not in suffixes:
+        raise WordweightsError(f"Output {path} must end in {' or '.join(suffixes)}.")
+    if not path.parent.is_dir():
+        raise WordweightsError(f"Output {path} cannot be written: its folder does not exist.")
+    if path.is_dir():
+        raise WordweightsError(f"Output {path} cannot be written: it is a folder.")
 
 
 def flush_to_disk(path: Path) -> None:

@@ -93,6 +93,13 @@ def test_wrong_nli_rows_are_named_by_line(tmp_path: Path) -> None:
         read_nli(path)
 
 
+def test_an_unknown_source_of_pairs_is_told_what_is_known() -> None:
+    with pytest.raises(WordweightsError, match="'snli': known are dataset:name, or the path of"):
+        read_nli("snli")
+    with pytest.raises(WordweightsError, match=r"path of a file, or one of dataset:name\."):
+        read_nli("snli.csv")
+
+
 def test_a_data_set_is_read_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     from datasets import Dataset
 

@@ -33,7 +33,7 @@ from wordweights.counting.reading import BLOCK
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import CORPUS_METADATA
 from wordweights.paths import RESULTS_VARIABLE, results_folder
-from wordweights.places import flush_to_disk
+from wordweights.places import check_output, flush_to_disk
 from wordweights.store import digest
 
 FORMAT = 1
@@ -170,10 +170,7 @@ def count_corpus(
         run goes on from them.
     """
     output = Path(output)
-    if output.suffix != ".parquet":
-        raise WordweightsError(f"Output {output} must end in .parquet.")
-    if not output.parent.is_dir():
-        raise WordweightsError(f"Output {output} cannot be written: its folder does not exist.")
+    check_output(output, [".parquet"])
     if min_count < 1:
         raise WordweightsError(f"min_count is {min_count}: give a whole number from 1.")
     settings = Settings(tokens, column, memory)

@@ -93,7 +93,7 @@ def read_nli(source: str | Path) -> pd.DataFrame:
         table = pd.DataFrame([{name: row[name] for name in columns} for row in data], dtype=object)
         table.index = pd.RangeIndex(1, len(table) + 1, name="row")
     else:
-        path = resolve_source(source, (), [*DELIMITERS, ".parquet"])
+        path = resolve_source(source, [f"{DATA_SET}name"], [*DELIMITERS, ".parquet"])
         table = read_table(Path(path), columns, numbers=["label"])
     table["label"] = table["label"].map(_label)
     table = table[table["label"] != ""]
