@@ -96,13 +96,36 @@ def test_attribute_writes_words_of_which_none_is_known(
 
 @pytest.mark.parametrize(
     ("output", "message"),
-    [("words.txt", r"must end in \.csv or \.parquet"), ("no/folder/w.csv", "cannot be written")],
+    [
+        ("words.txt", r"must end in \.csv or \.parquet"),
+        ("no/folder/w.csv", "cannot be written: its folder does not exist"),
+        ("folder.csv", "cannot be written: it is a folder"),
+    ],
 )
-def test_attribute_says_what_is_wrong_with_the_output(
+def test_attribute_says_what_is_wrong_with_the_output_before_it_begins(
     arguments: list[str], tmp_path: Path, output: str, message: str
 ) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    arguments[3] = "no encoder"
     with pytest.raises(WordweightsError, match=message):
         invoke(*arguments, "-o", str(tmp_path / output))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_an_output_that_cannot_be_written_stays_as_it_was(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    path = tmp_path / f"words{ending}"
+    path.write_text("old")
+    invoke(*arguments)  # from now on nothing is stored any more
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(WordweightsError, match="cannot be written: No space left on device"):
+        invoke(*arguments, "-o", str(path))
+    assert path.read_text() == "old"
 
 
 def test_run_knows_the_parameters_of_the_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:

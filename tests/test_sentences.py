@@ -119,6 +119,18 @@ def test_any_text_survives_a_file(sentences: list[str], suffix: str) -> None:
         assert list(load_sentences(path)["sentence"]) == sentences
 
 
+@pytest.mark.parametrize("column", ["sentence", "other"])
+def test_a_cell_may_have_any_length(tmp_path: Path, column: str) -> None:
+    limit = csv.field_size_limit(131_072)
+    try:
+        table = pd.DataFrame({"sentence": ["a dog"], "other": ["x"]})
+        table[column] = "a " * 100_000
+        table.to_csv(tmp_path / "s.csv", index=False)
+        assert load_sentences(tmp_path / "s.csv")["sentence"].tolist() == [table["sentence"][0]]
+    finally:
+        csv.field_size_limit(limit)
+
+
 # --- files that are wrong
 
 

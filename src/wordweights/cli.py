@@ -145,9 +145,10 @@ def attribute(
     import wordweights as ww
     from wordweights.frequencies import look_up
     from wordweights.pipeline.estimate import estimate_attribution
+    from wordweights.places import check_output
 
-    if output is not None and output.suffix not in (".csv", ".parquet"):
-        raise WordweightsError(f"Output {output} must end in .csv or .parquet.")
+    if output is not None:
+        check_output(output, [".csv", ".parquet"])
     if cluster is not None and dry_run:
         raise WordweightsError(
             "--dry-run times two sentences on this machine, which says nothing about a cluster's "
@@ -274,14 +275,16 @@ def _read_sentences(source: str) -> pd.DataFrame:
 
 
 def _write(table: pd.DataFrame, output: Path | None) -> None:
+    """Print a table or write it; what the output held before stays until all is written."""
+    from wordweights.places import write_atomically
+
     if output is None:
         click.echo(table.to_string(index=False, float_format="{:.4g}".format))
         return
+    as_csv = output.suffix == ".csv"
+    content = table.to_csv(index=False).encode() if as_csv else table.to_parquet(index=False)
     try:
-        if output.suffix == ".csv":
-            table.to_csv(output, index=False)
-        else:
-            table.to_parquet(output, index=False)
+        write_atomically(output, content)
     except OSError as error:
         reason = error.strerror or error
         raise WordweightsError(f"Output {output} cannot be written: {reason}.") from None

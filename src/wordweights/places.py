@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -211,17 +211,17 @@ class _Remote(Place):
 
     def exists(self, name: str) -> bool:
         system, path = self._open()
-        with _as_os_error():
+        with as_os_error():
             return bool(system.exists(f"{path}/{name}"))
 
     def read(self, name: str) -> bytes:
         system, path = self._open()
-        with _as_os_error():
+        with as_os_error():
             return bytes(system.cat_file(f"{path}/{name}"))
 
     def write(self, name: str, content: bytes) -> None:
         system, path = self._open()
-        with _as_os_error():
+        with as_os_error():
             if self.address.partition("://")[0] in _WHOLE:
                 system.pipe_file(f"{path}/{name}", content)
                 return
@@ -236,17 +236,17 @@ class _Remote(Place):
 
     def rename(self, name: str, other: str) -> None:
         system, path = self._open()
-        with _as_os_error():
+        with as_os_error():
             system.mv(f"{path}/{name}", f"{path}/{other}")
 
     def remove(self, name: str) -> None:
         system, path = self._open()
-        with _as_os_error(), suppress(FileNotFoundError):
+        with as_os_error(), suppress(FileNotFoundError):
             system.rm_file(f"{path}/{name}")
 
     def remove_all(self) -> None:
         system, path = self._open()
-        with _as_os_error():
+        with as_os_error():
             system.rm(path, recursive=True)
 
     @contextmanager
@@ -265,7 +265,7 @@ class _Remote(Place):
             return
         system, path = place._open()
         with tempfile.TemporaryDirectory() as folder:
-            with _as_os_error():
+            with as_os_error():
                 for file in names:
                     system.get_file(f"{path}/{file}", str(Path(folder, file)))
             yield Path(folder)
@@ -289,7 +289,7 @@ class _Remote(Place):
     def _entries(self) -> list[tuple[str, dict[str, Any]]]:
         """List names with what is known of each."""
         system, path = self._open()
-        with _as_os_error():
+        with as_os_error():
             try:
                 found = system.ls(path, detail=True)
             except FileNotFoundError:
@@ -402,13 +402,48 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def check_output(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse an output that cannot be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be.
+    suffixes : Sequence[str]
+        The kinds that can be written, such as ``".csv"``.
+
+    Raises
+    ------
+    WordweightsError
+        For any other kind, a folder that does not exist, and one that has the name.
+    """
+    if path.suffix not in suffixes:
+        raise WordweightsError(f"Output {path} must end in {' or '.join(suffixes)}.")
+    if not path.parent.is_dir():
+        raise WordweightsError(f"Output {path} cannot be written: its folder does not exist.")
+    if path.is_dir():
+        raise WordweightsError(f"Output {path} cannot be written: it is a folder.")
+
+
+def flush_to_disk(path: Path) -> None:
+    """Make sure that a file that was written outlives a loss of power.
+
+    Parameters
+    ----------
+    path : Path
+        The file, closed.
+    """
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def _remote(address: str) -> _Remote:
     bare = address.rstrip("/")
     return _Remote(f"{bare}//" if bare.endswith(":") else bare)
 
 
 @contextmanager
-def _as_os_error() -> Iterator[None]:
+def as_os_error() -> Iterator[None]:
     """Make one kind of error of what goes wrong elsewhere: each package has kinds of its own."""
     try:
         yield

@@ -23,6 +23,8 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LINE_END = re.compile(r"\r\n|\r|\n")
 """The ends of lines of any system."""
 
+_LONGEST_CELL = 2**31 - 1  # what any C long holds
+
 
 def resolve_source(source: str | Path, names: Sequence[str], suffixes: Sequence[str]) -> str | Path:
     """Tell a known source from the path of a file of a known kind.
@@ -179,6 +181,9 @@ def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """
     # blank lines at the end are no rows; a quoted cell ends in its quote
     text = read_text(path).rstrip("\r\n")
+    # one limit holds for the whole process: it is raised and never lowered again, so that nothing
+    # that others read at the same time, in this thread or another, is cut
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     while True:
         line = records.line_num + 1

@@ -19,7 +19,7 @@ from distributed import Client
 from transformers import PreTrainedTokenizerFast
 from webhdfs_server import serving
 
-from wordweights import WordweightsError, attribute, load_encoder
+from wordweights import WordweightsError, attribute, clusters, load_encoder
 from wordweights.attribution import attribute_each, table
 from wordweights.attribution import cluster as module
 from wordweights.attribution.shards import Report, Shard, here
@@ -390,13 +390,13 @@ def test_the_command_takes_a_cluster(
 def test_a_cluster_that_is_none(
     cluster: Processes, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CONNECT", "0.3s")
+    monkeypatch.setattr(clusters, "CONNECT", 0.3)
     for address in ("tcp://127.0.0.1:9", "nonsense://"):
         with pytest.raises(WordweightsError, match="no Dask scheduler at"):
             attribute(encoder, SENTENCES, cluster=address, **QUICK)
     monkeypatch.undo()
     cluster.have(0)
-    monkeypatch.setattr(module, "_WAIT", 0.3)
+    monkeypatch.setattr(clusters, "WAIT", 0.3)
     with pytest.raises(WordweightsError, match="No worker has joined"):
         attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
 

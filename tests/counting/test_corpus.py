@@ -247,6 +247,38 @@ def test_a_record_of_json_must_fit(tmp_path: Path) -> None:
         list(read_blocks(shard, "text", size=100))
 
 
+@pytest.mark.parametrize("shard_size", [20, 50, 1000])
+def test_records_may_lack_the_column_wherever_a_shard_begins(
+    tmp_path: Path, shard_size: int
+) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"n": 1}\n{"text": "a"}\n{"text": null}\n' * 10)
+    shards, _ = list_shards([str(path)], shard_size)
+    blocks = [block for shard in shards for block in read_blocks(shard, "text")]
+    assert sum(block.documents or 0 for block in blocks) == 10
+    with pytest.raises(WordweightsError, match="no column 'body'; its columns are 'n', 'text'"):
+        list(read_blocks(shards[0], "body"))
+
+
+def test_a_wrong_record_of_a_later_shard_is_found_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"text": "a"}\n' * 10 + '{"text": 7}\n["a"]\n')
+    shards, _ = list_shards([str(path)], 100)
+    with pytest.raises(WordweightsError, match=r"^line 3 after byte 100: 'text' is '7', not text"):
+        list(read_blocks(shards[1], "text"))
+    (shard,), _ = list_shards([str(path)])
+    with pytest.raises(WordweightsError, match=r"^line 11: 'text' is '7', not text"):
+        list(read_blocks(shard, "text"))
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".txt"])
+def test_a_byte_order_mark_is_no_text(tmp_path: Path, ending: str) -> None:
+    content = b"\xef\xbb\xbf" + (b"a dog\n" if ending == ".txt" else b'{"text": "a dog"}\n')
+    path = tmp_path / f"marked{ending}"
+    path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    assert count(tmp_path, path, tokens="spacy")[0] == {"a": 1, "dog": 1}
+
+
 # --- the table
 
 
@@ -367,7 +399,7 @@ def test_an_empty_corpus(tmp_path: Path) -> None:
         (["here.txt"], {"memory": 1 << 20}, "counting needs 402,653,184"),
         (["here.txt"], {"output": "counts.csv"}, r"must end in \.parquet"),
         (["here.txt"], {"output": "no/counts.parquet"}, "its folder does not exist"),
-        (["here.txt"], {"cluster": "tcp://127.0.0.1:1"}, "No scheduler of Dask answers"),
+        (["here.txt"], {"cluster": "tcp://127.0.0.1:1"}, "no Dask scheduler at"),
     ],
 )
 def test_wrong_parameters(
@@ -378,7 +410,7 @@ def test_wrong_parameters(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("wordweights.counting.compute.PATIENCE", 0.5)
+    monkeypatch.setattr("wordweights.clusters.CONNECT", 0.5)
     (tmp_path / "here.txt").write_text("a")
     with pytest.raises(WordweightsError, match=message):
         count_corpus(corpora, options.pop("output", "counts.parquet"), **options)
@@ -391,6 +423,34 @@ def test_a_protocol_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
     with pytest.raises(WordweightsError, match=r"Install s3fs .*such as s3fs for s3://"):
         corpus_module.list_shards(["s3://bucket/text.txt"])
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("isdir", r"refused cannot be listed \("),
+        ("info", r"rows\.parquet cannot be read \("),
+        ("open", "1 of 1 shards could not be counted"),
+    ],
+)
+def test_a_place_that_refuses_is_one_paragraph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, message: str
+) -> None:
+    """Packages of object stores raise errors of their own, such as botocore's."""
+
+    class NoCredentialsError(Exception):
+        pass
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    with fsspec.open("memory://refused/rows.parquet", "wb") as file:
+        file.write(b"no parquet")
+    if method == "info":
+        monkeypatch.setattr(corpus_module, "_files", lambda _, path: [f"{path}/rows.parquet"])
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), method, refuse)
+    with pytest.raises(WordweightsError, match=f"{message}.*Unable to locate credentials"):
+        count_corpus(["memory://refused"], tmp_path / "counts.parquet")
 
 
 def test_sizes_of_memory() -> None:

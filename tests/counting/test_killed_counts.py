@@ -112,11 +112,35 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
         os.kill(process.pid, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert not output.exists()
+    for path in results_folder().rglob("*"):
+        os.utime(path, (0, 0))  # as on a later day: what is touched now may be of a living run
     report = count_corpus([corpus], output)
     assert read_counts(output) == undisturbed
     assert 3 <= report.n_kept < N_FILES
     # what the killed run had begun is gone, too
     assert [path for path in results_folder().rglob("*") if path.is_file()] == []
+
+
+def test_a_run_that_ends_takes_nothing_from_one_that_goes_on(tmp_path: Path, corpus: Path) -> None:
+    files = {path.name: path for path in sorted(corpus.iterdir())[:2]}
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        """Let another count of the file that is done begin and end."""
+        said.append(line)
+        if len(said) == 1:
+            (shared,) = (path for name, path in files.items() if name in line)
+            with start(str(shared), "-o", str(tmp_path / "shared.parquet")) as other:
+                assert other.stderr is not None
+                assert "1 of 1 shards are counted already." in other.stderr.read()
+            assert other.returncode == 0
+
+    count_corpus([*files.values()], tmp_path / "both.parquet", say=say)
+    assert said[0].startswith("1 of 2 shards")
+    counts = [bert_tokens(path.read_text()) for path in files.values()]
+    assert read_counts(tmp_path / "shared.parquet") in counts
+    assert read_counts(tmp_path / "both.parquet") == counts[0] + counts[1]
+    assert list(results_folder().rglob("*.*")) == []
 
 
 def test_the_command_fails_when_a_shard_does(tmp_path: Path) -> None:
@@ -170,19 +194,27 @@ def dask(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.fixture
-def scheduler() -> Iterator[str]:
-    """A scheduler, and its address."""
+@contextlib.contextmanager
+def scheduling() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run a scheduler; its address, and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"):
+    options = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    with dask("scheduler", *options) as process:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.1)
-        yield f"tcp://127.0.0.1:{port}"
+        yield f"tcp://127.0.0.1:{port}", process
+
+
+@pytest.fixture
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler."""
+    with scheduling() as (address, _):
+        yield address
 
 
 def worker(address: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
@@ -215,3 +247,26 @@ def test_a_shard_that_kills_its_workers_is_named(
             stack.enter_context(worker(scheduler))
         with pytest.raises(WordweightsError, match=r"1 of 1 .*deadly\.txt: KilledWorker"):
             count_corpus([path], tmp_path / "counts.parquet", cluster=scheduler)
+
+
+def test_a_cluster_without_workers(
+    tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "text.txt").write_text("a")
+    monkeypatch.setattr("wordweights.clusters.WAIT", 0.3)
+    with pytest.raises(WordweightsError, match="No worker has joined"):
+        count_corpus([tmp_path / "text.txt"], tmp_path / "counts.parquet", cluster=scheduler)
+
+
+def test_a_scheduler_that_is_lost_costs_no_shard_that_is_counted(
+    tmp_path: Path, corpus: Path, undisturbed: Counter[str]
+) -> None:
+    output = tmp_path / "counts.parquet"
+    with (
+        scheduling() as (address, process),
+        worker(address),
+        pytest.raises(WordweightsError, match=r"The scheduler .* was lost\. What is counted is"),
+    ):
+        count_corpus([corpus], output, cluster=address, say=lambda _: process.kill())
+    assert count_corpus([corpus], output).n_kept > 0
+    assert read_counts(output) == undisturbed

@@ -9,6 +9,7 @@ import pytest
 from reference import bert_tokens
 
 from wordweights.counting import corpus_files, count_source, vocabulary_growth
+from wordweights.errors import WordweightsError
 from wordweights.sentences import load_sentences
 
 
@@ -44,6 +45,12 @@ def test_growth_ends_with_all_words(text_file: Path) -> None:
     assert (growth["words"] <= growth["tokens"]).all()
     first = vocabulary_growth([str(text_file)], n_bytes=100)
     assert first["tokens"].iloc[-1] < 40
+
+
+def test_growth_names_a_corpus_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 or not")
+    with pytest.raises(WordweightsError, match=r"broken\.parquet cannot be read \(ArrowInvalid: "):
+        vocabulary_growth([str(tmp_path / "broken.parquet")])
 
 
 def test_nothing_grows_in_an_empty_corpus(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import sys
 import zipfile
@@ -36,6 +37,16 @@ def test_a_corpus_that_adds_nothing_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "headings.txt", "One\nTwo words\n")
     with pytest.raises(WordweightsError, match=r"headings\.txt has no sentence of at least 4"):
         read_sentences([path])
+
+
+def test_a_corpus_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.txt.gz"
+    cut.write_bytes(gzip.compress(b"A dog ran home.\n" * 9999)[:60])
+    with pytest.raises(WordweightsError, match=r"cut\.txt\.gz cannot be read \(.*Truncated"):
+        read_sentences([str(cut)])
+    body = write(tmp_path / "body.jsonl", '{"body": "A dog ran home."}\n')
+    with pytest.raises(WordweightsError, match=r"body\.jsonl: there is no column 'text'"):
+        read_sentences([body])
 
 
 def test_presidential_messages_are_a_corpus() -> None:
@@ -80,6 +91,13 @@ def test_wrong_nli_rows_are_named_by_line(tmp_path: Path) -> None:
     path = write(tmp_path / "nli.tsv", "label\tpremise\thypothesis\nneutral\ta\t\n")
     with pytest.raises(WordweightsError, match=r"line 2: a sentence is empty"):
         read_nli(path)
+
+
+def test_an_unknown_source_of_pairs_is_told_what_is_known() -> None:
+    with pytest.raises(WordweightsError, match="'snli': known are dataset:name, or the path of"):
+        read_nli("snli")
+    with pytest.raises(WordweightsError, match=r"path of a file, or one of dataset:name\."):
+        read_nli("snli.csv")
 
 
 def test_a_data_set_is_read_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from wordweights.attribution.batches import Work
 from wordweights.attribution.path import threads_for
 from wordweights.attribution.shards import COPIES, Report, Shard, run_shard
+from wordweights.clusters import await_workers, connected
 from wordweights.encoders.copies import address_of, keep_copy
 from wordweights.errors import WordweightsError
 from wordweights.paths import RESULTS_VARIABLE
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 _GPU_BATCHES = 8  # in a shard for a worker with a GPU: a batch takes it less than the way to it
 _IN_FLIGHT = 1000  # shards that the scheduler knows of at a time: bounds its memory
-_CONNECT = "10s"
-_WAIT = 60  # seconds for the first worker
 _TRIES = 2  # of a shard, after the first
 _SHARED = 10.0  # seconds until a file of another machine must be seen in the shared folder
 
@@ -121,7 +119,7 @@ def _compute(cluster: Client | str, parts: list[_Part], *, progress: bool) -> No
     for part in parts:
         if part.common.address.label is None:
             part.keep_copy()
-    with _connected(cluster) as client:
+    with connected(cluster) as client:
         workers = _await_workers(client)
         gpus = [name for name, about in workers.items() if about["resources"].get("GPU")]
         queue = _Queue(client, {"GPU": 1} if gpus else None)
@@ -244,43 +242,9 @@ def _roomier(client: Client, shard: Shard, error: KilledWorker) -> list[str]:
     return found
 
 
-@contextmanager
-def _connected(cluster: Client | str) -> Iterator[Client]:
-    """Use a client, or make one for an address and close it afterwards."""
-    from distributed import Client
-
-    if isinstance(cluster, Client):
-        if cluster.asynchronous:
-            raise WordweightsError(
-                "cluster is an asynchronous client, and attribute() waits for its results: give "
-                "one made without asynchronous=True, or the address of its scheduler."
-            )
-        yield cluster
-        return
-    try:
-        client = Client(cluster, timeout=_CONNECT, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise WordweightsError(
-            f"There is no Dask scheduler at {cluster!r} ({error}). Start one with 'dask "
-            f"scheduler', which prints its address, and workers with 'dask worker ADDRESS "
-            f"--nthreads 1'."
-        ) from None
-    with client:
-        yield client
-
-
 def _await_workers(client: Client) -> dict[str, dict[str, Any]]:
     """Wait for a worker, and say what is known of those that are there."""
-    from distributed import TimeoutError as LateError
-
-    try:
-        client.wait_for_workers(1, timeout=_WAIT)
-    except (LateError, TimeoutError):
-        raise WordweightsError(
-            f"No worker has joined the scheduler {client.scheduler.address} within {_WAIT} s. "
-            f"Start some with 'dask worker {client.scheduler.address} --nthreads 1'."
-        ) from None
-    workers = client.scheduler_info()["workers"]
+    workers = await_workers(client)
     wide = [name for name, about in workers.items() if about["nthreads"] > 1]
     if wide:
         warnings.warn(
@@ -289,7 +253,7 @@ def _await_workers(client: Client) -> dict[str, dict[str, Any]]:
             f"each core.",
             stacklevel=4,
         )
-    return dict(workers)
+    return workers
 
 
 def _shards(part: _Part, size: int) -> Iterator[Shard]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
+from wordweights.clusters import await_workers, connected
 from wordweights.errors import WordweightsError
-
-PATIENCE = 20.0
-"""Seconds that a scheduler may take to answer."""
+from wordweights.places import reason_of
 
 Done = Callable[[int, Any], None]
 """Takes the place of a task and its result, as soon as it is there."""
@@ -41,16 +40,8 @@ def computing(cluster: str | None, *, many: bool) -> Iterator[Compute]:
         with _local_pool(many=many) as scheduler:
             yield lambda function, tasks, done: _here(function, tasks, done, scheduler)
         return
-    from distributed import Client
-
-    try:
-        client = Client(cluster, timeout=PATIENCE)
-    except (OSError, ValueError) as error:
-        raise WordweightsError(
-            f"No scheduler of Dask answers at {cluster} ({type(error).__name__}): start one with "
-            f"'dask scheduler' and give its address, such as tcp://host:8786."
-        ) from None
-    with client:
+    with connected(cluster) as client:
+        await_workers(client)
         yield lambda function, tasks, done: _there(client, function, tasks, done)
 
 
@@ -106,8 +97,14 @@ def _there(
     futures = {
         client.submit(function, *task, pure=False, retries=2): i for i, task in enumerate(tasks)
     }
-    for future in as_completed(futures):
+    for future in as_completed(futures, loop=client.loop):
         failure = future.exception()
-        said = " ".join(str(failure).split())[:200]
-        done(futures[future], f"{type(failure).__name__}: {said}" if failure else future.result())
+        try:
+            result = reason_of(failure) if failure else future.result()
+        except CancelledError:
+            raise WordweightsError(
+                f"The scheduler {client.scheduler.address} was lost. What is counted is kept: "
+                f"start a cluster and run the same command again, and only the rest is counted."
+            ) from None
+        done(futures[future], result)
         future.release()

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from wordweights.errors import WordweightsError
-from wordweights.places import open_filesystem, reason_of
+from wordweights.places import as_os_error, open_filesystem, reason_of
 from wordweights.store import digest
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -133,8 +133,9 @@ def _find(corpus: str, shard_size: int) -> Iterator[tuple[str, list[Shard]]]:
         return
     filesystem, path = open_filesystem(corpus)
     try:
-        files = _files(filesystem, path)
-    except (OSError, ValueError) as error:
+        with as_os_error():
+            files = _files(filesystem, path)
+    except OSError as error:
         raise WordweightsError(
             f"The corpus {corpus} cannot be listed ({reason_of(error)}): give an address that can "
             f"be read from here."
@@ -177,7 +178,8 @@ def _endings(address: str) -> list[str]:
 
 def _file_shards(filesystem: Any, path: str, address: str, shard_size: int) -> list[Shard]:
     try:
-        about = filesystem.info(path)
+        with as_os_error():
+            about = filesystem.info(path)
     except OSError as error:
         raise WordweightsError(
             f"{address} cannot be read ({reason_of(error)}): give a file that you may read."
@@ -205,14 +207,13 @@ def _row_groups(
     filesystem: Any, path: str, address: str, shard_size: int
 ) -> Iterator[tuple[int, int | None]]:
     """Gather row groups of a parquet file until they are a shard."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with filesystem.open(path, "rb") as file:
+        with as_os_error(), filesystem.open(path, "rb") as file:
             about = pq.read_metadata(file)
             sizes = [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
-    except (pa.ArrowException, OSError):
+    except OSError:
         yield 0, None  # it is reported when it is counted, with the others
         return
     if sum(sizes) <= shard_size:

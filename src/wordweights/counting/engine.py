@@ -8,9 +8,12 @@ row group for each partition, so that partitions can be merged apart from one an
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from wordweights.counting.corpus import Shard
 from wordweights.counting.pieces import checksums, count_lines, cut
 from wordweights.counting.reading import BLOCK, Block, read_blocks
 from wordweights.errors import WordweightsError
+from wordweights.places import flush_to_disk, write_atomically
 
 PARTITIONS = 16
 """Into how many parts words are divided, by a checksum of each."""
@@ -34,6 +38,7 @@ MEMORY = 1 << 30
 _FIXED = 320 << 20  # bytes that Python, its packages and the blocks in work take
 _TRIES = 3
 _ABOUT = "about.json"
+_OLD = 24 * 3600.0  # seconds without a sign of life, after which a folder is of a killed run
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def _fields(tally: Tally) -> tuple[int, ...]:
     return tuple(asdict(tally).values())
 
 
-def count_shard(shard: Shard, settings: Settings, folder: Path) -> Tally | str:
+def count_shard(shard: Shard, settings: Settings, folder: Path, check: bool = False) -> Tally | str:
     """Count a shard into a folder of its own, which is there only when it is complete.
 
     Parameters
@@ -116,6 +121,8 @@ def count_shard(shard: Shard, settings: Settings, folder: Path) -> Tally | str:
         How.
     folder : Path
         Holds the folders of shards; all workers see it.
+    check : bool
+        Read what is kept of the shard, and count it again unless it is whole.
 
     Returns
     -------
@@ -125,7 +132,11 @@ def count_shard(shard: Shard, settings: Settings, folder: Path) -> Tally | str:
     reason = ""
     for _ in range(_TRIES):
         try:
-            return finished_tally(shard, folder) or _count_into(shard, settings, folder)
+            kept = finished_tally(shard, folder)
+            if kept and check and not _is_whole(runs_of(shard, folder), kept.total):
+                clear_parts(shard, folder)
+                kept = None
+            return kept or _count_into(shard, settings, folder)
         except WordweightsError as error:
             return str(error)  # it will be the same the next time
         except Exception as error:  # of a network, a disk, a damaged file
@@ -146,11 +157,11 @@ def finished_tally(shard: Shard, folder: Path) -> Tally | None:
     Returns
     -------
     Tally | None
-        None when the shard is not counted yet.
+        None when the shard is not counted yet, or what is kept of it cannot be read.
     """
     try:
-        return Tally(**json.loads((folder / shard.key / _ABOUT).read_text()))
-    except FileNotFoundError:
+        return Tally(**json.loads((folder / shard.key / _ABOUT).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
@@ -173,7 +184,7 @@ def runs_of(shard: Shard, folder: Path) -> list[Path]:
 
 
 def clear_parts(shard: Shard, folder: Path) -> None:
-    """Remove what is kept of a shard, and what tries that were killed have left.
+    """Remove what is kept of a shard.
 
     Parameters
     ----------
@@ -182,21 +193,57 @@ def clear_parts(shard: Shard, folder: Path) -> None:
     folder : Path
         Holds the folders of shards.
     """
-    for path in [folder / shard.key, *folder.glob(f".{shard.key}-*")]:
-        shutil.rmtree(path, ignore_errors=True)
+    gone = _hidden(shard, folder)
+    with suppress(OSError):
+        # all of it at once: another run that needs it finds it whole or not at all
+        (folder / shard.key).rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def clear_old(folder: Path) -> None:
+    """Remove what killed runs have left; what living ones are filling shows signs of life.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the folders of shards, and those in which runs merge.
+    """
+    for path in [*folder.glob(".*"), *folder.glob("merge-*")]:
+        with suppress(OSError):  # its run has just renamed or removed it
+            touched = max(each.stat().st_mtime for each in [path, *path.iterdir()])
+            if time.time() - touched > _OLD:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _hidden(shard: Shard, folder: Path) -> Path:
+    return folder / f".{shard.key}-{uuid.uuid4().hex}"
+
+
+def _is_whole(runs: Sequence[Path], total: int) -> bool:
+    """Tell whether runs can be read and hold so many words."""
+    found = 0
+    try:
+        for path in runs:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches():
+                    found += pc.sum(batch["count"]).as_py() or 0
+    except (pa.ArrowException, OSError):
+        return False
+    return found == total
 
 
 def _count_into(shard: Shard, settings: Settings, folder: Path) -> Tally:
-    part = folder / f".{shard.key}-{uuid.uuid4().hex}"
+    part = _hidden(shard, folder)
     part.mkdir(parents=True)
     try:
         tally = count_blocks(read_blocks(shard, settings.column), settings, part)
-        (part / _ABOUT).write_text(json.dumps(asdict(tally)))
+        write_atomically(part / _ABOUT, json.dumps(asdict(tally)).encode())
         try:
             part.rename(folder / shard.key)
         except OSError:
             if finished_tally(shard, folder) is None:
-                raise
+                clear_parts(shard, folder)  # damaged, as by a loss of power
+                part.rename(folder / shard.key)
         return tally
     finally:
         shutil.rmtree(part, ignore_errors=True)  # renamed by now, or of no use
@@ -230,6 +277,7 @@ def count_blocks(blocks: Iterable[Block], settings: Settings, part: Path) -> Tal
             documents, open_line = count_lines(block.text, starts, open_line)
         tally += Tally(0, documents, len(block.text), 0, int(block.parted))
         counter.add(pieces)
+        os.utime(part)  # a sign of life for `clear_old`: runs may be written hours apart
     counter.finish()
     return tally + Tally(total=counter.total, n_invalid=counter.n_invalid)
 
@@ -313,3 +361,4 @@ def write_run(words: pa.Table, path: Path) -> None:
         for start, end in zip([0, *ends], ends, strict=False):
             # one row group, also when it is empty
             writer.write_table(words.slice(start, end - start), row_group_size=end - start + 1)
+    flush_to_disk(path)

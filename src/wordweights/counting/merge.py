@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wordweights.counting.basic_tokens import add_up
+from wordweights.places import reason_of
 
 SCHEMA = pa.schema([("word", pa.string()), ("count", pa.int64())])
 
@@ -17,7 +18,9 @@ _AT_ONCE = 64  # runs; more are merged in several rounds
 _ROWS = 1 << 19  # of all runs together at one time
 
 
-def merge_partition(runs: Sequence[Path], partition: int, min_count: int, output: Path) -> Path:
+def merge_partition(
+    runs: Sequence[Path], partition: int, min_count: int, output: Path
+) -> int | str:
     """Add up the counts of one partition of all runs.
 
     Parameters
@@ -33,9 +36,17 @@ def merge_partition(runs: Sequence[Path], partition: int, min_count: int, output
 
     Returns
     -------
-    Path
-        `output`.
+    int | str
+        Occurrences of all its words, those left out too; or why it cannot be merged, such as a run
+        that is gone or damaged.
     """
+    try:
+        return _merge(runs, partition, min_count, output)
+    except (OSError, pa.ArrowException) as error:
+        return reason_of(error)
+
+
+def _merge(runs: Sequence[Path], partition: int, min_count: int, output: Path) -> int:
     sources = _read_all(runs, partition)
     rounds = 0
     while len(sources) > _AT_ONCE:
@@ -46,11 +57,15 @@ def merge_partition(runs: Sequence[Path], partition: int, min_count: int, output
             merged.append(path)
         sources = _read_all(merged, None)
         rounds += 1
-    kept = (
-        table.filter(pc.greater_equal(table["count"], min_count)) for table in merge_sorted(sources)
-    )
-    _write(kept, output)
-    return output
+    totals: list[int] = []
+
+    def kept() -> Iterator[pa.Table]:
+        for table in merge_sorted(sources):
+            totals.append(pc.sum(table["count"]).as_py())
+            yield table.filter(pc.greater_equal(table["count"], min_count))
+
+    _write(kept(), output)
+    return sum(totals)
 
 
 def merge_sorted(sources: Sequence[Iterator[pa.Table]]) -> Iterator[pa.Table]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
-from wordweights.counting.corpus import Shard, open_address, open_data_set
+from wordweights.counting.corpus import Shard, list_shards, open_address, open_data_set
 from wordweights.errors import WordweightsError
+from wordweights.places import reason_of
 
 BLOCK = 4 << 20
 """Bytes that are read at one time."""
@@ -68,10 +71,44 @@ def read_blocks(shard: Shard, column: str, size: int = BLOCK) -> Iterator[Block]
             yield from _join(_parquet_rows(file, shard, column), size)
             return
         lines = _line_blocks(_text_stream(file, shard), size, whole=shard.kind == "jsonl")
+        if not shard.start:
+            lines = _without_mark(lines)
         if shard.kind == "text":
             yield from lines
         else:
             yield from _join(_json_rows(lines, shard, column), size)
+
+
+def read_lines(corpora: Sequence[str]) -> Iterator[bytes]:
+    """Read the lines of corpora, one after the other.
+
+    Parameters
+    ----------
+    corpora : Sequence[str]
+        As for :func:`wordweights.counting.corpus.list_shards`; text is in the column ``text``.
+
+    Yields
+    ------
+    bytes
+        A line without its end, or a part of a very long one.
+
+    Raises
+    ------
+    WordweightsError
+        For a corpus that cannot be read.
+    """
+    shards, _ = list_shards(corpora)
+    for shard in shards:
+        # whatever a network, a disk or a damaged file raises, it is said of which
+        try:
+            for block in read_blocks(shard, "text"):
+                yield from block.text.split(b"\n")
+        except WordweightsError as error:
+            raise WordweightsError(f"{shard.name}: {error}") from None
+        except Exception as error:
+            raise WordweightsError(
+                f"{shard.name} cannot be read ({reason_of(error)}): mend it or leave it out."
+            ) from None
 
 
 def _of(shard: Shard) -> int:
@@ -162,6 +199,13 @@ def _line_blocks(stream: Any, size: int, *, whole: bool) -> Iterator[Block]:
         yield Block(rest)
 
 
+def _without_mark(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Leave out a byte order mark where a file begins: it is no part of the text."""
+    for first in islice(blocks, 1):
+        yield replace(first, text=first.text.removeprefix(codecs.BOM_UTF8))
+    yield from blocks
+
+
 def _end_of_word(chunk: bytes) -> tuple[int, bool]:
     """Find where a chunk of one line may be parted, and whether a word is parted there."""
     end = max(chunk.rfind(space) for space in (b" ", b"\t", b"\r")) + 1
@@ -235,32 +279,42 @@ def _json_rows(blocks: Iterable[Block], shard: Shard, column: str) -> Iterator[l
 
     schema = pa.schema([(column, pa.string())])
     parsing = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    # the lines before a range of a file are not counted
+    after = f" after byte {shard.start}" if shard.start else ""
     line = 1
     for number, block in enumerate(blocks):
         reading = arrow_json.ReadOptions(use_threads=False, block_size=len(block.text) + 1)
-        if number == 0 and block.text.strip():
-            first = _record(block.text.lstrip().split(b"\n", 1)[0], line)
-            if column not in first:
-                raise _no_column(column, list(first))
+        if number == 0 and not shard.start:
+            # only where the file begins: whether it is refused must not depend on its shards
+            _check_column(block.text, column)
         try:
             block.text.decode()  # Arrow would take any bytes for text
             source = pa.BufferReader(block.text)
             table = arrow_json.read_json(source, reading, parsing)
             yield _bytes(table[column].combine_chunks())
         except (pa.ArrowInvalid, UnicodeDecodeError):
-            yield _json_texts(block.text, line, column)
+            yield _json_texts(block.text, line, after, column)
         line += block.text.count(b"\n")
 
 
-def _json_texts(text: bytes, line: int, column: str) -> list[bytes]:
+def _check_column(text: bytes, column: str) -> None:
+    """Refuse a file if none of its first records has the column; any of them may be without."""
+    names: dict[str, None] | None = None
+    for _, record in _records(text, 1, ""):
+        if column in record:
+            return
+        names = {**(names or {}), **dict.fromkeys(record)}
+    if names is not None:
+        raise _no_column(column, list(names))
+
+
+def _json_texts(text: bytes, line: int, after: str, column: str) -> list[bytes]:
     """Read records one by one, to name the line that is wrong."""
     found = []
-    for number, record in enumerate(text.split(b"\n"), line):
-        if not record.strip():
-            continue
-        value = _record(record, number).get(column)
+    for place, record in _records(text, line, after):
+        value = record.get(column)
         if value is not None and not isinstance(value, str):
-            raise WordweightsError(f"line {number}: {column!r} is {str(value)[:50]!r}, not text.")
+            raise WordweightsError(f"{place}: {column!r} is {str(value)[:50]!r}, not text.")
         if value is not None:
             found.append(_encode(value))
     return found
@@ -271,14 +325,19 @@ def _encode(text: str) -> bytes:
     return _SURROGATE.sub("\udcff", text).encode(errors="surrogateescape")
 
 
-def _record(record: bytes, line: int) -> dict[str, Any]:
-    try:
-        value = json.loads(record.decode(errors="surrogateescape"))
-    except ValueError as error:
-        raise WordweightsError(f"line {line} is not JSON ({error}).") from None
-    if not isinstance(value, dict):
-        raise WordweightsError(f"line {line} is not a JSON object: write one a line.")
-    return value
+def _records(text: bytes, line: int, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read the records of lines from a number on, each with its place for messages."""
+    for number, record in enumerate(text.split(b"\n"), line):
+        if not record.strip():
+            continue
+        place = f"line {number}{after}"
+        try:
+            value = json.loads(record.decode(errors="surrogateescape"))
+        except ValueError as error:
+            raise WordweightsError(f"{place} is not JSON ({error}).") from None
+        if not isinstance(value, dict):
+            raise WordweightsError(f"{place} is not a JSON object: write one a line.")
+        yield place, value
 
 
 def _check_rows(

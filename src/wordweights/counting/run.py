@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +22,7 @@ from wordweights.counting.engine import (
     PARTITIONS,
     Settings,
     Tally,
+    clear_old,
     clear_parts,
     count_shard,
     finished_tally,
@@ -32,6 +33,7 @@ from wordweights.counting.reading import BLOCK
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import CORPUS_METADATA
 from wordweights.paths import RESULTS_VARIABLE, results_folder
+from wordweights.places import check_output, flush_to_disk
 from wordweights.store import digest
 
 FORMAT = 1
@@ -39,6 +41,7 @@ FORMAT = 1
 
 # bytes: counting them takes about as long as starting processes, which import what they need
 _WORTH_PROCESSES = 256 << 20
+_SHARED = 10.0  # seconds until a file of another machine must be seen in the shared folder
 Say = Callable[[str], None]
 
 
@@ -167,10 +170,7 @@ def count_corpus(
         run goes on from them.
     """
     output = Path(output)
-    if output.suffix != ".parquet":
-        raise WordweightsError(f"Output {output} must end in .parquet.")
-    if not output.parent.is_dir():
-        raise WordweightsError(f"Output {output} cannot be written: its folder does not exist.")
+    check_output(output, [".parquet"])
     if min_count < 1:
         raise WordweightsError(f"min_count is {min_count}: give a whole number from 1.")
     settings = Settings(tokens, column, memory)
@@ -181,24 +181,37 @@ def count_corpus(
     folder = results_folder().absolute() / "counts" / digest(about)[:24]
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        clear_old(folder)
         many = sum(shard.size for shard in shards) > _WORTH_PROCESSES
         with computing(cluster, many=many) as compute:
             kept = {shard: tally for shard in shards if (tally := finished_tally(shard, folder))}
             if kept:
                 say(f"{len(kept)} of {len(shards)} shards are counted already.")
-            tallies = _count_all(shards, kept, settings, folder, compute=compute, say=say)
-            merging = folder / f"merge-{uuid.uuid4().hex}"
-            merging.mkdir()
+
+            def attempt(kept: Mapping[Shard, Tally], *, check: bool) -> tuple[Tally, int]:
+                tallies = _count_all(
+                    shards, kept, settings, folder, check=check, compute=compute, say=say
+                )
+                with _merging_folder(folder) as merging:
+                    runs = [path for shard in shards for path in runs_of(shard, folder)]
+                    parts = _merge_all(runs, tallies.total, min_count, merging, compute)
+                    content = _metadata(shards, tallies, about, min_count)
+                    return tallies, _write_table(parts, content, output)
+
             try:
-                runs = [path for shard in shards for path in runs_of(shard, folder)]
-                parts = _merge_all(runs, min_count, merging, compute)
-                content = _metadata(shards, tallies, about, min_count)
-                words = _write_table(parts, content, output)
-            finally:
-                shutil.rmtree(merging, ignore_errors=True)
+                tallies, words = attempt(kept, check=False)
+            except _PartsError:
+                say("Partial counts are gone or damaged: all are checked, and counted again if so.")
+                if cluster is not None:
+                    time.sleep(_SHARED)
+                tallies, words = attempt({}, check=True)
         for shard in shards:
             clear_parts(shard, folder)
     return Report(output, words, tallies, len(shards), len(kept), tuple(repeated))
+
+
+class _PartsError(WordweightsError):
+    """Partial counts are not what was counted: gone, damaged, or elsewhere."""
 
 
 def _count_all(
@@ -207,6 +220,7 @@ def _count_all(
     settings: Settings,
     folder: Path,
     *,
+    check: bool,
     compute: Compute,
     say: Say,
 ) -> Tally:
@@ -224,7 +238,7 @@ def _count_all(
             said = f" failed: {outcome}."
         say(f"{len(counted) + len(failures)} of {len(left)} shards: {left[i].name}{said}")
 
-    compute(count_shard, [(shard, settings, folder) for shard in left], done)
+    compute(count_shard, [(shard, settings, folder, check) for shard in left], done)
     if failures:
         shown = "; ".join(f"{name}: {reason}" for name, reason in sorted(failures)[:10])
         more = f" and {len(failures) - 10} more" if len(failures) > 10 else ""
@@ -236,18 +250,33 @@ def _count_all(
     return sum([*kept.values(), *counted.values()], Tally())
 
 
-def _merge_all(runs: Sequence[Path], min_count: int, merging: Path, compute: Compute) -> list[Path]:
+@contextmanager
+def _merging_folder(folder: Path) -> Iterator[Path]:
+    merging = folder / f"merge-{uuid.uuid4().hex}"
+    merging.mkdir()
+    try:
+        yield merging
+    finally:
+        shutil.rmtree(merging, ignore_errors=True)
+
+
+def _merge_all(
+    runs: Sequence[Path], total: int, min_count: int, merging: Path, compute: Compute
+) -> list[Path]:
+    """Merge all partitions, and refuse a sum that is not the number of words counted."""
     outputs = [merging / f"part-{i:03d}.parquet" for i in range(PARTITIONS)]
     tasks = [(runs, i, min_count, path) for i, path in enumerate(outputs)]
-
-    def done(_: int, outcome: Path | str) -> None:
-        if not isinstance(outcome, Path):
-            raise WordweightsError(
-                f"The counts of the shards could not be merged: {outcome}. They are kept: run the "
-                f"same command again."
-            )
-
-    compute(merge_partition, tasks, done)
+    outcomes: list[int | str] = []
+    compute(merge_partition, tasks, lambda _, outcome: outcomes.append(outcome))
+    failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    merged = sum(outcome for outcome in outcomes if isinstance(outcome, int))
+    if failures or merged != total:
+        reason = failures[0] if failures else f"{merged:,} of {total:,} words are there"
+        raise _PartsError(
+            f"The counts of the shards could not be merged ({reason}): another run of some of the "
+            f"same files may have removed its own from {merging.parent}, or a worker does not "
+            f"share that folder. Run the same command again, and it goes on from what is there."
+        )
     return outputs
 
 
@@ -278,8 +307,7 @@ def _write_table(parts: Sequence[Path], content: Mapping[str, Any], output: Path
                         table = pa.Table.from_batches([batch])
                         writer.write_table(table.cast(writer.schema))
                         words += len(table)
-        with part.open("rb") as file_written:
-            os.fsync(file_written.fileno())
+        flush_to_disk(part)
         part.replace(output)
     finally:
         part.unlink(missing_ok=True)

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from wordweights.counting.basic_tokens import split_bert, split_spacy
-from wordweights.counting.corpus import list_shards
-from wordweights.counting.reading import read_blocks
+from wordweights.counting.reading import read_lines
 from wordweights.counting.run import Report, count_corpus
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import Frequencies, load_frequencies
@@ -118,15 +117,12 @@ def vocabulary_growth(
 
 
 def _lines(corpora: Sequence[str], n_bytes: int) -> Iterator[str]:
-    shards, _ = list_shards(corpora)
     left = n_bytes
-    for shard in shards:
-        for block in read_blocks(shard, "text"):
-            for line in block.text.split(b"\n"):
-                yield line.decode(errors="replace")
-                left -= len(line) + 1
-                if left <= 0:
-                    return
+    for line in read_lines(corpora):
+        yield line.decode(errors="replace")
+        left -= len(line) + 1
+        if left <= 0:
+            return
 
 
 def _descriptions() -> list[str]:

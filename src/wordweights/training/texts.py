@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from wordweights.counting.corpus import DATA_SET, list_shards, open_data_set
-from wordweights.counting.reading import read_blocks
+from wordweights.counting.corpus import DATA_SET, open_data_set
+from wordweights.counting.reading import read_lines
 from wordweights.counting.samples import corpus_files
 from wordweights.errors import WordweightsError
 from wordweights.tables import DELIMITERS, is_blank, name_places, quoted, read_table, resolve_source
@@ -93,7 +93,7 @@ def read_nli(source: str | Path) -> pd.DataFrame:
         table = pd.DataFrame([{name: row[name] for name in columns} for row in data], dtype=object)
         table.index = pd.RangeIndex(1, len(table) + 1, name="row")
     else:
-        path = resolve_source(source, (), [*DELIMITERS, ".parquet"])
+        path = resolve_source(source, [f"{DATA_SET}name"], [*DELIMITERS, ".parquet"])
         table = read_table(Path(path), columns, numbers=["label"])
     table["label"] = table["label"].map(_label)
     table = table[table["label"] != ""]
@@ -117,9 +117,7 @@ def _label(value: Any) -> str:
 
 
 def _lines(corpus: str) -> Iterator[str]:
-    shards, _ = list_shards(corpus_files(corpus))
-    for shard in shards:
-        for block in read_blocks(shard, "text"):
-            for line in block.text.decode(errors="replace").split("\n"):
-                for start in range(0, len(line), _LONGEST):
-                    yield line[start : start + _LONGEST]
+    for line in read_lines(corpus_files(corpus)):
+        text = line.decode(errors="replace")
+        for start in range(0, len(text), _LONGEST):
+            yield text[start : start + _LONGEST]
