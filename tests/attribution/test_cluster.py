@@ -26,7 +26,7 @@ from wordweights.attribution.shards import Report, Shard, here
 from wordweights.cli import app
 from wordweights.encoders import Encoder
 from wordweights.places import place_at
-from wordweights.store import list_collections, open_collection
+from wordweights.store import list_collections
 
 pytestmark = pytest.mark.slow
 
@@ -401,20 +401,46 @@ def test_a_cluster_that_is_none(
         attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
 
 
-def test_a_worker_that_stores_elsewhere_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def part(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> module._Part:
+    """Two shards of work, and little patience with files that are not seen."""
     monkeypatch.setattr(module, "_SHARED", 0.2)
-    collection = open_collection("attributions", {"a": 1})
-    name = collection.folder.name
+    options = {**attribute.__kwdefaults__, **QUICK}
+    for name in ("cluster", "progress"):
+        del options[name]
+    work = table.make_request(encoder, SENTENCES[: 2 * BATCH], **options).work
+    return module._Part(work, module._common(work))
+
+
+def rows_of(shard: Shard) -> pd.DataFrame:
+    return pd.DataFrame({"key": [key for batch in shard.batches for key in batch]})
+
+
+def test_a_worker_that_stores_elsewhere_is_noticed(part: module._Part, tmp_path: Path) -> None:
+    shard, _ = module._shards(part, 1)
+    collection = shard.collection
     elsewhere = here(collection)
     assert elsewhere.folder == collection.folder
     with results_in(tmp_path / "mounted"):
         elsewhere = here(collection)
+    name = collection.folder.name
     assert elsewhere.folder == place_at(tmp_path / "mounted") / "attributions" / name
-    stored_as = elsewhere.append(pd.DataFrame({"key": ["x"]}))
+    stored_as = elsewhere.append(rows_of(shard))
     report = Report("tcp://worker", str(elsewhere.folder), files=(stored_as,))
     with pytest.raises(WordweightsError, match=r"mounted.*do not appear in .*results"):
-        module._check_shared(report, collection)
-    collection.append(pd.DataFrame({"key": ["x"]}))
-    module._check_shared(report, collection)
+        module._check_shared(report, shard, part)
+    collection.append(rows_of(shard))
+    module._check_shared(report, shard, part)
+
+
+def test_files_that_another_run_has_merged_are_in_the_shared_folder(
+    part: module._Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = module._shards(part, 1)
+    collection = first.collection
+    collection.append(pd.concat([rows_of(first), rows_of(second)]))
+    names = [collection.file_of(rows_of(shard)["key"]) for shard in (first, second)]
+    reports = [Report("tcp://worker", str(collection.folder), files=(name,)) for name in names]
+    module._check_shared(reports[0], first, part)
+    monkeypatch.setattr(module, "_SHARED", 1e9)  # the second time there is nothing to wait for
+    module._check_shared(reports[1], second, part)

@@ -27,7 +27,7 @@ from wordweights.attribution.shards import COPIES, Report, Shard, run_shard
 from wordweights.encoders.copies import address_of, keep_copy
 from wordweights.errors import WordweightsError
 from wordweights.paths import RESULTS_VARIABLE
-from wordweights.store import Collection, digest
+from wordweights.store import digest
 
 if TYPE_CHECKING:
     from distributed import Client, Future, KilledWorker
@@ -72,6 +72,7 @@ class _Part:
     work: Work
     common: Shard  # what its shards have in common
     tally: _Tally = field(default_factory=_Tally)
+    merged: set[str] = field(default_factory=set)  # keys that were seen to be in a merged file
 
     def keep_copy(self) -> None:
         folder = self.common.collection.folder
@@ -139,7 +140,7 @@ def _compute(cluster: Client | str, parts: list[_Part], *, progress: bool) -> No
                     part.keep_copy()
                     queue.again(shard)
                     continue
-                _check_shared(report, shard.collection)
+                _check_shared(report, shard, part)
                 part.tally.reports.append(report)
                 bar.update(shard.sentences)
         for run in of_run:
@@ -303,11 +304,17 @@ def _shards(part: _Part, size: int) -> Iterator[Shard]:
         yield replace(common, name=name, batches=some)
 
 
-def _check_shared(report: Report, collection: Collection) -> None:
+def _check_shared(report: Report, shard: Shard, part: _Part) -> None:
     """Refuse a worker that stores where this process does not see it."""
+    collection = shard.collection
+    keys = set(chain.from_iterable(shard.batches))
     deadline = time.monotonic() + _SHARED
-    while not all(map(collection.folder.exists, report.files)):
+    while not (keys <= part.merged or all(map(collection.folder.exists, report.files))):
         if time.monotonic() > deadline:
+            # another run on the same folder may have merged the files, and those of other shards
+            part.merged.update(collection.read(chain.from_iterable(part.work.batches)).index)
+            if keys <= part.merged:
+                return
             raise WordweightsError(
                 f"The worker {report.worker} has stored results in {report.folder}, and they do "
                 f"not appear in {collection.folder} of this machine. Both must be the same folder: "
