@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,7 @@ def test_several_encoders_are_computed_at_once(
     result = module._Queue._result
 
     def watched(self: module._Queue, future: Any, shard: Shard) -> Report | None:
-        in_flight.append({waiting.collection.folder.name for waiting in self._running.values()})
+        in_flight.append({waiting.collection.folder.name for waiting, _ in self._running.values()})
         return result(self, future, shard)
 
     monkeypatch.setattr(module._Queue, "_result", watched)
@@ -327,6 +328,63 @@ def test_the_scheduler_is_restarted_and_the_command_repeated(
     assert found.attrs["cluster"]["repeated"] == 0
     assert found.attrs["cluster"]["shards"] == -(-(BATCHES - kept) // 8)
     cluster.kill(*cluster.workers)
+
+
+def interrupt_here(*_: object) -> None:
+    """Stand for Ctrl-C: it reaches only the main thread."""
+    if threading.current_thread() is threading.main_thread():
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_takes_the_work_back(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    cluster.have(1)
+
+    def left(dask_scheduler: Any) -> list[str]:
+        topics = dask_scheduler._broker._topics.items()
+        heard = [name for name, topic in topics if name.startswith("word") and topic.subscribers]
+        return [*dask_scheduler.tasks, *heard]
+
+    with Client(cluster.address, set_as_default=False) as client:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt) as held:
+            patch.setattr(module, "_check_shared", interrupt_here)
+            attribute(encoder, SENTENCES, cluster=client, **QUICK)
+        wait_until(lambda: not client.run_on_scheduler(left), "an idle scheduler")
+        assert len(stored(tmp_path / "results")) < BATCHES / 2
+        found = attribute(encoder, SENTENCES, cluster=client, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert held.traceback  # and with it, as in Jupyter, whatever the interrupted call knew
+
+
+def test_an_interrupt_leaves_another_run_its_work(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    cluster.have(1)
+    with ThreadPoolExecutor(1) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_check_shared", interrupt_here)
+        other = pool.submit(attribute, encoder, SENTENCES, cluster=cluster.address, **QUICK)
+        wait_until(lambda: stored(tmp_path / "results"), "the first batch")
+        with pytest.raises(KeyboardInterrupt):
+            attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
+        found = other.result()
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert found.attrs["cluster"]["repeated"] == 0
+
+
+def test_an_error_is_no_answer_to_the_same_command_once_more(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    cluster.have(1)
+    results = tmp_path / "results"
+    results.touch()  # where a folder should be
+    with Client(cluster.address, set_as_default=False) as client:
+        with pytest.raises(WordweightsError, match="cannot be written") as held:
+            attribute(encoder, SENTENCES, cluster=client, **QUICK)
+        results.unlink()
+        found = attribute(encoder, SENTENCES, cluster=client, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert held.traceback
 
 
 def test_a_slow_worker_holds_nothing_up(

@@ -133,18 +133,23 @@ def _compute(cluster: Client | str, parts: list[_Part], *, progress: bool) -> No
             client.subscribe_topic(run, part.tally.hear)
         total = sum(part.work.sentences for part in parts)
         label = parts[0].work.encoder.name if len(parts) == 1 else f"{len(parts)} encoders"
-        with tqdm(total=total, desc=label, unit="sentence", disable=not progress) as bar:
-            for shard, report in queue.run(shards):
-                part = of_run[shard.run]
-                if report.lacks_encoder:
-                    part.keep_copy()
-                    queue.again(shard)
-                    continue
-                _check_shared(report, shard, part)
-                part.tally.reports.append(report)
-                bar.update(shard.sentences)
-        for run in of_run:
-            client.unsubscribe_topic(run)
+        try:
+            with tqdm(total=total, desc=label, unit="sentence", disable=not progress) as bar:
+                for shard, report in queue.run(shards):
+                    part = of_run[shard.run]
+                    if report.lacks_encoder:
+                        part.keep_copy()
+                        queue.again(shard)
+                        continue
+                    _check_shared(report, shard, part)
+                    part.tally.reports.append(report)
+                    bar.update(shard.sentences)
+        finally:
+            # the client may be the user's, who interrupts this and goes on with it
+            queue.release()
+            if client.status != "closed":  # as it is when the scheduler was lost
+                for run in of_run:
+                    client.unsubscribe_topic(run)
 
 
 def _common(work: Work) -> Shard:
@@ -170,7 +175,7 @@ class _Queue:
 
         self._client = client
         self._resources = resources
-        self._running: dict[str, Shard] = {}
+        self._running: dict[str, tuple[Shard, Future]] = {}
         self._tries: Counter[str] = Counter()
         self._done = as_completed(loop=client.loop)
 
@@ -179,12 +184,22 @@ class _Queue:
         for shard in islice(shards, _IN_FLIGHT):
             self._submit(shard)
         for future in self._done:
-            shard = self._running.pop(str(future.key))
-            report = self._result(future, shard)
+            shard, _ = self._running.pop(str(future.key))
+            try:
+                report = self._result(future, shard)
+            finally:
+                future.release()  # else its error is the answer to the same work once more
             if report is not None:
                 yield shard, report
             for following in islice(shards, 1):
                 self._submit(following)
+
+    def release(self) -> None:
+        """Wish for nothing more: what no other client wishes for is not computed."""
+        # by itself a future is wished for until it is done, because `as_completed` holds it so long
+        for _, future in self._running.values():
+            future.release()
+        self._running.clear()
 
     def again(self, shard: Shard, workers: list[str] | None = None) -> None:
         """Send a shard once more, preferably to some workers."""
@@ -207,7 +222,7 @@ class _Queue:
             workers=workers,
             allow_other_workers=workers is not None,
         )
-        self._running[key] = shard
+        self._running[key] = shard, future
         self._done.add(future)
 
     def _result(self, future: Future, shard: Shard) -> Report | None:
