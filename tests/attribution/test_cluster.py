@@ -26,7 +26,8 @@ from wordweights.attribution import cluster as module
 from wordweights.attribution.shards import Report, Shard, here
 from wordweights.cli import app
 from wordweights.encoders import Encoder
-from wordweights.places import place_at
+from wordweights.encoders.copies import EncoderAddress
+from wordweights.places import Place, place_at
 from wordweights.store import list_collections
 
 pytestmark = pytest.mark.slow
@@ -273,6 +274,29 @@ def test_another_checkpoint_under_the_name_is_not_used(
     found = attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
     pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
     assert found.attrs["cluster"]["computed"] == N
+
+
+def test_an_encoder_that_no_worker_can_load_is_told_with_the_reason(
+    cluster: Processes,
+    encoder: Encoder,
+    tiny_checkpoint: Path,
+    tiny_tokenizer: PreTrainedTokenizerFast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a worker's transformers is older than the model."""
+    cluster.have(1)
+
+    def keep_newer(encoder: Encoder, address: EncoderAddress, copies: Place) -> None:
+        copy = copies / address.copy_name
+        copy.write("config.json", b'{"model_type": "bert-of-2030"}')
+        weights = (tiny_checkpoint / "model.safetensors").read_bytes()
+        copy.write("weights.safetensors", weights)
+
+    monkeypatch.setattr(module, "keep_copy", keep_newer)
+    random_bert(tiny_tokenizer, seed=6).save_pretrained(tiny_checkpoint)
+    said = r"given up .*; tcp://.*makes no model of the sender's copy .*bert-of-2030"
+    with pytest.raises(WordweightsError, match=said):
+        attribute(encoder, SENTENCES[:BATCH], cluster=cluster.address, **QUICK)
 
 
 def test_a_worker_is_killed(

@@ -139,7 +139,7 @@ def _compute(cluster: Client | str, parts: list[_Part], *, progress: bool) -> No
                     part = of_run[shard.run]
                     if report.lacks_encoder:
                         part.keep_copy()
-                        queue.again(shard)
+                        queue.again(shard, because=f"{report.worker}: {report.lacks_encoder}")
                         continue
                     _check_shared(report, shard, part)
                     part.tally.reports.append(report)
@@ -201,13 +201,18 @@ class _Queue:
             future.release()
         self._running.clear()
 
-    def again(self, shard: Shard, workers: list[str] | None = None) -> None:
+    def again(
+        self,
+        shard: Shard,
+        workers: list[str] | None = None,
+        because: str = "their logs say why.",
+    ) -> None:
         """Send a shard once more, preferably to some workers."""
         self._tries[shard.name] += 1
         if self._tries[shard.name] > _TRIES:
             raise WordweightsError(
                 f"A shard of {shard.sentences} sentences was given up after {_TRIES} more tries on "
-                f"workers of {self._client.scheduler.address}; their logs say why."
+                f"workers of {self._client.scheduler.address}; {because}"
             )
         self._submit(shard, workers)
 
