@@ -300,9 +300,10 @@ def test_the_book_is_not_built_when_a_file_that_a_parameter_names_has_changed(
     weights, mine = encoder / "weights", checkout / "mine.csv"
     weights.write_text("1")
     mine.write_text("sentence\na dog\n")
-    overrides = {"text": "mine.csv", "names": ["encoder (untrained)", "x" * 5000, "\0", ""]}
+    names = ["encoder (CLS)", "encoder (untrained)", "encoder (MEAN) (untrained)"]
+    overrides = {"text": "mine.csv", "names": [*names, "x" * 5000, "\0", "", " (CLS)"]}
     runs = run_chapters(checkout, load_profile(checkout, "quick"), overrides, say=quiet)
-    assert list(runs[0].files) == ["encoder (untrained)", "mine.csv"]
+    assert list(runs[0].files) == [*names, "mine.csv"]
     assert runs[1].files == {}
     # whatever else hinders this book, it is no file
     with pytest.raises(WordweightsError, match="not built"):
@@ -312,7 +313,7 @@ def test_the_book_is_not_built_when_a_file_that_a_parameter_names_has_changed(
         build_book(checkout)
     mine.write_text("sentence\na dog\n")
     weights.write_text("12")
-    with pytest.raises(WordweightsError, match=r"'encoder \(untrained\)', a parameter"):
+    with pytest.raises(WordweightsError, match=r"'encoder \(CLS\)', a parameter"):
         build_book(checkout)
     mine.unlink()
     weights.write_text("1")
