@@ -36,7 +36,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from wordweights.counting import count_corpus
 from wordweights.counting.corpus import list_shards
 from wordweights.counting.engine import Settings, count_shard
-from wordweights.frequencies import _package_folder
+from wordweights.paths import package_folder
 
 # what BERT's tokens are in ASCII, and nearly elsewhere
 PATTERN = r"[^\W_]+|[^\w\s]|_"
@@ -141,7 +141,9 @@ METHODS: dict[str, Callable[[Path], Counts]] = {
 
 def make_text(path: Path, megabytes: float) -> None:
     """Draw words by spaCy's probabilities; punctuation follows without a space."""
-    table = _package_folder("spacy_lookups_data") / "data" / "en_lexeme_prob.json.gz"
+    folder = package_folder("spacy_lookups_data")
+    assert folder is not None
+    table = folder / "data" / "en_lexeme_prob.json.gz"
     logs = json.loads(gzip.decompress(table.read_bytes()))
     default = min(logs.values())
     words = [word for word in logs if logs[word] > default and not re.search(r"\s", word)]

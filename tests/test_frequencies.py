@@ -147,7 +147,7 @@ def test_bert_pretraining_from_a_wrong_folder(
 
 
 def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(module, "package_folder", lambda _: None)
     module._load_spacy.cache_clear()
     assert "spacy-lookups-data is not installed" in message_of("spacy")
 

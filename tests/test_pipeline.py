@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 from pathlib import Path
@@ -31,6 +32,7 @@ n: int | None = 3  # how many
 names: list[str] = ["a"]  # of whom
 text: str = "x"  # free
 many: int | str = 2  # a number or all
+rate: float | None = 0.5  # of learning
 """
 
 
@@ -121,6 +123,7 @@ def test_declared_parameters_have_types_and_defaults(checkout: Path) -> None:
         "names": Parameter("list[str]", ["a"]),
         "text": Parameter("str", "x"),
         "many": Parameter("int | str", 2),
+        "rate": Parameter("float | None", 0.5),
     }
 
 
@@ -150,6 +153,14 @@ def values(checkout: Path, overrides: dict[str, object]) -> dict[str, object]:
         ("names", "BERT (CLS)", ["BERT (CLS)"]),
         ("many", "all", "all"),
         ("many", "16", 16),
+        ("many", "1e4", "1e4"),
+        ("text", "1e4", "1e4"),
+        ("rate", "1e-4", 1e-4),
+        ("rate", "-2E+3", -2e3),
+        ("rate", "1.5e3", 1500.0),
+        ("rate", "7", 7),
+        ("rate", "null", None),
+        ("rate", ".inf", math.inf),
     ],
 )
 def test_a_value_is_read_by_its_type(
@@ -160,11 +171,24 @@ def test_a_value_is_read_by_its_type(
 
 @pytest.mark.parametrize(
     ("name", "given"),
-    [("n", "seven"), ("n", "7.5"), ("n", "true"), ("names", "[1, 2]"), ("many", "[all]")],
+    [
+        *[("n", "seven"), ("n", "7.5"), ("n", "1e4"), ("n", "true")],
+        *[("names", "[1, 2]"), ("many", "[all]")],
+        *[("rate", "fast"), ("rate", "nan"), ("rate", "inf"), ("rate", "1e999")],
+    ],
 )
 def test_a_value_of_another_type_is_refused(checkout: Path, name: str, given: str) -> None:
     with pytest.raises(WordweightsError, match=f"parameter '{name}'.*not of its type"):
         values(checkout, {name: given})
+
+
+def test_a_profile_may_write_a_float_without_a_point(checkout: Path) -> None:
+    profile = checkout / "notebooks" / "profiles" / "quick.yml"
+    profile.write_text("parameters: {rate: 1e-4, many: 1e4, text: 1e4}")
+    assert values(checkout, {}) == {"rate": 1e-4, "many": "1e4", "text": "1e4"}
+    profile.write_text("parameters: {rate: nan}")
+    with pytest.raises(WordweightsError, match=r"Profile 'quick': parameter 'rate' is 'nan'"):
+        values(checkout, {})
 
 
 def test_an_unknown_parameter_names_the_close_ones(checkout: Path) -> None:
@@ -201,7 +225,10 @@ def test_a_run_leaves_chapters_a_record_and_a_status_page(
     runs = run_chapters(checkout, load_profile(checkout, "quick"), {"many": "all"}, say=quiet)
 
     assert [run.chapter for run in runs] == ["01_one", "02_two"]
-    assert runs[0].parameters == {"n": 5, "names": ["a"], "text": "no one", "many": "all"}
+    assert runs[0].parameters == {
+        **{"n": 5, "names": ["a"], "text": "no one"},
+        **{"many": "all", "rate": 0.5},
+    }
     assert runs[1].parameters == {"n": 5, "only_here": 1}
     assert "a bar" in capsys.readouterr().err
     chapters = checkout / "book" / "chapters"
@@ -300,9 +327,10 @@ def test_the_book_is_not_built_when_a_file_that_a_parameter_names_has_changed(
     weights, mine = encoder / "weights", checkout / "mine.csv"
     weights.write_text("1")
     mine.write_text("sentence\na dog\n")
-    overrides = {"text": "mine.csv", "names": ["encoder (untrained)", "x" * 5000, "\0", ""]}
+    names = ["encoder (CLS)", "encoder (untrained)", "encoder (MEAN) (untrained)"]
+    overrides = {"text": "mine.csv", "names": [*names, "x" * 5000, "\0", "", " (CLS)"]}
     runs = run_chapters(checkout, load_profile(checkout, "quick"), overrides, say=quiet)
-    assert list(runs[0].files) == ["encoder (untrained)", "mine.csv"]
+    assert list(runs[0].files) == [*names, "mine.csv"]
     assert runs[1].files == {}
     # whatever else hinders this book, it is no file
     with pytest.raises(WordweightsError, match="not built"):
@@ -312,7 +340,7 @@ def test_the_book_is_not_built_when_a_file_that_a_parameter_names_has_changed(
         build_book(checkout)
     mine.write_text("sentence\na dog\n")
     weights.write_text("12")
-    with pytest.raises(WordweightsError, match=r"'encoder \(untrained\)', a parameter"):
+    with pytest.raises(WordweightsError, match=r"'encoder \(CLS\)', a parameter"):
         build_book(checkout)
     mine.unlink()
     weights.write_text("1")

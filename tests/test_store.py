@@ -11,6 +11,7 @@ import pytest
 from webhdfs_server import serving
 
 from wordweights.errors import WordweightsError
+from wordweights.places import Place
 from wordweights.store import (
     digest,
     list_collections,
@@ -111,6 +112,41 @@ def test_merging_keeps_a_file_that_held_everything_already() -> None:
     collection.compact()
     assert len(collection.folder.names(BATCHES)) == 1
     assert sorted(collection.read(keys).index) == sorted(keys)
+
+
+def test_a_merge_by_another_process_while_reading_hides_no_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    collection = open_collection("things", {})
+    keys = [f"k{i}" for i in range(70)]
+    for key in keys:
+        collection.append(rows(key))
+    place = type(collection.folder)
+    listed = place.names
+
+    def merged_after(self: Place, pattern: str = "*") -> list[str]:
+        names = listed(self, pattern)
+        monkeypatch.setattr(place, "names", listed)
+        open_collection("things", {}).compact()
+        return names
+
+    monkeypatch.setattr(place, "names", merged_after)
+    assert sorted(collection.read(keys).index) == sorted(keys)
+    assert len(collection.folder.names(BATCHES)) == 1
+
+
+def test_a_name_without_a_file_stops_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a link into nowhere: it is listed again and again."""
+    collection = open_collection("things", {})
+    collection.append(rows("x"))
+    place = type(collection.folder)
+    listed = place.names
+
+    def ghost(self: Place, pattern: str = "*") -> list[str]:
+        return ["batch-ghost.parquet", *listed(self, pattern)]
+
+    monkeypatch.setattr(place, "names", ghost)
+    assert list(collection.read(["x"]).index) == ["x"]
 
 
 def test_a_file_that_cannot_be_read_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:

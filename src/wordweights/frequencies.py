@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.paths import DATA_VARIABLE
+from wordweights.paths import DATA_VARIABLE, package_folder
 from wordweights.tables import is_blank, name_places, read_table, resolve_source
 from wordweights.weighting import information
 
@@ -211,20 +210,19 @@ def _sum_cases(words: Iterable[str], values: Iterable[float]) -> pd.Series:
     return pd.Series(sums, dtype=np.float64, name="probability").rename_axis("word")
 
 
-def _package_folder(package: str) -> Path:
-    """Find an installed package without importing it."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+def _data_of(package: str) -> Path:
+    folder = package_folder(package)
+    if folder is None:
         raise WordweightsError(
             f"The package {package.replace('_', '-')} is not installed, which brings the data of "
             f"this source of frequencies: install it with pip."
         )
-    return Path(spec.submodule_search_locations[0])
+    return folder
 
 
 @cache
 def _load_spacy() -> Frequencies:
-    path = _package_folder("spacy_lookups_data") / "data" / "en_lexeme_prob.json.gz"
+    path = _data_of("spacy_lookups_data") / "data" / "en_lexeme_prob.json.gz"
     logs: Mapping[str, float] = json.loads(gzip.decompress(path.read_bytes()))
     default = min(logs.values())  # of lexemes without a count, see load_frequencies
     counted = {word: log for word, log in logs.items() if log > default and not word.isspace()}
@@ -260,7 +258,7 @@ def _load_bert(folder: str | None) -> Frequencies:
     _check_bert_counts(path)
     counts = pd.read_csv(path, sep=" ", header=None, names=["rank", "count", "id"])
     counts = counts[~counts["id"].isin(_BERT_SPECIAL_IDS)]
-    vocabulary = _package_folder(_VOCABULARY_PACKAGE) / "model" / "vocab.txt"
+    vocabulary = _data_of(_VOCABULARY_PACKAGE) / "model" / "vocab.txt"
     pieces = np.array(vocabulary.read_text(encoding="utf-8").split("\n"), dtype=object)
     probabilities = pd.Series(
         counts["count"].to_numpy() / counts["count"].sum(),

@@ -1,7 +1,8 @@
-"""Where the project and its results are."""
+"""Where the project, its results and what packages bring are."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -63,3 +64,22 @@ def results_folder() -> Path:
     named = os.environ.get(RESULTS_VARIABLE)
     path = local_path(named) if named else None
     return path or (project_root() or Path.cwd()) / "results"
+
+
+def package_folder(package: str) -> Path | None:
+    """Find an installed package without importing it: only its data are wanted.
+
+    Parameters
+    ----------
+    package : str
+        Its name in an import.
+
+    Returns
+    -------
+    Path | None
+        None where it is not installed.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0])

@@ -116,6 +116,20 @@ def lines_to_sentences(text: str) -> pd.DataFrame:
     return _number(lines.to_frame("sentence"), lines.index)
 
 
+@cache
+def spacy_tokenizer() -> Any:
+    """Make spaCy's English tokenizer, once.
+
+    Returns
+    -------
+    Any
+        From text to tokens, those of whitespace too.
+    """
+    import spacy
+
+    return spacy.blank("en").tokenizer
+
+
 def split_words(sentence: str) -> list[Word]:
     """Split a sentence into words: the spaCy tokens that are not whitespace.
 
@@ -133,7 +147,7 @@ def split_words(sentence: str) -> list[Word]:
     """
     return [
         Word(token.text, token.idx, token.idx + len(token))
-        for token in _spacy_tokenizer()(sentence)
+        for token in spacy_tokenizer()(sentence)
         if not token.is_space
     ]
 
@@ -208,7 +222,7 @@ def filter_sentences(
     _check_filter(table, tokenizers, n_words, limit)
     if n_words is None:
         return table.iloc[:limit].reset_index(drop=True)
-    split = _spacy_tokenizer()
+    split = spacy_tokenizer()
     lengths: Counter[int] = Counter()
     n_whitespace = 0
     candidates: dict[int, list[tuple[int, int]]] = {}
@@ -238,13 +252,6 @@ def filter_sentences(
             f"for {'; '.join(reasons)}. Choose another n_words, or None for every sentence."
         )
     return table.iloc[list(candidates)[:limit]].reset_index(drop=True)
-
-
-@cache
-def _spacy_tokenizer() -> Any:
-    import spacy
-
-    return spacy.blank("en").tokenizer
 
 
 def _tokenizer_name(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -80,10 +80,10 @@ class Collection:
         pandas.DataFrame
             The rows found, indexed by key, one a key; empty when nothing is stored.
         """
-        tables = [table for name in self._files() if (table := self._table(name)) is not None]
+        tables = self._tables()
         if not tables:
             return pd.DataFrame().rename_axis("key")
-        rows = pd.concat(tables, ignore_index=True).drop_duplicates("key").set_index("key")
+        rows = pd.concat(tables.values(), ignore_index=True).drop_duplicates("key").set_index("key")
         return rows.loc[rows.index.intersection(pd.Index(sorted(set(keys))))]
 
     def append(self, rows: pd.DataFrame) -> str:
@@ -152,15 +152,13 @@ class Collection:
 
     def compact(self) -> None:
         """Make one file of many, when there are many. The old ones go only after the new one is."""
-        files = self._files()
-        if len(files) <= _MERGE_ABOVE:
+        if len(self._files()) <= _MERGE_ABOVE:
             return
-        tables = {name: self._table(name) for name in files}
-        readable = {name: table for name, table in tables.items() if table is not None}
-        if not readable:
+        tables = self._tables()
+        if not tables:
             return
-        merged = self.append(pd.concat(readable.values(), ignore_index=True).drop_duplicates("key"))
-        for name in readable:
+        merged = self.append(pd.concat(tables.values(), ignore_index=True).drop_duplicates("key"))
+        for name in tables:
             if name != merged:  # a file that held every key already has the merged one's name
                 self.folder.remove(name)
 
@@ -170,8 +168,24 @@ class Collection:
         except OSError as error:
             raise _unreadable(self.folder, error) from None
 
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        """Read all batches by the names of their files, but for damaged ones."""
+        tables: dict[str, pd.DataFrame | None] = {}
+        gone: set[str] = set()
+        while True:
+            before = len(gone)
+            for name in self._files():
+                if name not in tables:
+                    try:
+                        tables[name] = self._table(name)
+                    except FileNotFoundError:
+                        gone.add(name)
+            # what is gone, another process has merged into a file that may not have been listed
+            if len(gone) == before:
+                return {name: table for name, table in tables.items() if table is not None}
+
     def _table(self, name: str) -> pd.DataFrame | None:
-        """Read a batch; None if it is gone (another process merged it) or damaged (renamed)."""
+        """Read a batch; None if it is damaged (and renamed), FileNotFoundError if it is gone."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -179,7 +193,7 @@ class Collection:
         try:
             content = self.folder.read(name)
         except FileNotFoundError:
-            return None
+            raise
         except OSError as error:
             raise _unreadable(path, error) from None
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from wordweights.attribution import cluster as module
 from wordweights.attribution.shards import Report, Shard, here
 from wordweights.cli import app
 from wordweights.encoders import Encoder
-from wordweights.places import place_at
-from wordweights.store import list_collections, open_collection
+from wordweights.encoders.copies import EncoderAddress
+from wordweights.places import Place, place_at
+from wordweights.store import list_collections
 
 pytestmark = pytest.mark.slow
 
@@ -148,7 +150,7 @@ def test_several_encoders_are_computed_at_once(
     result = module._Queue._result
 
     def watched(self: module._Queue, future: Any, shard: Shard) -> Report | None:
-        in_flight.append({waiting.collection.folder.name for waiting in self._running.values()})
+        in_flight.append({waiting.collection.folder.name for waiting, _ in self._running.values()})
         return result(self, future, shard)
 
     monkeypatch.setattr(module._Queue, "_result", watched)
@@ -274,6 +276,29 @@ def test_another_checkpoint_under_the_name_is_not_used(
     assert found.attrs["cluster"]["computed"] == N
 
 
+def test_an_encoder_that_no_worker_can_load_is_told_with_the_reason(
+    cluster: Processes,
+    encoder: Encoder,
+    tiny_checkpoint: Path,
+    tiny_tokenizer: PreTrainedTokenizerFast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a worker's transformers is older than the model."""
+    cluster.have(1)
+
+    def keep_newer(encoder: Encoder, address: EncoderAddress, copies: Place) -> None:
+        copy = copies / address.copy_name
+        copy.write("config.json", b'{"model_type": "bert-of-2030"}')
+        weights = (tiny_checkpoint / "model.safetensors").read_bytes()
+        copy.write("weights.safetensors", weights)
+
+    monkeypatch.setattr(module, "keep_copy", keep_newer)
+    random_bert(tiny_tokenizer, seed=6).save_pretrained(tiny_checkpoint)
+    said = r"given up .*; tcp://.*makes no model of the sender's copy .*bert-of-2030"
+    with pytest.raises(WordweightsError, match=said):
+        attribute(encoder, SENTENCES[:BATCH], cluster=cluster.address, **QUICK)
+
+
 def test_a_worker_is_killed(
     cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -327,6 +352,63 @@ def test_the_scheduler_is_restarted_and_the_command_repeated(
     assert found.attrs["cluster"]["repeated"] == 0
     assert found.attrs["cluster"]["shards"] == -(-(BATCHES - kept) // 8)
     cluster.kill(*cluster.workers)
+
+
+def interrupt_here(*_: object) -> None:
+    """Stand for Ctrl-C: it reaches only the main thread."""
+    if threading.current_thread() is threading.main_thread():
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_takes_the_work_back(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    cluster.have(1)
+
+    def left(dask_scheduler: Any) -> list[str]:
+        topics = dask_scheduler._broker._topics.items()
+        heard = [name for name, topic in topics if name.startswith("word") and topic.subscribers]
+        return [*dask_scheduler.tasks, *heard]
+
+    with Client(cluster.address, set_as_default=False) as client:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt) as held:
+            patch.setattr(module, "_check_shared", interrupt_here)
+            attribute(encoder, SENTENCES, cluster=client, **QUICK)
+        wait_until(lambda: not client.run_on_scheduler(left), "an idle scheduler")
+        assert len(stored(tmp_path / "results")) < BATCHES / 2
+        found = attribute(encoder, SENTENCES, cluster=client, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert held.traceback  # and with it, as in Jupyter, whatever the interrupted call knew
+
+
+def test_an_interrupt_leaves_another_run_its_work(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    cluster.have(1)
+    with ThreadPoolExecutor(1) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_check_shared", interrupt_here)
+        other = pool.submit(attribute, encoder, SENTENCES, cluster=cluster.address, **QUICK)
+        wait_until(lambda: stored(tmp_path / "results"), "the first batch")
+        with pytest.raises(KeyboardInterrupt):
+            attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
+        found = other.result()
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert found.attrs["cluster"]["repeated"] == 0
+
+
+def test_an_error_is_no_answer_to_the_same_command_once_more(
+    cluster: Processes, encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    cluster.have(1)
+    results = tmp_path / "results"
+    results.touch()  # where a folder should be
+    with Client(cluster.address, set_as_default=False) as client:
+        with pytest.raises(WordweightsError, match="cannot be written") as held:
+            attribute(encoder, SENTENCES, cluster=client, **QUICK)
+        results.unlink()
+        found = attribute(encoder, SENTENCES, cluster=client, **QUICK)
+    pd.testing.assert_frame_equal(found, undisturbed, check_exact=True)
+    assert held.traceback
 
 
 def test_a_slow_worker_holds_nothing_up(
@@ -401,20 +483,46 @@ def test_a_cluster_that_is_none(
         attribute(encoder, SENTENCES, cluster=cluster.address, **QUICK)
 
 
-def test_a_worker_that_stores_elsewhere_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def part(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> module._Part:
+    """Two shards of work, and little patience with files that are not seen."""
     monkeypatch.setattr(module, "_SHARED", 0.2)
-    collection = open_collection("attributions", {"a": 1})
-    name = collection.folder.name
+    options = {**attribute.__kwdefaults__, **QUICK}
+    for name in ("cluster", "progress"):
+        del options[name]
+    work = table.make_request(encoder, SENTENCES[: 2 * BATCH], **options).work
+    return module._Part(work, module._common(work))
+
+
+def rows_of(shard: Shard) -> pd.DataFrame:
+    return pd.DataFrame({"key": [key for batch in shard.batches for key in batch]})
+
+
+def test_a_worker_that_stores_elsewhere_is_noticed(part: module._Part, tmp_path: Path) -> None:
+    shard, _ = module._shards(part, 1)
+    collection = shard.collection
     elsewhere = here(collection)
     assert elsewhere.folder == collection.folder
     with results_in(tmp_path / "mounted"):
         elsewhere = here(collection)
+    name = collection.folder.name
     assert elsewhere.folder == place_at(tmp_path / "mounted") / "attributions" / name
-    stored_as = elsewhere.append(pd.DataFrame({"key": ["x"]}))
+    stored_as = elsewhere.append(rows_of(shard))
     report = Report("tcp://worker", str(elsewhere.folder), files=(stored_as,))
     with pytest.raises(WordweightsError, match=r"mounted.*do not appear in .*results"):
-        module._check_shared(report, collection)
-    collection.append(pd.DataFrame({"key": ["x"]}))
-    module._check_shared(report, collection)
+        module._check_shared(report, shard, part)
+    collection.append(rows_of(shard))
+    module._check_shared(report, shard, part)
+
+
+def test_files_that_another_run_has_merged_are_in_the_shared_folder(
+    part: module._Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = module._shards(part, 1)
+    collection = first.collection
+    collection.append(pd.concat([rows_of(first), rows_of(second)]))
+    names = [collection.file_of(rows_of(shard)["key"]) for shard in (first, second)]
+    reports = [Report("tcp://worker", str(collection.folder), files=(name,)) for name in names]
+    module._check_shared(reports[0], first, part)
+    monkeypatch.setattr(module, "_SHARED", 1e9)  # the second time there is nothing to wait for
+    module._check_shared(reports[1], second, part)

@@ -201,6 +201,37 @@ def test_a_table_keeps_its_sentence_ids(tiny_encoder: Encoder) -> None:
     assert table["sentence_id"].tolist() == [7] * 7 + [3] * 7
 
 
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [7.0, 3.0],  # as beside a missing value, which has been removed
+        pd.array([7, 3], dtype="Int64"),
+        np.array([7, 3], dtype=np.uint8),
+        pd.Series([np.int64(7), np.float32(3)], dtype=object),
+    ],
+    ids=["floats", "nullable", "unsigned", "objects"],
+)
+def test_whole_numbers_of_any_type_are_ids(tiny_encoder: Encoder, ids: object) -> None:
+    sentences = pd.DataFrame({"sentence_id": ids, "sentence": SENTENCES[:2]})
+    table = attribute(tiny_encoder, sentences, **QUICK)
+    assert table["sentence_id"].tolist() == [7] * 7 + [3] * 7
+    assert table["sentence_id"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "wrong", ["s2", "2", 1.5, np.nan, np.inf, None, pd.NA, True, 1e20, 2**63, 1j], ids=repr
+)
+def test_other_ids_are_refused_before_anything_is_computed(
+    tiny_encoder: Encoder, wrong: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(computing, "probe_directions", lambda *a, **k: 1 / 0)
+    ids = pd.Series([0, wrong], dtype=object)
+    sentences = pd.DataFrame({"sentence_id": ids, "sentence": SENTENCES[:2]})
+    with pytest.raises(WordweightsError, match=r"Row 1 .* sentence_id .* whole number") as caught:
+        attribute(tiny_encoder, sentences, **QUICK)
+    assert repr(wrong) in str(caught.value)
+
+
 def test_no_sentences_give_no_rows(tiny_encoder: Encoder) -> None:
     table = attribute(tiny_encoder, [], **QUICK)
     assert len(table) == 0

@@ -27,7 +27,7 @@ from wordweights.clusters import await_workers, connected
 from wordweights.encoders.copies import address_of, keep_copy
 from wordweights.errors import WordweightsError
 from wordweights.paths import RESULTS_VARIABLE
-from wordweights.store import Collection, digest
+from wordweights.store import digest
 
 if TYPE_CHECKING:
     from distributed import Client, Future, KilledWorker
@@ -70,6 +70,7 @@ class _Part:
     work: Work
     common: Shard  # what its shards have in common
     tally: _Tally = field(default_factory=_Tally)
+    merged: set[str] = field(default_factory=set)  # keys that were seen to be in a merged file
 
     def keep_copy(self) -> None:
         folder = self.common.collection.folder
@@ -130,18 +131,23 @@ def _compute(cluster: Client | str, parts: list[_Part], *, progress: bool) -> No
             client.subscribe_topic(run, part.tally.hear)
         total = sum(part.work.sentences for part in parts)
         label = parts[0].work.encoder.name if len(parts) == 1 else f"{len(parts)} encoders"
-        with tqdm(total=total, desc=label, unit="sentence", disable=not progress) as bar:
-            for shard, report in queue.run(shards):
-                part = of_run[shard.run]
-                if report.lacks_encoder:
-                    part.keep_copy()
-                    queue.again(shard)
-                    continue
-                _check_shared(report, shard.collection)
-                part.tally.reports.append(report)
-                bar.update(shard.sentences)
-        for run in of_run:
-            client.unsubscribe_topic(run)
+        try:
+            with tqdm(total=total, desc=label, unit="sentence", disable=not progress) as bar:
+                for shard, report in queue.run(shards):
+                    part = of_run[shard.run]
+                    if report.lacks_encoder:
+                        part.keep_copy()
+                        queue.again(shard, because=f"{report.worker}: {report.lacks_encoder}")
+                        continue
+                    _check_shared(report, shard, part)
+                    part.tally.reports.append(report)
+                    bar.update(shard.sentences)
+        finally:
+            # the client may be the user's, who interrupts this and goes on with it
+            queue.release()
+            if client.status != "closed":  # as it is when the scheduler was lost
+                for run in of_run:
+                    client.unsubscribe_topic(run)
 
 
 def _common(work: Work) -> Shard:
@@ -167,7 +173,7 @@ class _Queue:
 
         self._client = client
         self._resources = resources
-        self._running: dict[str, Shard] = {}
+        self._running: dict[str, tuple[Shard, Future]] = {}
         self._tries: Counter[str] = Counter()
         self._done = as_completed(loop=client.loop)
 
@@ -176,20 +182,35 @@ class _Queue:
         for shard in islice(shards, _IN_FLIGHT):
             self._submit(shard)
         for future in self._done:
-            shard = self._running.pop(str(future.key))
-            report = self._result(future, shard)
+            shard, _ = self._running.pop(str(future.key))
+            try:
+                report = self._result(future, shard)
+            finally:
+                future.release()  # else its error is the answer to the same work once more
             if report is not None:
                 yield shard, report
             for following in islice(shards, 1):
                 self._submit(following)
 
-    def again(self, shard: Shard, workers: list[str] | None = None) -> None:
+    def release(self) -> None:
+        """Wish for nothing more: what no other client wishes for is not computed."""
+        # by itself a future is wished for until it is done, because `as_completed` holds it so long
+        for _, future in self._running.values():
+            future.release()
+        self._running.clear()
+
+    def again(
+        self,
+        shard: Shard,
+        workers: list[str] | None = None,
+        because: str = "their logs say why.",
+    ) -> None:
         """Send a shard once more, preferably to some workers."""
         self._tries[shard.name] += 1
         if self._tries[shard.name] > _TRIES:
             raise WordweightsError(
                 f"A shard of {shard.sentences} sentences was given up after {_TRIES} more tries on "
-                f"workers of {self._client.scheduler.address}; their logs say why."
+                f"workers of {self._client.scheduler.address}; {because}"
             )
         self._submit(shard, workers)
 
@@ -204,7 +225,7 @@ class _Queue:
             workers=workers,
             allow_other_workers=workers is not None,
         )
-        self._running[key] = shard
+        self._running[key] = shard, future
         self._done.add(future)
 
     def _result(self, future: Future, shard: Shard) -> Report | None:
@@ -267,11 +288,17 @@ def _shards(part: _Part, size: int) -> Iterator[Shard]:
         yield replace(common, name=name, batches=some)
 
 
-def _check_shared(report: Report, collection: Collection) -> None:
+def _check_shared(report: Report, shard: Shard, part: _Part) -> None:
     """Refuse a worker that stores where this process does not see it."""
+    collection = shard.collection
+    keys = set(chain.from_iterable(shard.batches))
     deadline = time.monotonic() + _SHARED
-    while not all(map(collection.folder.exists, report.files)):
+    while not (keys <= part.merged or all(map(collection.folder.exists, report.files))):
         if time.monotonic() > deadline:
+            # another run on the same folder may have merged the files, and those of other shards
+            part.merged.update(collection.read(chain.from_iterable(part.work.batches)).index)
+            if keys <= part.merged:
+                return
             raise WordweightsError(
                 f"The worker {report.worker} has stored results in {report.folder}, and they do "
                 f"not appear in {collection.folder} of this machine. Both must be the same folder: "

@@ -87,8 +87,8 @@ class Report:
         Sentences that were computed.
     found : int
         Sentences that were stored already.
-    lacks_encoder : bool
-        Nothing was computed: the worker finds no encoder of that digest.
+    lacks_encoder : str
+        Why nothing was computed: the worker finds no encoder of that digest. Empty where it does.
     """
 
     worker: str
@@ -96,7 +96,7 @@ class Report:
     files: tuple[str, ...] = ()
     computed: int = 0
     found: int = 0
-    lacks_encoder: bool = False
+    lacks_encoder: str = ""
 
 
 # Tasks of one process take turns: threads of a model in two tasks at once are not known to be safe,
@@ -141,9 +141,11 @@ def run_shard(shard: Shard) -> Report:
             gpu = worker.state.total_resources.get("GPU", 0) > 0 and torch.cuda.is_available()
             device = "cuda" if gpu else "cpu"
             copies = collection.folder.parent.parent / COPIES
-            loaded = _encoder(shard.address, copies, device, worker.memory_manager.memory_limit)
-            if loaded is None:
-                return replace(report, lacks_encoder=True)
+            memory = worker.memory_manager.memory_limit
+            try:
+                loaded = _encoder(shard.address, copies, device, memory)
+            except WordweightsError as error:
+                return replace(report, lacks_encoder=str(error))
             worker.log_event(shard.run, {"shard": shard.name, "sentences": sentences})
             with _at_most(shard.cores):
                 for batch in left:
@@ -179,7 +181,7 @@ def here(collection: Collection) -> Collection:
 
 def _encoder(
     address: EncoderAddress, copies: Place, device: str, memory: int | None
-) -> tuple[Encoder, Callable[..., torch.Tensor]] | None:
+) -> tuple[Encoder, Callable[..., torch.Tensor]]:
     """Load an encoder once, and keep it while there is room."""
     key = (address, device)
     if key not in _loaded:
@@ -187,8 +189,6 @@ def _encoder(
         while len(_loaded) >= _KEPT or (memory and _bytes_loaded() > _SHARE * memory):
             _loaded.popitem(last=False)
         encoder = find_encoder(address, copies, device)
-        if encoder is None:
-            return None
         _loaded[key] = encoder, encoder.as_stack() or encoder
     _loaded.move_to_end(key)
     return _loaded[key]

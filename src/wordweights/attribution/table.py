@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def attribute(
     encoder : Encoder | SentenceTransformer
         From :func:`wordweights.load_encoder`, or loaded by sentence-transformers.
     sentences : Sequence[str] | pd.DataFrame
-        Texts, or a table with a column ``sentence`` and optionally ``sentence_id``.
+        Texts, or a table with a column ``sentence`` and optionally ``sentence_id``, whole numbers.
     norm : str
         ``"frobenius"``, the paper's measure; or ``"vector"``, the length of the word's own share
         of s(W) - s(B), which is exact without probes.
@@ -286,10 +287,21 @@ def _texts_and_ids(sentences: Sequence[str] | pd.DataFrame) -> tuple[list[str], 
     texts = sentences["sentence"].tolist()
     if "sentence_id" not in sentences:
         return texts, list(range(len(texts)))
-    ids = sentences["sentence_id"].tolist()
+    ids = [_whole_id(row, given) for row, given in enumerate(sentences["sentence_id"])]
     if len(set(ids)) < len(ids):
         raise WordweightsError("The sentence table repeats a sentence_id; each row needs its own.")
     return texts, ids
+
+
+def _whole_id(row: int, given: Any) -> int:
+    """Take a whole number, also as the float that pandas makes of it beside a missing value."""
+    number = isinstance(given, Real) and not isinstance(given, bool)
+    if not (number and -(2**63) <= given < 2**63 and given % 1 == 0):
+        raise WordweightsError(
+            f"Row {row} of the sentence table has the sentence_id {given!r}; it must be a whole "
+            f"number. Leave the column out to number the rows from 0."
+        )
+    return int(given)
 
 
 def _key(sentence: TokenisedSentence) -> str:

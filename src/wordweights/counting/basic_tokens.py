@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wordweights.counting.pieces import Cutting, is_plain, make_cutting, strip_spaces
+from wordweights.sentences import spacy_tokenizer
 
 TOKENS = ("bert", "spacy")
 """The tokenisations, by name."""
@@ -75,7 +76,7 @@ def split_spacy(text: str) -> list[str]:
     list[str]
         Its tokens.
     """
-    return [token.lower_ for token in _spacy()(text) if not token.is_space]
+    return [token.lower_ for token in spacy_tokenizer()(text) if not token.is_space]
 
 
 def to_words(pieces: pa.Table, tokens: str) -> tuple[pa.Table, int]:
@@ -195,10 +196,3 @@ def _bert() -> tuple[Callable[[str], str], Callable[[str], list[tuple[str, tuple
     from tokenizers.pre_tokenizers import BertPreTokenizer
 
     return BertNormalizer(lowercase=True).normalize_str, BertPreTokenizer().pre_tokenize_str
-
-
-@cache
-def _spacy() -> Callable:
-    import spacy
-
-    return spacy.blank("en").tokenizer

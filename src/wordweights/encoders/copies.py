@@ -23,7 +23,7 @@ from wordweights.encoders.loading import (
 )
 from wordweights.encoders.registry import registered, split_name
 from wordweights.errors import WordweightsError
-from wordweights.places import Place
+from wordweights.places import Place, reason_of
 
 _ROLES = ("cls", "sep", "pad", "mask")
 _WEIGHTS = "weights.safetensors"
@@ -97,7 +97,7 @@ def address_of(encoder: Encoder) -> EncoderAddress:
     )
 
 
-def find_encoder(address: EncoderAddress, copies: Place, device: str) -> Encoder | None:
+def find_encoder(address: EncoderAddress, copies: Place, device: str) -> Encoder:
     """Load an encoder on a worker, if it is there.
 
     Parameters
@@ -111,18 +111,24 @@ def find_encoder(address: EncoderAddress, copies: Place, device: str) -> Encoder
 
     Returns
     -------
-    Encoder | None
-        None where neither the checkpoint of that name nor a copy has the digest.
+    Encoder
+        The one that the sender has.
+
+    Raises
+    ------
+    WordweightsError
+        Where neither the checkpoint of that name nor a copy has the digest: with a reason for each.
     """
+    reasons = []
     for load in (_load_named, _load_copy):
         try:
             encoder = load(address, copies)
-        except WordweightsError:  # no such folder here, no hub, another checkpoint of that name
-            continue
-        if encoder is not None and _is(encoder, address):
+        except WordweightsError as error:
+            reasons.append(str(error))
+        else:
             encoder.model.to(device)
             return encoder
-    return None
+    raise WordweightsError(" ".join(reasons))
 
 
 def keep_copy(encoder: Encoder, address: EncoderAddress, copies: Place) -> None:
@@ -162,35 +168,45 @@ def keep_copy(encoder: Encoder, address: EncoderAddress, copies: Place) -> None:
                 f"A copy of encoder {encoder.name!r} for the workers cannot be written to {copies} "
                 f"({error.strerror or error}). Make room or make the folder writable."
             ) from None
-    if not _is(_load_copy(address, copies), address):
+    try:
+        _load_copy(address, copies)
+    except WordweightsError:
         with suppress(OSError):
             folder.remove_all()
         raise WordweightsError(
             f"Encoder {encoder.name!r} cannot be sent to workers: transformers makes another model "
             f"of its configuration. Save it as a checkpoint in a folder that every worker sees, "
             f"and load it from there."
-        )
+        ) from None
 
 
-def _load_named(address: EncoderAddress, copies: Place) -> Encoder | None:
+def _load_named(address: EncoderAddress, copies: Place) -> Encoder:
     import torch
 
     if address.label is None:
-        return None
+        raise WordweightsError(f"Encoder {address.name!r} was not loaded by a name.")
     dtype = getattr(torch, address.dtype)
-    return load_encoder(address.label, address.pooling, trained=address.trained, dtype=dtype)
+    encoder = load_encoder(address.label, address.pooling, trained=address.trained, dtype=dtype)
+    return _checked(encoder, address, f"The checkpoint {address.label!r}")
 
 
-def _load_copy(address: EncoderAddress, copies: Place) -> Encoder | None:
+def _load_copy(address: EncoderAddress, copies: Place) -> Encoder:
+    place = copies / address.copy_name
     try:
         with copies.fetched(address.copy_name) as folder:
-            return None if folder is None else _load_folder(address, folder)
-    except OSError:  # removed meanwhile, or not to be had
-        return None
+            if folder is None:
+                raise WordweightsError(f"There is no copy in {place}.")
+            encoder = _load_folder(address, folder)
+    except OSError as error:  # removed meanwhile, or not to be had
+        raise WordweightsError(
+            f"The copy in {place} cannot be read ({reason_of(error)})."
+        ) from None
+    return _checked(encoder, address, f"The copy in {place}")
 
 
-def _load_folder(address: EncoderAddress, folder: Path) -> Encoder | None:
+def _load_folder(address: EncoderAddress, folder: Path) -> Encoder:
     import torch
+    import transformers
     from safetensors import SafetensorError
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModel
@@ -210,18 +226,25 @@ def _load_folder(address: EncoderAddress, folder: Path) -> Encoder | None:
                 **({} if pooler else _without_pooler(config)),
             )
             model.load_state_dict(tensors)
-    except (*_UNREADABLE, SafetensorError):
-        return None
+    except (*_UNREADABLE, SafetensorError) as error:
+        raise WordweightsError(
+            f"transformers {transformers.__version__} makes no model of the sender's copy "
+            f"({reason_of(error)})."
+        ) from None
     tokenizer: Any = _load_tokenizer(folder, address.name)
     return Encoder(address.name, address.pooling, tokenizer, model, trained=address.trained)
 
 
-def _is(encoder: Encoder | None, address: EncoderAddress) -> bool:
-    return (
-        encoder is not None
-        and encoder.digest == address.digest
-        and _tokens(encoder) == address.tokens
-    )
+def _checked(encoder: Encoder, address: EncoderAddress, where: str) -> Encoder:
+    """Refuse an encoder that is not the sender's."""
+    import transformers
+
+    if encoder.digest != address.digest or _tokens(encoder) != address.tokens:
+        raise WordweightsError(
+            f"{where} is not the sender's encoder: configuration, weights or special tokens "
+            f"differ, as transformers {transformers.__version__} reads them."
+        )
+    return encoder
 
 
 def _tokens(encoder: Encoder) -> tuple[int | None, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from wordweights.encoders.hub import cached_commit, fetch
 from wordweights.errors import WordweightsError
+from wordweights.paths import package_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,7 @@ def locate(label: str) -> Path:
                 f"also with the suffix {UNTRAINED!r}."
             )
         return fetch(label, None, label)
-    folder = _package_folder(entry)
+    folder = _carried(entry)
     if folder is None and "hub" not in entry:
         raise WordweightsError(
             f"Encoder {label!r} is carried by the package {entry['package']!r} alone, which is not "
@@ -138,7 +138,7 @@ def describe_source(name: str) -> str:
     """
     label, _, _ = split_name(name)
     entry = registered().get(label, {})
-    if _package_folder(entry) or (entry and "hub" not in entry):
+    if _carried(entry) or (entry and "hub" not in entry):
         return f"package {entry['package']}"
     if not entry and Path(label).is_dir():
         return f"folder {Path(label).name}"
@@ -147,9 +147,7 @@ def describe_source(name: str) -> str:
     return f"{hub_id}, commit {commit}" if commit else f"{hub_id}, not in the cache"
 
 
-def _package_folder(entry: Mapping[str, str]) -> Path | None:
-    """Find the checkpoint that an installed package carries, without importing it."""
-    spec = importlib.util.find_spec(entry["package"]) if "package" in entry else None
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(spec.submodule_search_locations[0]) / entry["folder"]
+def _carried(entry: Mapping[str, str]) -> Path | None:
+    """Find the checkpoint that an installed package carries."""
+    folder = package_folder(entry["package"]) if "package" in entry else None
+    return folder and folder / entry["folder"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def read_values(
     root : Path
         The checkout. A profile may set whatever any of its notebooks declares.
     profile : Profile
-        With values of their final type.
+        With values of their final type, but for floats such as ``1e-4``, which YAML reads as text.
     overrides : Mapping[str, Any]
         Values that replace those of the profile; text is read by the declared type.
     declared : Mapping[str, Mapping[str, Parameter]]
@@ -118,7 +119,8 @@ def read_values(
                     f"Parameters of {', '.join(chapters)}: {', '.join(sorted(types))}."
                 )
             annotation = types[name].annotation
-            values[name] = _read_value(value, annotation) if given is overrides else value
+            read = _read_value(value, annotation) if given is overrides else value
+            values[name] = _read_float(read, annotation)
             if not _fits(values[name], annotation):
                 raise WordweightsError(
                     f"{place}parameter {name!r} is {value!r}, which is not of its type "
@@ -147,6 +149,21 @@ def _read_value(value: Any, annotation: str) -> Any:
         return value
     # one name in place of a list of names
     return [value] if annotation == "list[str]" and not isinstance(read, list) else read
+
+
+def _read_float(value: Any, annotation: str) -> Any:
+    """Read what YAML takes for text, because it has no point, though a float is asked for: 1e-4."""
+    if not isinstance(value, str) or not annotation:
+        return value
+    asked = ast.walk(ast.parse(annotation, mode="eval"))
+    if not any(isinstance(node, ast.Name) and node.id == "float" for node in asked):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    # "nan" and "infinity" are words: YAML has .nan and .inf for who means them
+    return number if math.isfinite(number) else value
 
 
 def _fits(value: Any, annotation: str) -> bool:

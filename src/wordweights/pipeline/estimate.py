@@ -22,7 +22,7 @@ from wordweights.store import ATTRIBUTIONS, open_collection
 WORTH_SAYING = 60.0
 """Seconds from which a run is announced."""
 
-_OPTIONS = ("n_steps", "tolerance", "probes", "seed")  # of chapters, handed on to attribute()
+_OPTIONS = ("n_steps", "probes", "seed")  # of chapters, handed on to attribute()
 _NEEDED = {"sentences", "encoders", "probes"}  # what a chapter declares that weighs all sentences
 
 

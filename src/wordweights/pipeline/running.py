@@ -193,8 +193,9 @@ def file_digests(parameters: Mapping[str, Any]) -> dict[str, str]:
     Parameters
     ----------
     parameters : Mapping[str, Any]
-        A value, or an item of a list, counts when it is the path of something that exists; a
-        relative path begins in the working folder, as in the notebooks.
+        A value, or an item of a list, counts when it is the path of something that exists, as it
+        is or as the name of an encoder, such as ``folder (CLS)``; a relative path begins in the
+        working folder, as in the notebooks.
 
     Returns
     -------
@@ -207,13 +208,14 @@ def file_digests(parameters: Mapping[str, Any]) -> dict[str, str]:
     WordweightsError
         For a file that cannot be read.
     """
-    from wordweights.encoders.loading import UNTRAINED
+    from wordweights.encoders.registry import split_name
 
     digests = {}
     for value in parameters.values():
         for item in value if isinstance(value, list) else [value]:
-            name = item.removesuffix(UNTRAINED) if isinstance(item, str) else ""
-            path = _existing(name) if name else None
+            if not isinstance(item, str):
+                continue
+            path = _existing(item) or _existing(split_name(item)[0])
             if path is None:
                 continue
             try:
@@ -230,7 +232,7 @@ def _existing(name: str) -> Path | None:
     """Find the file or folder of a name, which may as well be any text."""
     try:
         path = Path(name).expanduser()
-        return path if path.exists() else None
+        return path if name and path.exists() else None
     except (OSError, ValueError, RuntimeError):  # too long, a null byte, no such home
         return None
 
