@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import Client
+from distributed.comm import CommClosedError
 from reference import bert_tokens, read_counts
 
 from wordweights.counting import count_corpus
@@ -255,6 +257,18 @@ def test_a_cluster_without_workers(
     (tmp_path / "text.txt").write_text("a")
     monkeypatch.setattr("wordweights.clusters.WAIT", 0.3)
     with pytest.raises(WordweightsError, match="No worker has joined"):
+        count_corpus([tmp_path / "text.txt"], tmp_path / "counts.parquet", cluster=scheduler)
+
+
+def test_a_scheduler_that_is_lost_while_it_hands_over_a_result(
+    tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def break_off(*_: Any, **__: Any) -> None:
+        raise CommClosedError("Connection reset by peer")
+
+    (tmp_path / "text.txt").write_text("a")
+    monkeypatch.setattr(Client, "_gather", break_off)
+    with worker(scheduler), pytest.raises(WordweightsError, match=r"The scheduler .* was lost\."):
         count_corpus([tmp_path / "text.txt"], tmp_path / "counts.parquet", cluster=scheduler)
 
 

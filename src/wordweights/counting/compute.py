@@ -98,10 +98,10 @@ def _there(
         client.submit(function, *task, pure=False, retries=2): i for i, task in enumerate(tasks)
     }
     for future in as_completed(futures, loop=client.loop):
-        failure = future.exception()
         try:
+            failure = future.exception()
             result = reason_of(failure) if failure else future.result()
-        except CancelledError:
+        except (CancelledError, OSError):  # before or while a result is fetched
             raise WordweightsError(
                 f"The scheduler {client.scheduler.address} was lost. What is counted is kept: "
                 f"start a cluster and run the same command again, and only the rest is counted."
