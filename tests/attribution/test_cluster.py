@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from conftest import random_bert
 from dask_processes import Processes, wait_until
 from distributed import Client
+from distributed.comm import CommClosedError
 from transformers import PreTrainedTokenizerFast
 from webhdfs_server import serving
 
@@ -352,6 +353,18 @@ def test_the_scheduler_is_restarted_and_the_command_repeated(
     assert found.attrs["cluster"]["repeated"] == 0
     assert found.attrs["cluster"]["shards"] == -(-(BATCHES - kept) // 8)
     cluster.kill(*cluster.workers)
+
+
+def test_a_scheduler_that_is_lost_while_it_hands_over_a_report(
+    cluster: Processes, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def break_off(*_: Any, **__: Any) -> None:
+        raise CommClosedError("Connection reset by peer")
+
+    cluster.have(1)
+    monkeypatch.setattr(Client, "_gather", break_off)
+    with pytest.raises(WordweightsError, match=r"scheduler tcp://.* was lost.*repeat the command"):
+        attribute(encoder, SENTENCES[:BATCH], cluster=cluster.address, **QUICK)
 
 
 def interrupt_here(*_: object) -> None:

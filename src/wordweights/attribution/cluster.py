@@ -230,13 +230,14 @@ class _Queue:
 
     def _result(self, future: Future, shard: Shard) -> Report | None:
         from distributed import KilledWorker
+        from distributed.comm import CommClosedError
 
         try:
             return future.result()
         except KilledWorker as error:
             self.again(shard, _roomier(self._client, shard, error))
             return None
-        except CancelledError:
+        except (CancelledError, CommClosedError):  # the latter while a result is fetched
             raise WordweightsError(
                 f"The scheduler {self._client.scheduler.address} was lost. What its workers had "
                 f"finished is stored: start a cluster and repeat the command, and only the rest is "

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from transformers import TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
@@ -101,8 +100,8 @@ def snapshot_steps(total: int, n: int) -> list[int]:
     list[int]
         Rising; 0 and `total` are among them.
     """
-    steps = np.ceil(total * np.linspace(0, 1, n)[1:] ** 3).astype(int)
-    return [0, *np.unique(steps.clip(min(2, total))).tolist()]
+    steps = {-(-total * i**3 // (n - 1) ** 3) for i in range(1, n)}  # rounded up
+    return [0, *sorted({max(step, min(2, total)) for step in steps})]
 
 
 def shared_arguments(folder: Path, steps: int, seed: int) -> dict[str, Any]:
