@@ -82,7 +82,7 @@ def test_a_family_is_trained_measured_and_shipped(
 
     # other pairs: what has read them is trained again, and nothing else
     pairs = Path(small_recipe.nli.pairs)
-    pairs.write_text(pairs.read_text("utf-8") + "neutral\tone more\tpair of known words\n", "utf-8")
+    pairs.write_text(pairs.read_text("utf-8") + "\nneutral\tone more\tpair of words", "utf-8")
     monkeypatch.setattr(family_module, "pretrain", lambda *_: again.runs["mini-BERT (CLS)"])
     changed = train_family(small_recipe, tmp_path / "runs")
     for name, run in changed.runs.items():

@@ -39,10 +39,10 @@ def test_a_curve_ends_where_its_encoder_is(name: str) -> None:
     table = filter_sentences(load_sentences("bundled"), [encoder.tokenizer])
     words = weigh_words(encoder, table, load_frequencies("spacy"), probes=16, seed=0)
     r = correlation(words, "contribution", "information", cluster="text").r
-    # the weights are rounded to half precision, and so is the path on which nodes are chosen
-    assert r == pytest.approx(last["r"], abs=0.01)
+    # the weights are rounded to half precision, the curve to four digits
+    assert r == pytest.approx(last["r"], abs=1e-3)
     assert norm_correlation(words) == pytest.approx(last["norm_r"], abs=1e-3)
-    assert onion_share(encoder) == pytest.approx(last["onion"], abs=2e-3)
+    assert onion_share(encoder) == pytest.approx(last["onion"], abs=3e-4)
 
 
 def test_the_log_and_the_recipe_belong_to_the_curves() -> None:
