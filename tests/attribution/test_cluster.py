@@ -499,7 +499,7 @@ def test_a_cluster_that_is_none(
 @pytest.fixture
 def part(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> module._Part:
     """Two shards of work, and little patience with files that are not seen."""
-    monkeypatch.setattr(module, "_SHARED", 0.2)
+    monkeypatch.setattr(module, "SHARED", 0.2)
     options = {**attribute.__kwdefaults__, **QUICK}
     for name in ("cluster", "progress"):
         del options[name]
@@ -537,5 +537,5 @@ def test_files_that_another_run_has_merged_are_in_the_shared_folder(
     names = [collection.file_of(rows_of(shard)["key"]) for shard in (first, second)]
     reports = [Report("tcp://worker", str(collection.folder), files=(name,)) for name in names]
     module._check_shared(reports[0], first, part)
-    monkeypatch.setattr(module, "_SHARED", 1e9)  # the second time there is nothing to wait for
+    monkeypatch.setattr(module, "SHARED", 1e9)  # the second time there is nothing to wait for
     module._check_shared(reports[1], second, part)

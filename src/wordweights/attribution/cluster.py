@@ -23,7 +23,7 @@ from tqdm import tqdm
 from wordweights.attribution.batches import Work
 from wordweights.attribution.path import threads_for
 from wordweights.attribution.shards import COPIES, Report, Shard, run_shard
-from wordweights.clusters import await_workers, connected
+from wordweights.clusters import SHARED, await_workers, connected
 from wordweights.encoders.copies import address_of, keep_copy
 from wordweights.errors import WordweightsError
 from wordweights.paths import RESULTS_VARIABLE
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _GPU_BATCHES = 8  # in a shard for a worker with a GPU: a batch takes it less than the way to it
 _IN_FLIGHT = 1000  # shards that the scheduler knows of at a time: bounds its memory
 _TRIES = 2  # of a shard, after the first
-_SHARED = 10.0  # seconds until a file of another machine must be seen in the shared folder
 
 
 @dataclass
@@ -293,7 +292,7 @@ def _check_shared(report: Report, shard: Shard, part: _Part) -> None:
     """Refuse a worker that stores where this process does not see it."""
     collection = shard.collection
     keys = set(chain.from_iterable(shard.batches))
-    deadline = time.monotonic() + _SHARED
+    deadline = time.monotonic() + SHARED
     while not (keys <= part.merged or all(map(collection.folder.exists, report.files))):
         if time.monotonic() > deadline:
             # another run on the same folder may have merged the files, and those of other shards

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wordweights.clusters import SHARED
 from wordweights.counting.compute import Compute, computing
 from wordweights.counting.corpus import Shard, list_shards
 from wordweights.counting.engine import (
@@ -41,7 +42,6 @@ FORMAT = 1
 
 # bytes: counting them takes about as long as starting processes, which import what they need
 _WORTH_PROCESSES = 256 << 20
-_SHARED = 10.0  # seconds until a file of another machine must be seen in the shared folder
 Say = Callable[[str], None]
 
 
@@ -203,7 +203,7 @@ def count_corpus(
             except _PartsError:
                 say("Partial counts are gone or damaged: all are checked, and counted again if so.")
                 if cluster is not None:
-                    time.sleep(_SHARED)
+                    time.sleep(SHARED)
                 tallies, words = attempt({}, check=True)
         for shard in shards:
             clear_parts(shard, folder)

@@ -33,7 +33,7 @@ from wordweights.paths import results_folder
 from wordweights.places import write_atomically
 from wordweights.sentences import filter_sentences, load_sentences
 from wordweights.store import digest
-from wordweights.training.finetuning import fine_tune, triplet_kinds
+from wordweights.training.finetuning import fine_tune, key_of_run, triplet_kinds
 from wordweights.training.pretraining import pretrain
 from wordweights.training.recipe import BASE, Recipe, at_hand, read_recipe
 from wordweights.training.runs import Run
@@ -93,8 +93,8 @@ def train_family(recipe: Recipe, folder: Path) -> Family:
     vocabulary = learn_vocabulary(sentences, recipe.vocabulary, whole_words(recipe.whole))
     tokenizer = make_tokenizer(vocabulary, recipe.pretraining.positions)
     # a run is found again by all that it has learned from, not by the paths of it
-    read = digest([vocabulary, sentences, asdict(recipe.pretraining)])[:16]
-    base = pretrain(tokenizer, sentences, recipe.pretraining, folder / f"pre-training-{read}")
+    key = digest([vocabulary, sentences, asdict(recipe.pretraining)])[:16]
+    base = pretrain(tokenizer, sentences, recipe.pretraining, folder / f"pre-training-{key}")
     names = {f"{BASE} ({pooling.upper()})": pooling for pooling in ("cls", "mean")}
     runs = {name: relabel(base, name=name, pooling=pooling) for name, pooling in names.items()}
     similar = folder / "similarity.txt"
@@ -104,7 +104,7 @@ def train_family(recipe: Recipe, folder: Path) -> Family:
     read = digest([lines, pairs.to_numpy().tolist()])
     for member in recipe.members:
         before = replace(runs[member.base].snapshots[-1].encoder, name=member.base)
-        key = digest([before.digest, before.pooling, read, asdict(member.settings)])[:16]
+        key = key_of_run(before, read, member.settings)
         run = fine_tune(
             before,
             str(similar),

@@ -117,7 +117,7 @@ def fine_tune(
     _check(base, text, nli, settings)
     if folder is None:
         read = _text_read(text) if settings.objective == "unsup-simcse" else _pairs_read(nli)
-        key = digest([_METHOD, base.digest, base.pooling, read, asdict(settings)])[:16]
+        key = key_of_run(base, read, settings)
         folder = results_folder() / "training" / f"{settings.objective}-{key}"
     if done := finished(folder, settings.objective, base):
         return done
@@ -147,6 +147,26 @@ def fine_tune(
     run = train(trainer, recorder, base)
     shutil.rmtree(folder / "base")
     return run
+
+
+def key_of_run(base: Encoder, read: Any, settings: FineTuning) -> str:
+    """Name a run by all that its result depends on.
+
+    Parameters
+    ----------
+    base : Encoder
+        Before fine-tuning.
+    read : Any
+        What it reads, or what tells that from anything else; JSON-able.
+    settings : FineTuning
+        Objective, steps and the like.
+
+    Returns
+    -------
+    str
+        For the name of its folder.
+    """
+    return digest([_METHOD, base.digest, base.pooling, read, asdict(settings)])[:16]
 
 
 def _text_read(text: str | list[str] | None) -> list[Any]:

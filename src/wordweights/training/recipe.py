@@ -152,7 +152,7 @@ def read_recipe(path: Path) -> Recipe:
     except KeyError as error:
         reason = f"{error} is missing"
     except WordweightsError as error:
-        reason = str(error)
+        reason = str(error).removesuffix(".")
     except (tomllib.TOMLDecodeError, TypeError, AttributeError, UnicodeDecodeError) as error:
         reason = str(error).replace("__init__()", "an entry")
     raise WordweightsError(

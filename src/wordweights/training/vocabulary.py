@@ -47,11 +47,12 @@ def learn_vocabulary(sentences: Sequence[str], size: int, whole: Sequence[str]) 
     learner.normalizer = normalizers.BertNormalizer(lowercase=True)
     learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     alphabet, inner = _letters(sentences)
+    given = [*SPECIAL_TOKENS, *(f"##{letter}" for letter in inner)]
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
         # Pairs of equal frequency are joined in the order of the ids of their parts. The library
         # numbers inner letters as it meets them, in another order each time, unless they are given.
-        special_tokens=[*SPECIAL_TOKENS, *(f"##{letter}" for letter in inner)],
+        special_tokens=given,
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
         show_progress=False,
@@ -60,14 +61,13 @@ def learn_vocabulary(sentences: Sequence[str], size: int, whole: Sequence[str]) 
     ids = learner.get_vocab()
     learned = sorted(ids, key=ids.__getitem__)
     missing = sorted(set(whole).difference(learned))
-    letters = sum(len(piece.removeprefix("##")) == 1 for piece in learned)
-    room = size - len(SPECIAL_TOKENS) - letters
+    room = size - len(given) - len(alphabet)
     if len(missing) > room:
         raise WordweightsError(
             f"A vocabulary of {size} wordpieces has room for {max(room, 0)} words beside its "
             f"letters, but {len(missing)} more must stay whole: give a larger vocabulary."
         )
-    kept = set(whole) | set(learned[: len(SPECIAL_TOKENS) + letters])
+    kept = {*whole, *given, *alphabet}
     last = [piece for piece in reversed(learned) if piece not in kept]
     dropped = set(last[: max(0, len(learned) + len(missing) - size)])
     return [*(piece for piece in learned if piece not in dropped), *missing]
