@@ -26,12 +26,12 @@ from captum.attr import IntegratedGradients
 from transformers import BertConfig, BertModel
 
 from wordweights.attribution.integral import Integral
+from wordweights.attribution.parallel import run_all
 from wordweights.attribution.path import ROWS, StraightPath
 from wordweights.attribution.plan import integrate
 from wordweights.attribution.probes import Squares, estimate_norms, probe_directions, project
-from wordweights.attribution.workers import run_all
 from wordweights.encoders import Encoder, load_encoder
-from wordweights.sentences import filter_sentences, load_sentences
+from wordweights.words.sentences import filter_sentences, load_sentences
 
 MAX_NODES = 100
 CAPTUM_NODES = 50

@@ -36,7 +36,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from wordweights.counting import count_corpus
 from wordweights.counting.corpus import list_shards
 from wordweights.counting.engine import Settings, count_shard
-from wordweights.paths import package_folder
+from wordweights.files import package_folder
 
 # what BERT's tokens are in ASCII, and nearly elsewhere
 PATTERN = r"[^\W_]+|[^\w\s]|_"

@@ -42,7 +42,7 @@ from transformers import BertConfig, BertModel
 
 from wordweights import attribute, load_encoder, load_frequencies
 from wordweights.encoders import Encoder
-from wordweights.paths import RESULTS_VARIABLE
+from wordweights.files import RESULTS_VARIABLE
 
 MANY = 64  # workers, on paper
 CORPUS_WORDS = 3.3e9  # of Wikipedia and BooksCorpus, which BERT was trained on
@@ -180,7 +180,7 @@ def attribution_row(name: str, encoder: Encoder, n: int, workers: int) -> Row:
 def idle_task(compute: Any, texts: list[str]) -> float:
     """Processor time, here, of a task that finds its batches stored: scheduler and client."""
     from wordweights.attribution import cluster as module
-    from wordweights.store import Collection
+    from wordweights.attribution.store import Collection
 
     seen: list[tuple[int, float]] = []
     real_read, real_compute = Collection.read, module.compute_on

@@ -14,10 +14,10 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from webhdfs_server import serving
 
+from wordweights.attribution.store import list_collections, open_collection
 from wordweights.errors import WordweightsError
-from wordweights.paths import results_folder
-from wordweights.places import Place, place_at, results_place, write_atomically
-from wordweights.store import list_collections, open_collection
+from wordweights.files import results_folder, write_atomically
+from wordweights.places import Place, place_at, results_place
 
 
 def somewhere() -> Place:
@@ -134,7 +134,7 @@ def test_a_protocol_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) ->
 PROGRAM = """
 import sys
 import pandas as pd
-from wordweights.store import open_collection
+from wordweights.attribution.store import open_collection
 
 open_collection("things", {"a": 1}, "shared").append(pd.DataFrame({"key": [sys.argv[1]]}))
 """

@@ -9,25 +9,25 @@ if TYPE_CHECKING:
     from wordweights.attribution import WordAttribution, attribute
     from wordweights.encoders import Encoder, known_encoders, load_encoder
     from wordweights.errors import WordweightsError
-    from wordweights.frequencies import Frequencies, add_information, load_frequencies
-    from wordweights.sentences import filter_sentences, load_sentences
     from wordweights.statistics import correlation, correlation_table
+    from wordweights.words.frequencies import Frequencies, add_information, load_frequencies
+    from wordweights.words.sentences import filter_sentences, load_sentences
 
 # Imported at first use: torch, spaCy and scipy take seconds, and not every command needs them.
 _HOMES = {
     "Encoder": "encoders",
-    "Frequencies": "frequencies",
+    "Frequencies": "words.frequencies",
     "WordAttribution": "attribution",
     "WordweightsError": "errors",
-    "add_information": "frequencies",
+    "add_information": "words.frequencies",
     "attribute": "attribution",
     "correlation": "statistics",
     "correlation_table": "statistics",
-    "filter_sentences": "sentences",
+    "filter_sentences": "words.sentences",
     "known_encoders": "encoders",
     "load_encoder": "encoders",
-    "load_frequencies": "frequencies",
-    "load_sentences": "sentences",
+    "load_frequencies": "words.frequencies",
+    "load_sentences": "words.sentences",
 }
 
 __all__ = [

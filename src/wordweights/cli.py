@@ -143,9 +143,9 @@ def attribute(
     frequencies has never seen.
     """
     import wordweights as ww
-    from wordweights.frequencies import look_up
+    from wordweights.files import check_output
     from wordweights.pipeline.estimate import estimate_attribution
-    from wordweights.places import check_output
+    from wordweights.words.frequencies import look_up
 
     if output is not None:
         check_output(output, [".csv", ".parquet"])
@@ -262,8 +262,8 @@ def _announce(workloads: Sequence[Workload], *, dry_run: bool) -> None:
 
 def _read_sentences(source: str) -> pd.DataFrame:
     """Read sentences from a source, or one a line from the standard input."""
-    from wordweights.sentences import lines_to_sentences, load_sentences
-    from wordweights.tables import decode_text
+    from wordweights.words.sentences import lines_to_sentences, load_sentences
+    from wordweights.words.tables import decode_text
 
     if source != "-":
         return load_sentences(source)
@@ -276,7 +276,7 @@ def _read_sentences(source: str) -> pd.DataFrame:
 
 def _write(table: pd.DataFrame, output: Path | None) -> None:
     """Print a table or write it; what the output held before stays until all is written."""
-    from wordweights.places import write_atomically
+    from wordweights.files import write_atomically
 
     if output is None:
         click.echo(table.to_string(index=False, float_format="{:.4g}".format))
@@ -297,7 +297,7 @@ def _write(table: pd.DataFrame, output: Path | None) -> None:
 @click.option("--prune-all", is_flag=True, help="Remove all of them.")
 def cache(ids: tuple[str, ...], prune_all: bool) -> None:
     """List the attributions kept in the results folder, or remove some."""
-    from wordweights.store import ATTRIBUTIONS, list_collections, remove_collections
+    from wordweights.attribution.store import ATTRIBUTIONS, list_collections, remove_collections
 
     if prune_all:
         ids = tuple(list_collections(ATTRIBUTIONS)["id"])

@@ -7,3 +7,20 @@ class WordweightsError(ValueError):
     The message is one paragraph for the user: it names the file, row or parameter and says what
     would be right. The command line prints it without a traceback.
     """
+
+
+def reason_of(error: BaseException) -> str:
+    """Say in a line what an error was.
+
+    Parameters
+    ----------
+    error : BaseException
+        Any.
+
+    Returns
+    -------
+    str
+        Its kind and the beginning of its message.
+    """
+    text = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

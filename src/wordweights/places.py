@@ -11,15 +11,15 @@ import shutil
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from wordweights.errors import WordweightsError
-from wordweights.paths import RESULTS_VARIABLE, local_path, results_folder
+from wordweights.errors import WordweightsError, reason_of
+from wordweights.files import RESULTS_VARIABLE, local_path, results_folder, write_atomically
 
 # Stores whose objects appear complete. Files of any other system are seen while they are written.
 _WHOLE = frozenset(
@@ -360,81 +360,6 @@ def open_filesystem(address: str) -> tuple[Any, str]:
             f"its protocol, such as s3fs for s3://, gcsfs for gs:// or aiohttp for http://, or "
             f"give a path of this machine."
         ) from None
-
-
-def reason_of(error: BaseException) -> str:
-    """Say in a line what an error was.
-
-    Parameters
-    ----------
-    error : BaseException
-        Any.
-
-    Returns
-    -------
-    str
-        Its kind and the beginning of its message.
-    """
-    text = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under another name, flush it to the disk, and rename it.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder must exist.
-    content : bytes
-        What it will hold.
-    """
-    # not by tempfile, whose files only their owner may read: results are shared
-    part = path.parent / f".part-{uuid.uuid4().hex}"
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def check_output(path: Path, suffixes: Sequence[str]) -> None:
-    """Refuse an output that cannot be written, before anything is computed for it.
-
-    Parameters
-    ----------
-    path : Path
-        The file to be.
-    suffixes : Sequence[str]
-        The kinds that can be written, such as ``".csv"``.
-
-    Raises
-    ------
-    WordweightsError
-        For any other kind, a folder that does not exist, and one that has the name.
-    """
-    if path.suffix not in suffixes:
-        raise WordweightsError(f"Output {path} must end in {' or '.join(suffixes)}.")
-    if not path.parent.is_dir():
-        raise WordweightsError(f"Output {path} cannot be written: its folder does not exist.")
-    if path.is_dir():
-        raise WordweightsError(f"Output {path} cannot be written: it is a folder.")
-
-
-def flush_to_disk(path: Path) -> None:
-    """Make sure that a file that was written outlives a loss of power.
-
-    Parameters
-    ----------
-    path : Path
-        The file, closed.
-    """
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _remote(address: str) -> _Remote:

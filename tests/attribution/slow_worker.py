@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 import wordweights.attribution.shards  # noqa: F401  so that the first task need not
-from wordweights.store import Collection
+from wordweights.attribution.store import Collection
 
 
 def dask_setup(worker: Any) -> None:

@@ -25,11 +25,11 @@ from wordweights import WordweightsError, attribute, clusters, load_encoder
 from wordweights.attribution import attribute_each, table
 from wordweights.attribution import cluster as module
 from wordweights.attribution.shards import Report, Shard, here
+from wordweights.attribution.store import list_collections
 from wordweights.cli import app
 from wordweights.encoders import Encoder
 from wordweights.encoders.copies import EncoderAddress
 from wordweights.places import Place, place_at
-from wordweights.store import list_collections
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from wordweights.attribution import WordAttribution, attribute
 from wordweights.attribution.alignment import tokenise
-from wordweights.quadrature import gauss_legendre
+from wordweights.attribution.quadrature import gauss_legendre
 
 SENTENCES = ["the dogs are running .", "a woman was playing on the forest !"]
 

@@ -28,7 +28,7 @@ import pandas as pd
 from wordweights import attribute, load_encoder
 from wordweights import store
 from wordweights.attribution import table
-from wordweights.store import Collection
+from wordweights.attribution.store import Collection
 
 table._BATCH = 4
 store._MERGE_ABOVE = int(sys.argv[5])

@@ -11,8 +11,8 @@ import torch
 from wordweights.attribution.integral import Integral
 from wordweights.attribution.path import StraightPath
 from wordweights.attribution.probes import project
+from wordweights.attribution.quadrature import gauss_legendre, thinned
 from wordweights.encoders import Encoder
-from wordweights.quadrature import gauss_legendre, thinned
 
 N = 9
 

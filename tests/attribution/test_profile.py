@@ -8,8 +8,8 @@ import torch
 from scipy.integrate import simpson
 
 from wordweights.attribution import path_profile
+from wordweights.attribution.quadrature import gauss_legendre
 from wordweights.encoders import Encoder
-from wordweights.quadrature import gauss_legendre
 
 
 def test_the_speed_is_the_length_of_the_derivative(tiny_encoder: Encoder) -> None:

@@ -15,7 +15,7 @@ from wordweights.attribution import WordAttribution, attribute, computing
 from wordweights.attribution import table as module
 from wordweights.encoders import Encoder, Stack, StackMap, load_encoder
 from wordweights.errors import WordweightsError
-from wordweights.paths import results_folder
+from wordweights.files import results_folder
 
 SENTENCES = [
     "a woman is cutting an onion .",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wordweights.sentences import load_sentences
+from wordweights.words.sentences import load_sentences
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from wordweights.counting.basic_tokens import split_bert
 from wordweights.counting.engine import Settings, count_blocks
 from wordweights.counting.pieces import count_lines, cut, make_cutting
 from wordweights.counting.reading import Block
-from wordweights.sentences import load_sentences
+from wordweights.words.sentences import load_sentences
 
 # Characters that tokenizers disagree about: spaces, controls, marks that combine and reorder,
 # letters that become several, ideographs at the edges of their ranges, unassigned, private.

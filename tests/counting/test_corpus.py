@@ -30,7 +30,7 @@ from wordweights.counting.corpus import Shard, list_shards
 from wordweights.counting.reading import read_blocks
 from wordweights.counting.run import read_size
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import load_frequencies
+from wordweights.words.frequencies import load_frequencies
 
 
 def count(tmp_path: Path, *corpora: Any, **options: Any) -> tuple[Counter[str], Report]:
@@ -410,7 +410,7 @@ def test_wrong_parameters(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("wordweights.clusters.CONNECT", 0.5)
+    monkeypatch.setattr("wordweights.dask_client.CONNECT", 0.5)
     (tmp_path / "here.txt").write_text("a")
     with pytest.raises(WordweightsError, match=message):
         count_corpus(corpora, options.pop("output", "counts.parquet"), **options)

@@ -24,7 +24,7 @@ from reference import bert_tokens, read_counts
 from wordweights.counting import count_corpus
 from wordweights.counting import run as run_module
 from wordweights.errors import WordweightsError
-from wordweights.paths import results_folder
+from wordweights.files import results_folder
 
 pytestmark = pytest.mark.slow
 
@@ -255,7 +255,7 @@ def test_a_cluster_without_workers(
     tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "text.txt").write_text("a")
-    monkeypatch.setattr("wordweights.clusters.WAIT", 0.3)
+    monkeypatch.setattr("wordweights.dask_client.WAIT", 0.3)
     with pytest.raises(WordweightsError, match="No worker has joined"):
         count_corpus([tmp_path / "text.txt"], tmp_path / "counts.parquet", cluster=scheduler)
 

@@ -16,7 +16,7 @@ from wordweights.counting import run as run_module
 from wordweights.counting.corpus import Shard
 from wordweights.counting.engine import Settings, Tally, count_shard
 from wordweights.errors import WordweightsError
-from wordweights.paths import results_folder
+from wordweights.files import results_folder
 
 DAY = 24 * 3600
 

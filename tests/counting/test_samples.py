@@ -10,7 +10,7 @@ from reference import bert_tokens
 
 from wordweights.counting import corpus_files, count_source, vocabulary_growth
 from wordweights.errors import WordweightsError
-from wordweights.sentences import load_sentences
+from wordweights.words.sentences import load_sentences
 
 
 def test_the_bundled_sentences_are_a_source() -> None:

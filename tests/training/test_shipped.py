@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from wordweights.encoders import load_encoder
-from wordweights.frequencies import load_frequencies
-from wordweights.sentences import filter_sentences, load_sentences
 from wordweights.statistics import correlation
 from wordweights.training import shipped_log, shipped_recipe, shipped_trajectory
 from wordweights.training.shipped import FAMILY
 from wordweights.training.trajectory import norm_correlation, onion_share, weigh_words
+from wordweights.words.frequencies import load_frequencies
+from wordweights.words.sentences import filter_sentences, load_sentences
 
 ENCODERS = (
     "mini-BERT (CLS)",

@@ -10,9 +10,9 @@ import torch
 from wordweights.attribution import attribute
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import load_frequencies
 from wordweights.training import FineTuning, fine_tune, swap_embeddings, trajectory
 from wordweights.training.trajectory import ONION, embedding_norms, onion_share, sts_spearman
+from wordweights.words.frequencies import load_frequencies
 
 SENTENCES = pd.DataFrame(
     {"sentence": ["a woman is cutting an onion .", "the dogs are in the forest .", "play , dogs !"]}

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from wordweights.errors import WordweightsError
-from wordweights.sentences import load_sentences
 from wordweights.training.vocabulary import (
     SPECIAL_TOKENS,
     learn_vocabulary,
     make_tokenizer,
     save_tokenizer,
 )
+from wordweights.words.sentences import load_sentences
 
 TEXT = ["The cat sat on the mat.", "A dog sat on the log!", "Résumé of the cats and dogs"] * 5
 

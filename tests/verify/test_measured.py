@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wordweights.paths import results_folder
+from wordweights.files import results_folder
 from wordweights.pipeline.measured import disagreements, measure
 from wordweights.statistics import measured_correlations
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wordweights import filter_sentences, load_encoder, load_frequencies, load_sentences
-from wordweights.frequencies import BERT_COUNTS_FILE
+from wordweights.words.frequencies import BERT_COUNTS_FILE
 
 SPECIAL_IDS = range(100, 104)  # [UNK] [CLS] [SEP] [MASK]
 

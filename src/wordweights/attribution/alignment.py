@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.sentences import split_words
+from wordweights.words.sentences import split_words
 
 
 @dataclass(frozen=True)

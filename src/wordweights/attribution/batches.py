@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from wordweights.attribution.alignment import TokenisedSentence
 from wordweights.attribution.probes import ALL_PROBES
 from wordweights.attribution.settings import AUTO_PROBES, Settings
+from wordweights.attribution.store import Collection
 from wordweights.encoders import Encoder
-from wordweights.store import Collection
 
 Batch = dict[str, TokenisedSentence]
 """Sentences of equally many wordpieces, by key."""

@@ -23,11 +23,10 @@ from tqdm import tqdm
 from wordweights.attribution.batches import Work
 from wordweights.attribution.path import threads_for
 from wordweights.attribution.shards import COPIES, Report, Shard, run_shard
-from wordweights.clusters import SHARED, await_workers, connected
+from wordweights.dask_client import SHARED, await_workers, connected
 from wordweights.encoders.copies import address_of, keep_copy
 from wordweights.errors import WordweightsError
-from wordweights.paths import RESULTS_VARIABLE
-from wordweights.store import digest
+from wordweights.files import RESULTS_VARIABLE, digest
 
 if TYPE_CHECKING:
     from distributed import Client, Future, KilledWorker

@@ -14,6 +14,7 @@ import torch
 from wordweights.attribution.alignment import TokenisedSentence, sum_by_word
 from wordweights.attribution.batches import TYPICAL_STEPS, split_batch
 from wordweights.attribution.integral import Integral
+from wordweights.attribution.parallel import cores, release_memory, run_all
 from wordweights.attribution.plan import integrate
 from wordweights.attribution.probes import (
     ALL_PROBES,
@@ -24,7 +25,6 @@ from wordweights.attribution.probes import (
 )
 from wordweights.attribution.profile import path_of
 from wordweights.attribution.settings import AUTO_PROBES, Settings
-from wordweights.attribution.workers import cores, release_memory, run_all
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 

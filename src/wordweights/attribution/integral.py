@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wordweights.attribution.parallel import run_all
 from wordweights.attribution.path import Linearised, StraightPath
-from wordweights.attribution.workers import run_all
+from wordweights.attribution.quadrature import Rule, thinned
 from wordweights.encoders import StackMap
-from wordweights.quadrature import Rule, thinned
 
 Array = NDArray[np.float64]
 

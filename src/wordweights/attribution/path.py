@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wordweights.attribution.workers import cores, run_all
+from wordweights.attribution.parallel import cores, run_all
 from wordweights.encoders import Stack
 
 Array = NDArray[np.float64]

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from wordweights.attribution.integral import Integral
+from wordweights.attribution.parallel import run_all
 from wordweights.attribution.path import StraightPath
-from wordweights.attribution.workers import run_all
-from wordweights.errors import WordweightsError
-from wordweights.quadrature import (
+from wordweights.attribution.quadrature import (
     Rule,
     choose_rule,
     gauss_legendre,
     pilot_nodes,
 )
+from wordweights.errors import WordweightsError
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wordweights.attribution.integral import Integral
+from wordweights.attribution.quadrature import thinned
 from wordweights.errors import WordweightsError
-from wordweights.quadrature import thinned
 
 Array = NDArray[np.float64]
 

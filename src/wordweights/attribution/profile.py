@@ -12,8 +12,8 @@ from torch import Tensor
 from wordweights.attribution.alignment import TokenisedSentence, tokenise
 from wordweights.attribution.baselines import baseline_embeddings
 from wordweights.attribution.path import StraightPath
+from wordweights.attribution.quadrature import choose_rule, gauss_legendre, pilot_nodes
 from wordweights.encoders import Encoder
-from wordweights.quadrature import choose_rule, gauss_legendre, pilot_nodes
 
 _POINTS = 201
 

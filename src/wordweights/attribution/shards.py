@@ -15,12 +15,12 @@ import torch
 from wordweights.attribution.alignment import TokenisedSentence
 from wordweights.attribution.computing import attribute_batch
 from wordweights.attribution.settings import METHOD, Settings
+from wordweights.attribution.store import Collection
 from wordweights.encoders import Encoder
 from wordweights.encoders.copies import EncoderAddress, find_encoder
 from wordweights.errors import WordweightsError
-from wordweights.paths import RESULTS_VARIABLE
+from wordweights.files import RESULTS_VARIABLE
 from wordweights.places import Place, results_place
-from wordweights.store import Collection
 
 COPIES = "encoders"
 """Name of the sub-folder of the results folder that holds copies of encoders."""

@@ -27,9 +27,9 @@ from wordweights.attribution.computing import attribute_batch
 from wordweights.attribution.path import threads_for
 from wordweights.attribution.plan import MAX_STEPS, whole
 from wordweights.attribution.settings import Settings, make_settings
+from wordweights.attribution.store import ATTRIBUTIONS, open_collection
 from wordweights.encoders import Encoder, as_encoder
 from wordweights.errors import WordweightsError
-from wordweights.store import ATTRIBUTIONS, open_collection
 
 if TYPE_CHECKING:
     from distributed import Client

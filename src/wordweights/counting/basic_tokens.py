@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wordweights.counting.pieces import Cutting, is_plain, make_cutting, strip_spaces
-from wordweights.sentences import spacy_tokenizer
+from wordweights.words.sentences import spacy_tokenizer
 
 TOKENS = ("bert", "spacy")
 """The tokenisations, by name."""

@@ -9,9 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-from wordweights.clusters import await_workers, connected
-from wordweights.errors import WordweightsError
-from wordweights.places import reason_of
+from wordweights.dask_client import await_workers, connected
+from wordweights.errors import WordweightsError, reason_of
 
 Done = Callable[[int, Any], None]
 """Takes the place of a task and its result, as soon as it is there."""

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from wordweights.errors import WordweightsError
-from wordweights.places import as_os_error, open_filesystem, reason_of
-from wordweights.store import digest
+from wordweights.errors import WordweightsError, reason_of
+from wordweights.files import digest
+from wordweights.places import as_os_error, open_filesystem
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 """How a file is compressed, by its last ending."""

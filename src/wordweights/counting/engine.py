@@ -27,7 +27,7 @@ from wordweights.counting.corpus import Shard
 from wordweights.counting.pieces import checksums, count_lines, cut
 from wordweights.counting.reading import BLOCK, Block, read_blocks
 from wordweights.errors import WordweightsError
-from wordweights.places import flush_to_disk, write_atomically
+from wordweights.files import flush_to_disk, write_atomically
 
 PARTITIONS = 16
 """Into how many parts words are divided, by a checksum of each."""

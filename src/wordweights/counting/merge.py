@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wordweights.counting.basic_tokens import add_up
-from wordweights.places import reason_of
+from wordweights.errors import reason_of
 
 SCHEMA = pa.schema([("word", pa.string()), ("count", pa.int64())])
 

@@ -14,8 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from wordweights.counting.corpus import Shard, list_shards, open_address, open_data_set
-from wordweights.errors import WordweightsError
-from wordweights.places import reason_of
+from wordweights.errors import WordweightsError, reason_of
 
 BLOCK = 4 << 20
 """Bytes that are read at one time."""

@@ -15,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wordweights.clusters import SHARED
 from wordweights.counting.compute import Compute, computing
 from wordweights.counting.corpus import Shard, list_shards
 from wordweights.counting.engine import (
@@ -31,11 +30,10 @@ from wordweights.counting.engine import (
 )
 from wordweights.counting.merge import SCHEMA, merge_partition
 from wordweights.counting.reading import BLOCK
+from wordweights.dask_client import SHARED
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import CORPUS_METADATA
-from wordweights.paths import RESULTS_VARIABLE, results_folder
-from wordweights.places import check_output, flush_to_disk
-from wordweights.store import digest
+from wordweights.files import RESULTS_VARIABLE, check_output, digest, flush_to_disk, results_folder
+from wordweights.words.frequencies import CORPUS_METADATA
 
 FORMAT = 1
 """Of partial counts: another one finds none of an earlier version."""

@@ -14,11 +14,9 @@ from wordweights.counting.basic_tokens import split_bert, split_spacy
 from wordweights.counting.reading import read_lines
 from wordweights.counting.run import Report, count_corpus
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies, load_frequencies
-from wordweights.paths import package_folder, results_folder
-from wordweights.places import write_atomically
-from wordweights.sentences import load_sentences
-from wordweights.store import digest
+from wordweights.files import digest, package_folder, results_folder, write_atomically
+from wordweights.words.frequencies import Frequencies, load_frequencies
+from wordweights.words.sentences import load_sentences
 
 SAMPLES = ("packages", "bundled", "sotu", "news")
 """Corpora by name."""

@@ -22,8 +22,8 @@ from wordweights.encoders.loading import (
     quiet_transformers,
 )
 from wordweights.encoders.registry import registered, split_name
-from wordweights.errors import WordweightsError
-from wordweights.places import Place, reason_of
+from wordweights.errors import WordweightsError, reason_of
+from wordweights.places import Place
 
 _ROLES = ("cls", "sep", "pad", "mask")
 _WEIGHTS = "weights.safetensors"

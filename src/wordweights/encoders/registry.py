@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wordweights.encoders.hub import cached_commit, fetch
 from wordweights.errors import WordweightsError
-from wordweights.paths import package_folder
+from wordweights.files import package_folder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -266,7 +266,7 @@ def moves_html(moves: Mapping[str, pd.DataFrame]) -> str:
     Parameters
     ----------
     moves : Mapping[str, pd.DataFrame]
-        From the name of a pair to what :func:`wordweights.training.moves.what_moves` returned.
+        From the name of a pair to what :func:`wordweights.training.swaps.what_moves` returned.
 
     Returns
     -------

@@ -166,7 +166,7 @@ def plot_moves(moves: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     moves : Mapping[str, pd.DataFrame]
-        From the name of a pair to what :func:`wordweights.training.moves.what_moves` returned.
+        From the name of a pair to what :func:`wordweights.training.swaps.what_moves` returned.
 
     Returns
     -------

@@ -11,13 +11,13 @@ from typing import Any
 
 from wordweights.attribution import attribute
 from wordweights.attribution.alignment import tokenise
+from wordweights.attribution.store import ATTRIBUTIONS, open_collection
 from wordweights.attribution.table import _key as sentence_key
 from wordweights.encoders import Encoder, load_encoder
-from wordweights.parameters import as_names
 from wordweights.pipeline.declared import declared_parameters, read_values
+from wordweights.pipeline.parameters import as_names
 from wordweights.pipeline.profiles import Profile
-from wordweights.sentences import filter_sentences, load_sentences
-from wordweights.store import ATTRIBUTIONS, open_collection
+from wordweights.words.sentences import filter_sentences, load_sentences
 
 WORTH_SAYING = 60.0
 """Seconds from which a run is announced."""

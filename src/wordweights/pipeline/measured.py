@@ -18,12 +18,11 @@ import pandas as pd
 from wordweights.attribution import attribute_each
 from wordweights.encoders import UNTRAINED, load_encoder
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import SOURCES, add_information, load_frequencies
-from wordweights.paths import MEASURED_FILE
+from wordweights.files import MEASURED_FILE, write_atomically
 from wordweights.pipeline.profiles import find_root
-from wordweights.places import write_atomically
-from wordweights.sentences import filter_sentences, load_sentences
 from wordweights.statistics import correlation, correlation_error, number_texts
+from wordweights.words.frequencies import SOURCES, add_information, load_frequencies
+from wordweights.words.sentences import filter_sentences, load_sentences
 
 ENCODERS = ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2" + UNTRAINED)
 

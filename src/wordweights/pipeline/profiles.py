@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from wordweights.errors import WordweightsError
-from wordweights.paths import project_root
+from wordweights.files import project_root
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from wordweights.errors import WordweightsError
-from wordweights.paths import MEASURED_FILE, RESULTS_VARIABLE, results_folder
+from wordweights.files import MEASURED_FILE, RESULTS_VARIABLE, results_folder, write_atomically
 from wordweights.pipeline.declared import declared_parameters, read_values
 from wordweights.pipeline.profiles import Profile
 from wordweights.pipeline.status import status_page
-from wordweights.places import write_atomically
 
 MANIFEST = "run.json"
 # what the package holds of code, tables and checkpoints

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from wordweights.encoders import describe_source
-from wordweights.parameters import as_names
+from wordweights.pipeline.parameters import as_names
 
 PACKAGES = (
     "wordweights",

@@ -15,7 +15,6 @@ import pandas as pd
 
 from wordweights.encoders import UNTRAINED
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies, look_up
 from wordweights.statistics.correlations import (
     Correlation,
     Difference,
@@ -25,6 +24,7 @@ from wordweights.statistics.correlations import (
 )
 from wordweights.statistics.spread import spread_growth
 from wordweights.statistics.tables import published_correlations
+from wordweights.words.frequencies import Frequencies, look_up
 
 SUPPORTED = "supported"
 NOT_SUPPORTED = "not supported"

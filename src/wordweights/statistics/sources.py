@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies, look_up
 from wordweights.statistics.correlations import correlation
+from wordweights.words.frequencies import Frequencies, look_up
 
 
 def power_law(x: pd.Series, y: pd.Series) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies, look_up
 from wordweights.statistics.columns import finite_values
+from wordweights.words.frequencies import Frequencies, look_up
 
 INFORMATION = "\N{MINUS SIGN}ln P(w) [nats]"
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from wordweights.encoders import UNTRAINED
 from wordweights.errors import WordweightsError
-from wordweights.paths import MEASURED_FILE, project_root
+from wordweights.files import MEASURED_FILE, project_root
 from wordweights.statistics.correlations import Correlation, correlation
 
 MEASURED = "this run"

@@ -24,15 +24,11 @@ from typing import Any
 import click
 import pandas as pd
 
-from wordweights.attribution.workers import cores
+from wordweights.attribution.parallel import cores
 from wordweights.counting.basic_tokens import split_bert
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import load_frequencies
-from wordweights.paths import results_folder
-from wordweights.places import write_atomically
-from wordweights.sentences import filter_sentences, load_sentences
-from wordweights.store import digest
+from wordweights.files import digest, results_folder, write_atomically
 from wordweights.training.finetuning import fine_tune, key_of_run, triplet_kinds
 from wordweights.training.pretraining import pretrain
 from wordweights.training.recipe import BASE, Recipe, at_hand, read_recipe
@@ -41,6 +37,8 @@ from wordweights.training.shipped import FAMILY, RECIPE_FILE
 from wordweights.training.texts import read_nli, read_sentences
 from wordweights.training.trajectory import trajectory
 from wordweights.training.vocabulary import learn_vocabulary, make_tokenizer, save_tokenizer
+from wordweights.words.frequencies import load_frequencies
+from wordweights.words.sentences import filter_sentences, load_sentences
 
 _WORDPIECES_OF = "all-MiniLM-L6-v2"  # BERT-base-uncased's vocabulary, in an installed package
 _ABOUT = "about.json"

@@ -17,8 +17,7 @@ from wordweights.counting.samples import corpus_files
 from wordweights.encoders import Encoder
 from wordweights.encoders.loading import quiet_transformers
 from wordweights.errors import WordweightsError
-from wordweights.paths import results_folder
-from wordweights.store import digest
+from wordweights.files import digest, results_folder
 from wordweights.training.runs import (
     Recorder,
     Run,

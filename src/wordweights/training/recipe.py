@@ -10,7 +10,7 @@ from typing import Any
 
 from wordweights.attribution.plan import one_of
 from wordweights.errors import WordweightsError
-from wordweights.paths import DATA_VARIABLE
+from wordweights.files import DATA_VARIABLE
 from wordweights.training.finetuning import OBJECTIVES, FineTuning
 from wordweights.training.pretraining import Pretraining
 

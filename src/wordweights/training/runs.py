@@ -21,7 +21,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from wordweights.encoders import Encoder
 from wordweights.encoders.loading import quiet_transformers
-from wordweights.places import write_atomically
+from wordweights.files import write_atomically
 
 if TYPE_CHECKING:
     import torch

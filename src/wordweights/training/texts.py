@@ -12,7 +12,14 @@ from wordweights.counting.corpus import DATA_SET, open_data_set
 from wordweights.counting.reading import read_lines
 from wordweights.counting.samples import corpus_files
 from wordweights.errors import WordweightsError
-from wordweights.tables import DELIMITERS, is_blank, name_places, quoted, read_table, resolve_source
+from wordweights.words.tables import (
+    DELIMITERS,
+    is_blank,
+    name_places,
+    quoted,
+    read_table,
+    resolve_source,
+)
 
 NLI_LABELS = ("entailment", "neutral", "contradiction")
 """In the order of the class numbers that data sets use."""

@@ -15,11 +15,11 @@ from wordweights.attribution import attribute
 from wordweights.attribution.alignment import tokenise
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies, add_information
-from wordweights.paths import DATA_VARIABLE
-from wordweights.sentences import load_pairs
+from wordweights.files import DATA_VARIABLE
 from wordweights.statistics import correlation, number_texts
 from wordweights.training.runs import Run
+from wordweights.words.frequencies import Frequencies, add_information
+from wordweights.words.sentences import load_pairs
 
 ONION = "a woman is cutting an onion ."
 """The paper's example; its fifth claim is about the onion."""

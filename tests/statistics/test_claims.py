@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies
 from wordweights.statistics import (
     EXAMPLES,
     compare_published,
@@ -26,6 +25,7 @@ from wordweights.statistics import (
     summarise_claims,
 )
 from wordweights.statistics.claims import CLAIMS, NOT_SUPPORTED, NOT_TESTED, SUPPORTED
+from wordweights.words.frequencies import Frequencies
 
 PAPER = published_correlations()
 TUNED = PAPER.dropna(subset="before")

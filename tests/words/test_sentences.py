@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from wordweights.errors import WordweightsError
-from wordweights.sentences import filter_sentences, load_sentences, split_words
+from wordweights.words.sentences import filter_sentences, load_sentences, split_words
 
 # anything that UTF-8 can hold; a lone surrogate is no text
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

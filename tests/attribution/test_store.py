@@ -10,14 +10,10 @@ import pandas as pd
 import pytest
 from webhdfs_server import serving
 
+from wordweights.attribution.store import list_collections, open_collection, remove_collections
 from wordweights.errors import WordweightsError
+from wordweights.files import digest
 from wordweights.places import Place
-from wordweights.store import (
-    digest,
-    list_collections,
-    open_collection,
-    remove_collections,
-)
 
 BATCHES = "batch-*.parquet"
 

@@ -13,7 +13,7 @@ import pytest
 from jupyter_client.kernelspec import NoSuchKernel
 
 from wordweights.errors import WordweightsError
-from wordweights.paths import MEASURED_FILE
+from wordweights.files import MEASURED_FILE
 from wordweights.pipeline import (
     build_book,
     choose_chapters,

@@ -10,7 +10,6 @@ write the same bytes twice to different effect. The folder may be of this machin
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import uuid
 import warnings
@@ -21,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.paths import RESULTS_VARIABLE
+from wordweights.files import RESULTS_VARIABLE, digest
 from wordweights.places import Place, results_place
 
 ATTRIBUTIONS = "attributions"
@@ -30,23 +29,6 @@ ATTRIBUTIONS = "attributions"
 _ABOUT = "settings.json"
 _BATCHES = "batch-*.parquet"
 _MERGE_ABOVE = 64  # files in a collection before they are made one
-
-
-def digest(value: Any) -> str:
-    """Name a JSON-able value by the SHA-256 of its canonical text.
-
-    Parameters
-    ----------
-    value : Any
-        Anything that JSON can hold.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordweights.errors import WordweightsError
-from wordweights.quadrature import (
+from wordweights.attribution.quadrature import (
     Peak,
     choose_rule,
     gauss_legendre,
@@ -18,6 +17,7 @@ from wordweights.quadrature import (
     pilot_nodes,
     thinned,
 )
+from wordweights.errors import WordweightsError
 
 
 @given(n=st.integers(1, 40), data=st.data())

@@ -11,14 +11,14 @@ import pytest
 
 from wordweights import attribute, correlation
 from wordweights.encoders import Encoder
-from wordweights.frequencies import SOURCES, Frequencies, add_information
-from wordweights.paths import MEASURED_FILE
+from wordweights.files import MEASURED_FILE
 from wordweights.pipeline import measured as module
 from wordweights.pipeline.measured import ENCODERS, disagreements, measure
 from wordweights.statistics import OURS, measured_correlations
 from wordweights.statistics.tables import OURS_COLUMNS
+from wordweights.words.frequencies import SOURCES, Frequencies, add_information
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_committed_table_is_whole() -> None:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import wordweights.frequencies as module
+import wordweights.words.frequencies as module
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies, add_information, load_frequencies, look_up
+from wordweights.words.frequencies import Frequencies, add_information, load_frequencies, look_up
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 WORD = TEXT.filter(lambda text: text.strip() != "")

@@ -318,7 +318,7 @@ def test_certificates():
 
 
 def test_sources_are_compared_over_the_same_words():
-    from wordweights.frequencies import Frequencies
+    from wordweights.words.frequencies import Frequencies
 
     one = Frequencies("one", pd.Series({"a": 0.5, "dog": 0.1}), "")
     two = Frequencies("two", pd.Series({"a": 0.25}), "")
@@ -338,7 +338,7 @@ def test_sources_are_compared_over_the_same_words():
 
 
 def test_weights_of_sentences_keep_unseen_words():
-    from wordweights.frequencies import Frequencies
+    from wordweights.words.frequencies import Frequencies
 
     source = Frequencies("one", pd.Series({"a": 0.5, "dog": 0.1}), "")
     one = pd.DataFrame(

@@ -8,9 +8,9 @@ import pandas as pd
 
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies
 from wordweights.statistics import correlation, correlation_rise
 from wordweights.training.trajectory import norm_correlation, swap_embeddings, weigh_words
+from wordweights.words.frequencies import Frequencies
 
 if TYPE_CHECKING:
     from wordweights.statistics import Difference

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordweights.errors import WordweightsError
-from wordweights.parameters import as_names, as_texts
+from wordweights.pipeline.parameters import as_names, as_texts
 
 names = st.text(min_size=1, max_size=20).map(str.strip).filter(bool)
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.paths import DATA_VARIABLE, package_folder
-from wordweights.tables import is_blank, name_places, read_table, resolve_source
-from wordweights.weighting import information
+from wordweights.files import DATA_VARIABLE, package_folder
+from wordweights.words.tables import is_blank, name_places, read_table, resolve_source
+from wordweights.words.weights import information
 
 SOURCES = ("spacy", "wordfreq", "bert-pretraining")
 UNSEEN = ("drop", "floor", "error")

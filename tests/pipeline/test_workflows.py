@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from wordweights.cli import app
 from wordweights.pipeline.claims import CLAIMS_FILE
 
-FOLDER = Path(__file__).parents[1] / ".github" / "workflows"
+FOLDER = Path(__file__).parents[2] / ".github" / "workflows"
 
 
 def workflow(name: str) -> dict[Any, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wordweights.paths import package_folder
+from wordweights.files import package_folder
 
 
 def test_a_package_is_found_and_not_imported(

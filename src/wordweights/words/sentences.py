@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.paths import DATA_VARIABLE
-from wordweights.tables import (
+from wordweights.files import DATA_VARIABLE
+from wordweights.words.tables import (
     DELIMITERS,
     LINE_END,
     is_blank,

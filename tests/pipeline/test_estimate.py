@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from wordweights import attribute
+from wordweights.attribution.store import ATTRIBUTIONS, list_collections
 from wordweights.encoders import Encoder
 from wordweights.pipeline import estimate as module
 from wordweights.pipeline import load_profile
@@ -17,7 +18,6 @@ from wordweights.pipeline.estimate import (
     estimate_attribution,
     estimate_run,
 )
-from wordweights.store import ATTRIBUTIONS, list_collections
 
 SENTENCES = [
     "the dog is running .",

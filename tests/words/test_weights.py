@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordweights.errors import WordweightsError
-from wordweights.weighting import idf, information, is_stop_word, sif
+from wordweights.words.weights import idf, information, is_stop_word, sif
 
 # subnormal probabilities included
 PROBABILITY = st.floats(0, 1, exclude_min=True)

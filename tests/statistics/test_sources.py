@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from wordweights.errors import WordweightsError
-from wordweights.frequencies import Frequencies
 from wordweights.statistics import (
     correlation,
     correlations_by_source,
     power_law,
     rank_probability,
 )
+from wordweights.words.frequencies import Frequencies
 
 
 def source(name: str, probabilities: dict[str, float]) -> Frequencies:

@@ -13,7 +13,7 @@ from transformers import BertModel
 from wordweights import Frequencies, attribute
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.training.moves import rise_between, what_moves
+from wordweights.training.swaps import rise_between, what_moves
 
 WORDS = "a an the in is are was there woman man dogs forest onion cutting running . !"
 PROBABILITIES = dict(zip(WORDS.split(), np.geomspace(0.2, 1e-5, 17), strict=True))

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from wordweights.attribution.workers import cores, run_all
+from wordweights.attribution.parallel import cores, run_all
 
 
 @pytest.fixture(autouse=True)

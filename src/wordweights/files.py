@@ -1,10 +1,17 @@
-"""Where the project, its results and what packages bring are."""
+"""Where files are, and how they are written: whole or not at all."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import os
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from wordweights.errors import WordweightsError
 
 RESULTS_VARIABLE = "WORDWEIGHTS_RESULTS"
 DATA_VARIABLE = "WORDWEIGHTS_DATA"
@@ -83,3 +90,78 @@ def package_folder(package: str) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0])
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under another name, flush it to the disk, and rename it.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder must exist.
+    content : bytes
+        What it will hold.
+    """
+    # not by tempfile, whose files only their owner may read: results are shared
+    part = path.parent / f".part-{uuid.uuid4().hex}"
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def check_output(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse an output that cannot be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be.
+    suffixes : Sequence[str]
+        The kinds that can be written, such as ``".csv"``.
+
+    Raises
+    ------
+    WordweightsError
+        For any other kind, a folder that does not exist, and one that has the name.
+    """
+    if path.suffix not in suffixes:
+        raise WordweightsError(f"Output {path} must end in {' or '.join(suffixes)}.")
+    if not path.parent.is_dir():
+        raise WordweightsError(f"Output {path} cannot be written: its folder does not exist.")
+    if path.is_dir():
+        raise WordweightsError(f"Output {path} cannot be written: it is a folder.")
+
+
+def flush_to_disk(path: Path) -> None:
+    """Make sure that a file that was written outlives a loss of power.
+
+    Parameters
+    ----------
+    path : Path
+        The file, closed.
+    """
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def digest(value: Any) -> str:
+    """Name a JSON-able value by the SHA-256 of its canonical text.
+
+    Parameters
+    ----------
+    value : Any
+        Anything that JSON can hold.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
