@@ -5,20 +5,18 @@ from __future__ import annotations
 import codecs
 import importlib.util
 import json
-import tempfile
 from collections import Counter
-from itertools import pairwise
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import bert_tokens, read_counts
+from reference import bert_tokens
 
-from wordweights.counting.basic_tokens import split_bert
 from wordweights.counting.engine import Settings, count_blocks
-from wordweights.counting.pieces import count_lines, cut, make_cutting
 from wordweights.counting.reading import Block
 from wordweights.words.sentences import load_sentences
 
@@ -43,30 +41,41 @@ TEXT = st.text(
 )
 
 
-def count(blocks: list[bytes], tokens: str = "bert") -> tuple[Counter[str], int]:
-    """Count blocks, as a shard is counted; also the number of invalid sequences."""
-    with tempfile.TemporaryDirectory() as folder:
-        tally = count_blocks(map(Block, blocks), Settings(tokens), Path(folder))
-        found = sum(map(read_counts, Path(folder).glob("*.parquet")), Counter())
-    assert tally.total == found.total()
-    assert tally.n_bytes == sum(map(len, blocks))
-    return found, tally.n_invalid
+Count = Callable[..., tuple[Counter[str], int]]
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.fixture(scope="module")
+def count(tmp_path_factory: pytest.TempPathFactory) -> Count:
+    """Counts blocks as those of a shard; gives the words, and the number of invalid sequences."""
+    path = tmp_path_factory.mktemp("counts") / "partial.parquet"
+
+    def count_all(blocks: list[bytes], tokens: str = "bert") -> tuple[Counter[str], int]:
+        tally = count_blocks((Block(block, 1) for block in blocks), Settings(tokens), path)
+        table = pq.read_table(path, columns=["word", "count"]).to_pydict()
+        found: Counter[str] = Counter()
+        for word, n in zip(*table.values(), strict=True):
+            found[word] += n
+        assert tally.total == found.total()
+        assert (tally.documents, tally.n_bytes) == (len(blocks), sum(map(len, blocks)))
+        return found, tally.n_invalid
+
+    return count_all
+
+
+@settings(max_examples=100, deadline=None)
 @given(TEXT)
-def test_tokens_of_any_text_are_those_of_bert(text: str) -> None:
+def test_tokens_of_any_text_are_those_of_bert(count: Count, text: str) -> None:
     assert count([text.encode()]) == (bert_tokens(text), 0)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(TEXT, max_size=4))
-def test_tokens_of_lines_in_blocks_are_those_of_all_text(lines: list[str]) -> None:
+def test_tokens_of_lines_in_blocks_are_those_of_all_text(count: Count, lines: list[str]) -> None:
     blocks = [f"{line}\n".encode() for line in lines]
     assert count(blocks)[0] == bert_tokens("".join(f"{line}\n" for line in lines))
 
 
-def test_every_character_between_two_letters() -> None:
+def test_every_character_between_two_letters(count: Count) -> None:
     """All planes in which anything is assigned, each character by itself."""
     places = [*range(0x32400), *range(0xE0000, 0xE0200), 0xF0000, 0x10FFFF]
     every = [chr(place) for place in places if not 0xD800 <= place < 0xE000]
@@ -76,7 +85,7 @@ def test_every_character_between_two_letters() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=6), TEXT.map(str.encode)), max_size=8))
-def test_bytes_that_are_not_utf8_are_replaced_and_counted(parts: list[bytes]) -> None:
+def test_bytes_that_are_not_utf8_are_replaced_and_counted(count: Count, parts: list[bytes]) -> None:
     content = b"".join(parts)
     wrong = []
 
@@ -98,40 +107,12 @@ def shipped_text() -> str:
     return "\n".join([*examples, *load_sentences("bundled")["sentence"]])
 
 
-def test_tokens_of_real_text_in_many_scripts() -> None:
+def test_tokens_of_real_text_in_many_scripts(count: Count) -> None:
     text = shipped_text()
     assert count([text.encode()])[0] == bert_tokens(text)
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        "你好。\u0301世界か\u3099",
-        "ก\u0e35ข",
-        "é",
-        "\u2014",
-        "x\u200b\u200b\u0301",
-        "\u0301",
-        "\x00",
-        "각𝅥𝅭ab\xa0",
-    ],
-)
-def test_a_very_long_piece_is_split_like_a_short_one(
-    part: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("wordweights.counting.basic_tokens._LONG", 50)
-    assert Counter(split_bert(part * 100)) == bert_tokens(part * 100)
-
-
-@settings(max_examples=100, deadline=None)
-@given(TEXT)
-def test_any_text_is_split_in_parts_like_as_a_whole(text: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wordweights.counting.basic_tokens._LONG", 3)
-        assert Counter(split_bert(text)) == bert_tokens(text)
-
-
-def test_tokens_of_spacy_are_those_of_whole_lines() -> None:
+def test_tokens_of_spacy_are_those_of_whole_lines(count: Count) -> None:
     split = spacy.blank("en").tokenizer
     lines = [
         *load_sentences("bundled")["sentence"],
@@ -142,19 +123,6 @@ def test_tokens_of_spacy_are_those_of_whole_lines() -> None:
         token.lower_ for line in lines for token in split(line) if not token.is_space
     )
     assert count(["\n".join(lines).encode()], "spacy")[0] == expected
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.text("a. \t\n", max_size=12), st.lists(st.integers(0, 12), max_size=3))
-def test_lines_that_hold_something_are_counted_across_blocks(text: str, cuts: list[int]) -> None:
-    cutting = make_cutting(lower=True, punctuation=True)
-    places = [0, *sorted(min(place, len(text)) for place in cuts), len(text)]
-    total, open_line = 0, False
-    for start, stop in pairwise(places):
-        block = text[start:stop].encode()
-        lines, open_line = count_lines(block, cut(block, cutting)[1], open_line)
-        total += lines
-    assert total == sum(bool(line.strip()) for line in text.split("\n"))
 
 
 def test_unknown_tokens() -> None:

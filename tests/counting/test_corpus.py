@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import bz2
-import functools
 import gzip
-import http.server
-import io
 import json
 import re
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +20,7 @@ from reference import bert_tokens, read_counts
 
 from wordweights.cli import app
 from wordweights.counting import Report, count_corpus
-from wordweights.counting import corpus as corpus_module
-from wordweights.counting.corpus import Shard, list_shards
-from wordweights.counting.reading import read_blocks
+from wordweights.counting.corpus import list_shards
 from wordweights.counting.run import read_size
 from wordweights.errors import WordweightsError
 from wordweights.words.frequencies import load_frequencies
@@ -138,31 +131,6 @@ def test_an_address_of_fsspec(tmp_path: Path, lines: list[str]) -> None:
         assert count(tmp_path, address)[0] == expected(lines)
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
-
-    def log_message(self, *_: Any) -> None:
-        """Keep the output of the tests clean."""
-
-
-@pytest.fixture
-def server(text_file: Path) -> Iterator[str]:
-    """Serve the folder of the text on this machine; its address."""
-    handler = functools.partial(Quiet, directory=str(text_file.parent))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
-
-
-def test_an_address_of_the_web(tmp_path: Path, server: str, lines: list[str]) -> None:
-    assert count(tmp_path, f"{server}/text.txt?now=1.5")[0] == expected(lines)
-    with pytest.raises(WordweightsError, match=r"none\.txt holds no file to count"):
-        list_shards([f"{server}/none.txt"])
-
-
 def test_a_data_set_by_its_name(tmp_path: Path, lines: list[str]) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
@@ -179,104 +147,6 @@ def test_a_data_set_by_its_name(tmp_path: Path, lines: list[str]) -> None:
         list_shards([f"dataset:{folder}::dev"])
     with pytest.raises(WordweightsError, match="must be dataset:name"):
         list_shards(["dataset:a:b:c:d"])
-
-
-# --- shards and blocks
-
-
-@pytest.mark.parametrize("shard_size", [1, 7, 64, 1000])
-def test_ranges_of_a_file_hold_every_line_once(
-    text_file: Path, lines: list[str], shard_size: int
-) -> None:
-    shards, _ = list_shards([str(text_file)], shard_size)
-    assert len(shards) == -(-text_file.stat().st_size // shard_size)
-    content = b"".join(
-        block.text for shard in shards for block in read_blocks(shard, "text", size=64)
-    )
-    assert content == text_file.read_bytes()
-
-
-def test_row_groups_are_shards(tmp_path: Path, lines: list[str]) -> None:
-    path = tmp_path / "rows.parquet"
-    pq.write_table(pa.table({"text": lines}), path, row_group_size=10)
-    shards, _ = list_shards([str(path)], shard_size=2_000)
-    assert len(shards) > 2
-    texts = b"\n".join(b.text for shard in shards for b in read_blocks(shard, "text"))
-    assert texts.decode() == "\n".join(lines)
-    assert shards[0].name == f"{path} (row groups 0 to {shards[0].stop})"
-
-
-@pytest.mark.parametrize("size", [64, 100, 1000])
-def test_a_line_longer_than_a_block_is_parted_between_words(tmp_path: Path, size: int) -> None:
-    path = tmp_path / "long.txt"
-    content = ("It's one line, in café №1 … " * 300 + "\nshort\n") * 2
-    path.write_text(content)
-    (shard,), _ = list_shards([str(path)])
-    blocks = list(read_blocks(shard, "text", size))
-    assert b"".join(block.text for block in blocks).decode() == content
-    assert max(len(block.text) for block in blocks) < 2 * size
-    assert not any(block.parted for block in blocks)
-    assert sum((bert_tokens(b.text.decode()) for b in blocks), Counter()) == bert_tokens(content)
-
-
-def test_a_word_longer_than_a_block_is_parted_and_that_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "long.txt"
-    path.write_text("ab" + "é" * 1000 + " end\n")
-    (shard,), _ = list_shards([str(path)])
-    blocks = list(read_blocks(shard, "text", size=101))
-    assert max(len(block.text) for block in blocks) < 202
-    assert sum(block.parted for block in blocks) > 10
-    assert "".join(block.text.decode() for block in blocks) == path.read_text()
-
-
-def test_a_long_document_of_a_table_is_one(tmp_path: Path) -> None:
-    path = tmp_path / "rows.parquet"
-    pd.DataFrame({"text": ["a b " * 100, "c", "d " * 200]}).to_parquet(path)
-    (shard,), _ = list_shards([str(path)])
-    blocks = list(read_blocks(shard, "text", size=64))
-    assert sum(block.documents or 0 for block in blocks) == 3
-    assert max(len(block.text) for block in blocks) < 128
-
-
-def test_a_record_of_json_must_fit(tmp_path: Path) -> None:
-    path = tmp_path / "long.jsonl"
-    path.write_text('{"text": "' + "a " * 4000 + '"}\n')
-    shard = Shard(str(path), "jsonl", 0, "")
-    assert len(list(read_blocks(shard, "text", size=1000))) > 1
-    with pytest.raises(WordweightsError, match="a line is longer than 6,400 bytes"):
-        list(read_blocks(shard, "text", size=100))
-
-
-@pytest.mark.parametrize("shard_size", [20, 50, 1000])
-def test_records_may_lack_the_column_wherever_a_shard_begins(
-    tmp_path: Path, shard_size: int
-) -> None:
-    path = tmp_path / "records.jsonl"
-    path.write_text('{"n": 1}\n{"text": "a"}\n{"text": null}\n' * 10)
-    shards, _ = list_shards([str(path)], shard_size)
-    blocks = [block for shard in shards for block in read_blocks(shard, "text")]
-    assert sum(block.documents or 0 for block in blocks) == 10
-    with pytest.raises(WordweightsError, match="no column 'body'; its columns are 'n', 'text'"):
-        list(read_blocks(shards[0], "body"))
-
-
-def test_a_wrong_record_of_a_later_shard_is_found_by_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "records.jsonl"
-    path.write_text('{"text": "a"}\n' * 10 + '{"text": 7}\n["a"]\n')
-    shards, _ = list_shards([str(path)], 100)
-    with pytest.raises(WordweightsError, match=r"^line 3 after byte 100: 'text' is '7', not text"):
-        list(read_blocks(shards[1], "text"))
-    (shard,), _ = list_shards([str(path)])
-    with pytest.raises(WordweightsError, match=r"^line 11: 'text' is '7', not text"):
-        list(read_blocks(shard, "text"))
-
-
-@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".txt"])
-def test_a_byte_order_mark_is_no_text(tmp_path: Path, ending: str) -> None:
-    content = b"\xef\xbb\xbf" + (b"a dog\n" if ending == ".txt" else b'{"text": "a dog"}\n')
-    path = tmp_path / f"marked{ending}"
-    path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
-    assert count(tmp_path, path, tokens="spacy")[0] == {"a": 1, "dog": 1}
 
 
 # --- the table
@@ -324,11 +194,8 @@ def test_the_same_corpus_gives_the_same_bytes(tmp_path: Path, text_file: Path) -
 def bad_files(folder: Path) -> dict[str, str]:
     """Files that cannot be counted, and what is said of each."""
     (folder / "cut.txt.gz").write_bytes(gzip.compress(b"a dog\n" * 9999)[:60])
-    with io.BytesIO() as content:
-        write_zst(folder / "whole.zst", b"".join(str(i).encode() for i in range(9999)))
-        content.write((folder / "whole.zst").read_bytes())
-        (folder / "cut.txt.zst").write_bytes(content.getvalue()[:-50])
-    (folder / "whole.zst").unlink()
+    write_zst(folder / "cut.txt.zst", b"".join(str(i).encode() for i in range(9999)))
+    (folder / "cut.txt.zst").write_bytes((folder / "cut.txt.zst").read_bytes()[:-50])
     (folder / "wrong.txt.bz2").write_bytes(b"this is not compressed")
     (folder / "other.parquet").write_bytes(b"PAR1 or not")
     pd.DataFrame({"body": ["a"]}).to_parquet(folder / "column.parquet")
@@ -338,8 +205,8 @@ def bad_files(folder: Path) -> dict[str, str]:
     (folder / "broken.jsonl").write_text('{"text": "a"}\n{"text": \n')
     (folder / "list.jsonl").write_text('{"text": "a"}\n\n["text"]\n')
     return {
-        "cut.txt.gz": "Truncated compressed stream, 3 times",
-        "cut.txt.zst": "Truncated compressed stream, 3 times",
+        "cut.txt.gz": "OSError: Truncated compressed stream, 3 times",
+        "cut.txt.zst": "OSError: Truncated compressed stream, 3 times",
         "wrong.txt.bz2": "3 times",
         "other.parquet": "3 times",
         "column.parquet": "there is no column 'text'; its columns are 'body'",
@@ -396,7 +263,7 @@ def test_an_empty_corpus(tmp_path: Path) -> None:
         (["nonsense://a/b"], {}, "nonsense://a/b cannot be opened .*install the package"),
         (["here.txt"], {"tokens": "words"}, "tokens is 'words'"),
         (["here.txt"], {"min_count": 0}, "min_count is 0"),
-        (["here.txt"], {"memory": 1 << 20}, "counting needs 402,653,184"),
+        (["here.txt"], {"memory": 1 << 20}, r"of bert needs \S+ \(\d+ MiB\) or more"),
         (["here.txt"], {"output": "counts.csv"}, r"must end in \.parquet"),
         (["here.txt"], {"output": "no/counts.parquet"}, "its folder does not exist"),
         (["here.txt"], {"cluster": "tcp://127.0.0.1:1"}, "no Dask scheduler at"),
@@ -422,15 +289,15 @@ def test_a_protocol_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
     with pytest.raises(WordweightsError, match=r"Install s3fs .*such as s3fs for s3://"):
-        corpus_module.list_shards(["s3://bucket/text.txt"])
+        list_shards(["s3://bucket/text.txt"])
 
 
 @pytest.mark.parametrize(
     ("method", "message"),
     [
         ("isdir", r"refused cannot be listed \("),
-        ("info", r"rows\.parquet cannot be read \("),
-        ("open", "1 of 1 shards could not be counted"),
+        ("info", r"rows\.txt cannot be read \("),
+        ("open", r"1 of 1 shards could not be counted: memory:///?refused/rows\.txt: NoCred"),
     ],
 )
 def test_a_place_that_refuses_is_one_paragraph(
@@ -444,13 +311,15 @@ def test_a_place_that_refuses_is_one_paragraph(
     def refuse(*_: Any, **__: Any) -> None:
         raise NoCredentialsError("Unable to locate credentials")
 
-    with fsspec.open("memory://refused/rows.parquet", "wb") as file:
-        file.write(b"no parquet")
-    if method == "info":
-        monkeypatch.setattr(corpus_module, "_files", lambda _, path: [f"{path}/rows.parquet"])
-    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), method, refuse)
+    with fsspec.open("memory://refused/rows.txt", "wb") as file:
+        file.write(b"a")
+    place = fsspec.get_filesystem_class("memory")
+    if method == "info":  # the folder asks for it, too
+        monkeypatch.setattr(place, "isfile", lambda *_: True)
+    monkeypatch.setattr(place, method, refuse)
+    address = "memory://refused/rows.txt" if method == "info" else "memory://refused"
     with pytest.raises(WordweightsError, match=f"{message}.*Unable to locate credentials"):
-        count_corpus(["memory://refused"], tmp_path / "counts.parquet")
+        count_corpus([address], tmp_path / "counts.parquet")
 
 
 def test_sizes_of_memory() -> None:

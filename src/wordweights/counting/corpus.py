@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wordweights.errors import WordweightsError, reason_of
 from wordweights.files import digest
-from wordweights.places import as_os_error, open_filesystem
-
-COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-"""How a file is compressed, by its last ending."""
 
 DATA_SET = "dataset:"
 """What an address begins with that names a data set."""
 
+SHARD = 256 << 20
+"""Bytes of a file without compression that are counted as one."""
+
+_COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}  # as Arrow names them
 _KINDS = {
     ".txt": "text",
     ".text": "text",
@@ -26,35 +27,20 @@ _KINDS = {
     ".json": "jsonl",
     ".parquet": "parquet",
 }
-_SHARD = 256 << 20  # bytes of a file that are counted as one
+# what places call the time or the content of a file
+_CHANGED = ("mtime", "LastModified", "last_modified", "ETag", "etag", "md5Hash", "updated")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A part of a corpus that is counted by one task.
+    """A part of a corpus that is counted by one task."""
 
-    Attributes
-    ----------
-    address : str
-        A path, an address of fsspec, or ``dataset:name:config:split``.
-    kind : str
-        ``"text"``, ``"jsonl"``, ``"parquet"`` or ``"dataset"``.
-    size : int
-        Bytes of the file, 0 where nobody knows.
-    version : str
-        Changes when the content does: the time of a file.
-    start : int
-        The first byte, row group or shard of a data set.
-    stop : int | None
-        The end of these; None is the end of the file.
-    """
-
-    address: str
-    kind: str
-    size: int
-    version: str
-    start: int = 0
-    stop: int | None = None
+    address: str  # a path, an address of fsspec, or dataset:name:config:split
+    kind: str  # text, jsonl, parquet or dataset
+    size: int  # bytes of the file, 0 where nobody knows
+    version: str  # changes when the content does: the time of a file
+    start: int = 0  # the first byte, row group or shard of a data set
+    stop: int | None = None  # None: the end of the file
 
     @property
     def name(self) -> str:
@@ -67,16 +53,16 @@ class Shard:
 
     @property
     def key(self) -> str:
-        """Name its content in the folder of partial counts."""
+        """Name its content among the partial counts."""
         return digest(asdict(self))[:24]
 
     @property
     def compression(self) -> str | None:
         """Say how the file is compressed, as Arrow names it."""
-        return COMPRESSIONS.get(_endings(self.address)[-1])
+        return _COMPRESSIONS.get(_endings(self.address)[-1])
 
 
-def list_shards(corpora: Sequence[str], shard_size: int = _SHARD) -> tuple[list[Shard], list[str]]:
+def list_shards(corpora: Sequence[str], shard_size: int = SHARD) -> tuple[list[Shard], list[str]]:
     """List the shards of a corpus, each file once.
 
     Parameters
@@ -111,35 +97,40 @@ def list_shards(corpora: Sequence[str], shard_size: int = _SHARD) -> tuple[list[
 
 
 def open_address(address: str) -> Any:
-    """Open a file of any place for reading.
-
-    Parameters
-    ----------
-    address : str
-        A path, or an address of fsspec.
-
-    Returns
-    -------
-    Any
-        A binary file that can seek, where the place allows it.
-    """
-    filesystem, path = open_filesystem(address)
+    """Open a file of any place for reading."""
+    filesystem, path = _open_filesystem(address)
     return filesystem.open(path, "rb")
+
+
+def open_data_set(address: str) -> Any:
+    """Open a data set by its name, without reading it."""
+    import datasets
+
+    name, config, split, *more = [*address.removeprefix(DATA_SET).split(":"), "", ""]
+    if not name or any(more):
+        raise WordweightsError(
+            f"The data set {address!r} must be dataset:name, dataset:name:config or "
+            f"dataset:name:config:split, such as dataset:wikimedia/wikipedia:20231101.en:train."
+        )
+    # whatever the network or a loader raises is for the user one thing: no data set
+    try:
+        return datasets.load_dataset(name, config or None, split=split or "train", streaming=True)
+    except Exception as error:
+        raise WordweightsError(
+            f"The data set {address!r} cannot be loaded ({reason_of(error)}): check its name, its "
+            f"configuration and its split."
+        ) from None
 
 
 def _find(corpus: str, shard_size: int) -> Iterator[tuple[str, list[Shard]]]:
     if corpus.startswith(DATA_SET):
-        yield corpus, _data_set_shards(corpus)
+        data = open_data_set(corpus)
+        about = int(data.info.dataset_size or 0), str(data.info.version or "")
+        yield corpus, [Shard(corpus, "dataset", *about, i, i + 1) for i in range(data.num_shards)]
         return
-    filesystem, path = open_filesystem(corpus)
-    try:
-        with as_os_error():
-            files = _files(filesystem, path)
-    except OSError as error:
-        raise WordweightsError(
-            f"The corpus {corpus} cannot be listed ({reason_of(error)}): give an address that can "
-            f"be read from here."
-        ) from None
+    filesystem, path = _open_filesystem(corpus)
+    with _refused(f"The corpus {corpus} cannot be listed"):
+        files = _files(filesystem, path)
     if not files:
         raise WordweightsError(
             f"The corpus {corpus} holds no file to count: give the path of a file, a pattern, or a "
@@ -159,14 +150,14 @@ def _files(filesystem: Any, path: str) -> list[str]:
         return sorted(file for file in found if filesystem.isfile(file))
     if not filesystem.isdir(path):
         return []
-    files = (file for file in filesystem.find(path) if _kind(file, None))
+    files = (file for file in filesystem.find(path) if _kind(file))
     return sorted(file for file in files if PurePosixPath(file).name[0] not in "._")
 
 
-def _kind(path: str, otherwise: str | None) -> str | None:
+def _kind(path: str) -> str | None:
     """Tell the kind of a file by its ending, without that of its compression."""
     endings = _endings(path)
-    return _KINDS.get(endings[-2] if endings[-1] in COMPRESSIONS else endings[-1], otherwise)
+    return _KINDS.get(endings[-2] if endings[-1] in _COMPRESSIONS else endings[-1])
 
 
 def _endings(address: str) -> list[str]:
@@ -177,94 +168,63 @@ def _endings(address: str) -> list[str]:
 
 
 def _file_shards(filesystem: Any, path: str, address: str, shard_size: int) -> list[Shard]:
-    try:
-        with as_os_error():
-            about = filesystem.info(path)
-    except OSError as error:
-        raise WordweightsError(
-            f"{address} cannot be read ({reason_of(error)}): give a file that you may read."
-        ) from None
+    with _refused(f"{address} cannot be read"):
+        about = filesystem.info(path)
     size = int(about.get("size") or 0)
     version = str(next((about[key] for key in _CHANGED if about.get(key)), ""))
-    kind = str(_kind(path, "text"))
-    compressed = _endings(path)[-1] in COMPRESSIONS
-    if kind == "parquet" and not compressed:
-        return [
-            Shard(address, kind, size, version, start, stop)
-            for start, stop in _row_groups(filesystem, path, address, shard_size)
-        ]
-    if compressed or size <= shard_size:
-        return [Shard(address, kind, size, version)]
-    starts = range(0, size, shard_size)
-    return [Shard(address, kind, size, version, start, start + shard_size) for start in starts]
+    whole = Shard(address, _kind(path) or "text", size, version)
+    if whole.compression or size <= shard_size:
+        return [whole]
+    stops = range(shard_size, size + shard_size, shard_size)
+    if whole.kind == "parquet":
+        try:
+            stops = _row_groups(filesystem, path, shard_size)
+        except Exception:  # it is reported when it is counted, with the others
+            return [whole]
+    starts = [0, *stops[:-1]]
+    return [
+        Shard(address, whole.kind, size, version, *ends) for ends in zip(starts, stops, strict=True)
+    ]
 
 
-# what places call the time or the content of a file
-_CHANGED = ("mtime", "LastModified", "last_modified", "ETag", "etag", "md5Hash", "updated")
-
-
-def _row_groups(
-    filesystem: Any, path: str, address: str, shard_size: int
-) -> Iterator[tuple[int, int | None]]:
-    """Gather row groups of a parquet file until they are a shard."""
+def _row_groups(filesystem: Any, path: str, shard_size: int) -> list[int]:
+    """Gather row groups of a parquet file until they are a shard; the end of each."""
     import pyarrow.parquet as pq
 
+    with filesystem.open(path, "rb") as file:
+        about = pq.read_metadata(file)
+    stops, gathered = [], 0
+    for i in range(about.num_row_groups):
+        gathered += about.row_group(i).total_byte_size
+        if gathered >= shard_size or i == about.num_row_groups - 1:
+            stops.append(i + 1)
+            gathered = 0
+    return stops
+
+
+def _open_filesystem(address: str) -> tuple[Any, str]:
+    """Find the file system of an address, and the path by its rules."""
+    import fsspec
+
+    if "://" not in address:
+        # one name for one file, whatever folder or link it is reached by
+        address = str(Path(address).expanduser().resolve())
     try:
-        with as_os_error(), filesystem.open(path, "rb") as file:
-            about = pq.read_metadata(file)
-            sizes = [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
-    except OSError:
-        yield 0, None  # it is reported when it is counted, with the others
-        return
-    if sum(sizes) <= shard_size:
-        yield 0, None
-        return
-    start, gathered = 0, 0
-    for i, size in enumerate(sizes):
-        gathered += size
-        if gathered >= shard_size or i == len(sizes) - 1:
-            yield start, i + 1
-            start, gathered = i + 1, 0
-
-
-def _data_set_shards(address: str) -> list[Shard]:
-    data = open_data_set(address)
-    version = str(data.info.version or "")
-    size = int(data.info.dataset_size or 0)
-    return [Shard(address, "dataset", size, version, i, i + 1) for i in range(data.num_shards)]
-
-
-def open_data_set(address: str) -> Any:
-    """Open a data set by its name, without reading it.
-
-    Parameters
-    ----------
-    address : str
-        ``dataset:name``, ``dataset:name:config`` or ``dataset:name:config:split``.
-
-    Returns
-    -------
-    Any
-        An ``IterableDataset`` of the package datasets.
-
-    Raises
-    ------
-    WordweightsError
-        When it cannot be loaded.
-    """
-    import datasets
-
-    name, config, split, *more = [*address.removeprefix(DATA_SET).split(":"), "", ""]
-    if not name or any(more):
+        return fsspec.core.url_to_fs(address)
+    except (ImportError, ValueError) as error:
         raise WordweightsError(
-            f"The data set {address!r} must be dataset:name, dataset:name:config or "
-            f"dataset:name:config:split, such as dataset:wikimedia/wikipedia:20231101.en:train."
-        )
-    # whatever the network or a loader raises is for the user one thing: no data set
+            f"The address {address} cannot be opened ({reason_of(error)}): install the package of "
+            f"its protocol, such as s3fs for s3://, gcsfs for gs:// or aiohttp for http://, or "
+            f"give a path of this machine."
+        ) from None
+
+
+@contextmanager
+def _refused(what: str) -> Iterator[None]:
+    """Make one kind of error of what goes wrong elsewhere: each package has kinds of its own."""
     try:
-        return datasets.load_dataset(name, config or None, split=split or "train", streaming=True)
+        yield
     except Exception as error:
         raise WordweightsError(
-            f"The data set {address!r} cannot be loaded ({reason_of(error)}): check its name, its "
-            f"configuration and its split."
+            f"{what} ({reason_of(error)}): give an address that can be read from here."
         ) from None
