@@ -49,7 +49,7 @@ def cut(text: bytes, tokens: str) -> pa.Array:
     kinds = np.frombuffer(text.translate(classes), np.uint8)
     begins = np.empty(len(kinds), np.bool_)
     begins[:1] = kinds[:1] > _SPACE
-    # inside a piece nothing begins; a mark that is a piece alone begins one, and so does what follows
+    # inside a piece nothing begins; a mark alone is one, and so is what follows it
     np.greater(kinds[1:], kinds[:-1] & 1, out=begins[1:])
     letters = text.translate(folded, SPACES)
     # without spaces one piece ends where the next begins, so that no byte is copied for Arrow

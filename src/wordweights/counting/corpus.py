@@ -175,7 +175,7 @@ def _file_shards(filesystem: Any, path: str, address: str, shard_size: int) -> l
     whole = Shard(address, _kind(path) or "text", size, version)
     if whole.compression or size <= shard_size:
         return [whole]
-    stops = range(shard_size, size + shard_size, shard_size)
+    stops: Sequence[int] = range(shard_size, size + shard_size, shard_size)
     if whole.kind == "parquet":
         try:
             stops = _row_groups(filesystem, path, shard_size)

@@ -172,7 +172,7 @@ def _count_pieces(
     # of printable ASCII, a piece that was cut for BERT is a token already
     plain = "regexp_full_match(piece, '[!-~]+')" if tokens == "bert" else "false"
     database.execute("create or replace table others (word varchar, n bigint)")
-    found = database.cursor().sql(f"select piece, n from pieces where not {plain}")
+    found = _quiet(database.cursor()).sql(f"select piece, n from pieces where not {plain}")
     for words in _split(found.to_arrow_reader(2048), tokens):
         database.register("incoming", words)
         database.execute("insert into others select * from incoming")
@@ -217,13 +217,20 @@ def _valid(text: bytes) -> tuple[bytes, int]:
 
 def _connect(settings: Settings, folder: Path, threads: int = 1) -> duckdb.DuckDBPyConnection:
     """Open a database in memory, of which a folder of its own holds what does not fit."""
-    config = {
-        "threads": threads,
-        "memory_limit": f"{settings.limit >> 20}MiB",
-        "temp_directory": str(folder / f"spill-{os.getpid()}"),
-        "preserve_insertion_order": False,
-    }
-    return duckdb.connect(config=config)
+    database = duckdb.connect(
+        config={
+            "threads": threads,
+            "memory_limit": f"{settings.limit >> 20}MiB",
+            "temp_directory": str(folder / f"spill-{os.getpid()}"),
+            "preserve_insertion_order": False,
+        }
+    )
+    return _quiet(database)
+
+
+def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Keep a bar of progress out of what a command prints."""
+    return connection.execute("set enable_progress_bar = false")
 
 
 @lru_cache(maxsize=1)  # opening one takes longer than counting a small file

@@ -31,30 +31,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What a corpus holds.
-
-    Attributes
-    ----------
-    output : Path
-        The table of counts.
-    words : int
-        Distinct words in the table.
-    tally : Tally
-        Totals, words left out by `min_count` included.
-    n_shards : int
-        Parts in which it was counted.
-    n_kept : int
-        Parts of them that an earlier run had counted.
-    repeated : tuple[str, ...]
-        Addresses named more than once, and counted once.
-    """
+    """What a corpus holds."""
 
     output: Path
-    words: int
-    tally: Tally
+    words: int  # distinct, in the table
+    tally: Tally  # of all words, those left out by min_count too
     n_shards: int
-    n_kept: int
-    repeated: tuple[str, ...]
+    n_kept: int  # shards that an earlier run had counted
+    repeated: tuple[str, ...]  # addresses named more than once, and counted once
 
     @property
     def summary(self) -> str:
