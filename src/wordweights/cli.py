@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,6 +144,7 @@ def attribute(
     frequencies has never seen.
     """
     import wordweights as ww
+    from wordweights.encoders import check_name
     from wordweights.files import check_output
     from wordweights.pipeline.estimate import estimate_attribution
     from wordweights.words.frequencies import look_up
@@ -154,11 +156,13 @@ def attribute(
             "--dry-run times two sentences on this machine, which says nothing about a cluster's "
             "workers: leave out --dry-run or --cluster."
         )
-    encoder = ww.load_encoder(name, pooling)
+    # what is misspelt is told before anything heavy is imported
     table = _read_sentences(sentences)
+    check_name(name, pooling)
+    source = ww.load_frequencies(frequencies)
+    encoder = ww.load_encoder(name, pooling)
     if n_words is not None:
         table = ww.filter_sentences(table, [encoder.tokenizer], n_words)
-    source = ww.load_frequencies(frequencies)
     count: int | str = int(probes) if probes.isdecimal() else probes
     if cluster is None:
         texts = table["sentence"].tolist()
@@ -314,6 +318,8 @@ def cache(ids: tuple[str, ...], prune_all: bool) -> None:
 
 def main() -> None:
     """Run the command; an error that is the user's is one paragraph, not a traceback."""
+    # what the imports make stays: to look for garbage among it took a fifth of the start
+    gc.set_threshold(100_000)
     try:
         app()
     except WordweightsError as error:

@@ -13,7 +13,8 @@ import torch
 
 from wordweights.attribution import WordAttribution, attribute, computing
 from wordweights.attribution import table as module
-from wordweights.encoders import Encoder, Stack, StackMap, load_encoder
+from wordweights.encoders import Encoder, load_encoder
+from wordweights.encoders.post_norm import Stack, StackMap
 from wordweights.errors import WordweightsError
 from wordweights.files import results_folder
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wordweights.attribution.parallel import cores, run_all
-from wordweights.encoders import Stack
+from wordweights.encoders.post_norm import Stack
 
 Array = NDArray[np.float64]
 
