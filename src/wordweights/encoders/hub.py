@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from wordweights.errors import WordweightsError
@@ -104,20 +104,20 @@ def _download(hub_id: str, revision: str | None, label: str, files: Sequence[str
         except (httpx.HTTPError, OSError, ValueError, RecursionError) as error:
             pause = _pause_after(error, next(pauses, None))
             if pause is None:
-                cause = list(_causes(error))[-1]
-                reason = next(iter(str(cause).splitlines()), "") or type(cause).__name__
-                raise WordweightsError(
-                    f"Encoder {label!r} needs the model hub repository {hub_id!r}"
-                    f"{f' (revision {revision})' if revision else ''}, which could not be fetched "
-                    f"from {constants.ENDPOINT} into {constants.HF_HUB_CACHE} "
-                    f"({reason[:300].rstrip('.')}). Check the name, the network and the room on "
-                    f"the disk, log in with `hf auth login` for a private repository, and run it "
-                    f"again: files that are whole are kept. Without the hub, copy the hub cache of a machine that has it (HF_HOME) and set "
-                    f"HF_HUB_OFFLINE=1, or give the path of a local folder with config.json, the "
-                    f"tokenizer's files and model.safetensors in place of the name."
-                ) from None
-            _logger.warning("%s: the hub is asked again in %s s", hub_id, pause)
-            time.sleep(pause)
+                reason = next(iter(str(_causes(error)[-1]).splitlines()), type(error).__name__)
+                break
+        _logger.warning("%s: the hub is asked again in %s s", hub_id, pause)
+        time.sleep(pause)
+    raise WordweightsError(
+        f"Encoder {label!r} needs the model hub repository {hub_id!r}"
+        f"{f' (revision {revision})' if revision else ''}, which could not be fetched from "
+        f"{constants.ENDPOINT} into {constants.HF_HUB_CACHE} ({reason[:300].rstrip('.')}). Check "
+        f"the name, the network and the room on the disk, log in with `hf auth login` for a "
+        f"private repository, and run it again: files that are whole are kept. Without the hub, "
+        f"copy the hub cache of a machine that has it (HF_HOME) and set HF_HUB_OFFLINE=1, or give "
+        f"the path of a local folder with config.json, the tokenizer's files and model.safetensors "
+        f"in place of the name."
+    )
 
 
 def _pause_after(error: BaseException, usual: int | None) -> int | None:
@@ -129,7 +129,7 @@ def _pause_after(error: BaseException, usual: int | None) -> int | None:
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import httpx, parse_ratelimit_headers
 
-    causes = list(_causes(error))
+    causes = _causes(error)
     for cause in causes:
         if usual is not None and isinstance(cause, HfHubHTTPError):
             status, headers = cause.response.status_code, cause.response.headers
@@ -146,12 +146,12 @@ def _pause_after(error: BaseException, usual: int | None) -> int | None:
     return usual if broke_off or _CUT_SHORT in str(error) else None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _causes(error: BaseException) -> list[BaseException]:
     """Go from an error down to what it came from."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__
+    causes = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    return causes
 
 
 def _checked(

@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -219,7 +219,7 @@ def add_information(
     return result
 
 
-def _probabilities_of(words: Sequence[str], frequencies: Frequencies) -> NDArray[np.float64]:
+def _probabilities_of(words: list[str], frequencies: Frequencies) -> NDArray[np.float64]:
     """Look up words in lower case; NaN for one that the source has not."""
     # the few words first: to index all words of a source takes longer than to look through them
     known = frequencies.probabilities[frequencies.probabilities.index.isin(words)]

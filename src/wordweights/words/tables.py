@@ -110,7 +110,7 @@ def read_cells(path: Path, delimiter: str) -> pd.DataFrame:
     except (pd.errors.ParserError, csv.Error):
         raise _fault(path, text, delimiter) from None
     missing, cells = cells.isna(), cells.fillna("")
-    breaks = sum(cells[name].str.count(LINE_END.pattern) for name in cells)
+    breaks = cells.apply(lambda column: column.str.count(LINE_END.pattern)).sum(axis=1)
     lines = 1 + (1 + breaks).cumsum().shift(fill_value=0)
     cells.index = missing.index = pd.Index(lines, name="line")
     if cells.shape[1] == 1:
