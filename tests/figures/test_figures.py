@@ -16,165 +16,99 @@ from wordweights.errors import WordweightsError
 NASTY = ["a", "<b>woman</b>", "is", "$x^2$", "an", "antidisestablishmentarianism", "$", "."]
 
 
-@pytest.fixture(scope="module")
-def words():
+def _words() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     vocabulary = NASTY + [f"word{i}" for i in range(40)]
-    probability = 0.05 / np.arange(1, 49)
     drawn = rng.permutation(np.tile(np.arange(48), 4))
-    table = pd.DataFrame(
+    probability = (0.05 / np.arange(1, 49))[drawn]
+    information = -np.log(probability)
+    return pd.DataFrame(
         {
             "sentence_id": np.repeat(np.arange(24), 8),
             "position": np.tile(np.arange(8), 24),
             "word": np.array(vocabulary)[drawn],
-            "probability": probability[drawn],
-            "information": -np.log(probability[drawn]),
+            "probability": probability,
+            "information": information,
+            "contribution": 0.02 * information * np.exp(0.3 * rng.standard_normal(192)),
             "standard_error": 0.01,
         }
     )
-    noise = np.exp(0.3 * rng.standard_normal(len(table)))
-    return table.assign(contribution=0.02 * table["information"] * noise)
 
 
-@pytest.fixture(scope="module")
-def distinct(words):
-    table = words.drop_duplicates("word")
-    return table.assign(
-        idf=np.arange(len(table)) / 10,
-        sif=1e-3 / (1e-3 + table["probability"]),
-        stop_word=table["word"].isin(["a", "is", "an"]),
-    )
-
-
-@pytest.fixture(scope="module")
-def sources(distinct):
-    table = pd.DataFrame({"count": 2, "one": distinct["information"]})
-    table.index = pd.Index(distinct["word"], name="word")
-    return table.assign(two=table["one"].where(table.index != ".") + 0.1)
-
-
-@pytest.fixture(scope="module")
-def weights():
-    return pd.DataFrame(
-        {"word": NASTY, "information [nats]": [1, 2, 3, np.nan, 4, 5, 6, 8], "one": 0.5}
-    )
-
-
-COVERAGE = pd.DataFrame(
-    {"source": ["$one$", "two"], "distinct": [1.0, 0.9], "occurrences": [1.0, 0.75]}
+WORDS = _words()
+DISTINCT = WORDS.drop_duplicates("word").assign(
+    idf=np.arange(48) / 10, sif=lambda t: t["probability"], stop_word=lambda t: t["word"] == "a"
 )
+SOURCES = pd.DataFrame({"count": 2, "one": DISTINCT["information"].to_numpy()}, DISTINCT["word"])
+SOURCES["two"] = SOURCES["one"].where(SOURCES.index != ".") + 0.1
+WEIGHTS = pd.DataFrame({"word": NASTY, "information": [1, 2, 3, np.nan, 4, 5, 6, 8], "one": 0.5})
+COVERAGE = pd.DataFrame({"source": ["$one$", "two"], "distinct": [1, 0.9], "occurrences": [1, 0.7]})
 RANKS = pd.DataFrame({"rank": [1, 10, 100], "probability": [0.1, 0.01, 0.001]})
 GROWTH = pd.DataFrame({"tokens": [1, 100, 10_000], "words": [1, 10, 100]})
-
-
-def source_correlations():
-    pairs = [(e, s) for e in ("encoder $x$", "b") for s in ("$one$", "two", "three")]
-    table = pd.DataFrame(pairs, columns=["encoder", "frequencies"])
-    ends = {"r_information_low": -0.4, "r_information_high": 0.9}
-    return table.assign(r_information=np.linspace(-0.2, 0.8, 6), **ends)
-
-
-def residuals():
-    rows = [
-        {"sentence_id": s, "n_nodes": n, "quadrature": rule, "residual": (s + 1) * n ** -float(k)}
+BY_SOURCE = pd.DataFrame(
+    [(encoder, source) for encoder in ("e $x$", "b") for source in ("$one$", "two", "three")],
+    columns=["encoder", "frequencies"],
+).assign(r_information=np.linspace(-0.2, 0.8, 6), r_information_low=-0.4, r_information_high=0.9)
+RESIDUALS = pd.DataFrame(
+    [
+        (s, n, rule, (s + 1) * n ** -float(k))
         for s in range(3)
         for n in (2, 4, 8)
         for k, rule in enumerate(("adaptive", "gauss-legendre"), 1)
-    ]
-    return pd.DataFrame(rows)
-
-
-def profile():
-    even = np.linspace(0, 1, 21)
-    rules = {None: even, "adaptive": np.array([0.4, 0.5]), "gauss-legendre": np.array([0.2, 0.8])}
-    return pd.concat(
-        [
-            pd.DataFrame({"quadrature": rule, "alpha": a, "speed": 1 + 4 * a * (1 - a)})
-            for rule, a in rules.items()
-        ],
-        ignore_index=True,
-    )
-
-
-def snapshots():
-    """Curves of two readings of one pre-training, and of a fine-tuning that never met STS-B."""
-    runs = [("$x$ (CLS)", "pre-training"), ("$x$ (MEAN)", "pre-training"), ("tuned", "sbert")]
-    rows = [
-        {"encoder": encoder, "run": run, "step": step, "r": 0.1 * i + step / 2000}
-        for i, (encoder, run) in enumerate(runs)
-        for step in (0, 5, 50, 1000)
-    ]
-    table = pd.DataFrame(rows)
-    stage = np.where(table["run"] == "pre-training", "pre-training", "fine-tuning")
-    sts = table["r"].where(table["run"] == "pre-training")
-    return table.assign(
-        low=table["r"] - 0.1,
-        high=table["r"] + 0.1,
-        stage=stage,
-        onion=0.2,
-        norm_r=-table["r"],
-        sts_spearman=sts,
-    )
-
-
-def losses():
-    runs = ("pre-training", "$sbert$", "third")
-    return pd.DataFrame(
-        [{"run": run, "step": step, "loss": 9 / (step + 1)} for run in runs for step in range(30)]
-    )
-
-
-def moves():
-    table = pd.DataFrame(
-        {
-            "embeddings": ["before", "after", "before", "after"],
-            "layers": ["before", "before", "after", "after"],
-            "r": [0.1, 0.2, 0.3, 0.4],
-            "low": 0.0,
-            "high": 0.5,
-            "norm_r": [-0.1, 0.1, -0.1, 0.1],
-        }
-    )
-    return {"$a$ → b": table, "a long name of an encoder (CLS) → another long name (CLS)": table}
+    ],
+    columns=["sentence_id", "n_nodes", "quadrature", "residual"],
+)
+RULES = {None: np.linspace(0, 1, 21), "adaptive": [0.4, 0.5], "gauss-legendre": [0.2, 0.8]}
+PATH = pd.DataFrame(
+    [(rule, a) for rule in RULES for a in RULES[rule]], columns=["quadrature", "alpha"]
+)
+PATH["speed"] = 1 + 4 * PATH["alpha"] * (1 - PATH["alpha"])
+# two readings of one pre-training, and a fine-tuning that never met STS-B
+RUNS = [("$x$ (CLS)", "pre-training"), ("$x$ (MEAN)", "pre-training"), ("tuned", "sbert")]
+CURVES = pd.DataFrame(
+    [(*run, step, step / 2000) for run in RUNS for step in (0, 5, 50, 1000)],
+    columns=["encoder", "run", "step", "r"],
+).assign(stage=lambda t: t["run"], low=lambda t: t["r"] - 0.1, high=0.9, onion=0.2, norm_r=-0.1)
+CURVES["sts_spearman"] = CURVES["r"].where(CURVES["run"] == "pre-training")
+LOSSES = pd.DataFrame({"run": np.repeat(["one", "$two$", "three"], 30), "step": [*range(30)] * 3})
+SWAP = pd.DataFrame(
+    [("before", "before"), ("after", "before"), ("before", "after"), ("after", "after")],
+    columns=["embeddings", "layers"],
+).assign(r=[0.1, 0.2, 0.3, 0.4], low=0.0, high=0.5, norm_r=-0.1)
 
 
 @pytest.fixture(scope="module")
-def drawn(words, distinct, sources, weights):
+def drawn() -> dict[str, Figure]:
     """Every figure, drawn once; a warning of matplotlib would be an error."""
-    exact = words.assign(contribution=words["contribution"] * 1.01)
-    many = {f"encoder $x$ {i}": words for i in range(5)}
-    wide = weights.assign(**{f"e{i}": 0.1 for i in range(4)})
+    exact = WORDS.assign(contribution=WORDS["contribution"] * 1.01)
+    wide = WEIGHTS.assign(**{f"e{i}": 0.1 for i in range(4)})
+    swaps = {"$a$ → b": SWAP, "a long name of an encoder (CLS) → another long name (CLS)": SWAP}
     found = {
-        "rank": figures.plot_rank_frequency(distinct),
-        "information": figures.plot_information(words),
-        "schemes": figures.plot_schemes(distinct),
-        "sources": figures.plot_sources(sources),
-        "three sources": figures.plot_sources(sources.assign(three=sources["one"] ** 2)),
+        "rank": figures.plot_rank_frequency(DISTINCT),
+        "information": figures.plot_information(WORDS),
+        "schemes": figures.plot_schemes(DISTINCT),
+        "sources": figures.plot_sources(SOURCES),
+        "three sources": figures.plot_sources(SOURCES.assign(three=SOURCES["one"] ** 2)),
         "coverage": figures.plot_coverage(COVERAGE),
         "zipf": figures.plot_zipf({"$one$": RANKS, "two": RANKS}),
         "growth": figures.plot_growth(GROWTH, 0.5),
-        "source correlations": figures.plot_source_correlations(source_correlations()),
-        "convergence": figures.plot_convergence(residuals(), chosen=4),
-        "path": figures.plot_path(profile()),
-        "estimate": figures.plot_estimate(words, exact),
-        "norms": figures.plot_norms(words, exact),
-        "trajectory": figures.plot_trajectory(snapshots()),
-        "one curve": figures.plot_trajectory(snapshots().query("run == 'sbert'")),
-        "measures": figures.plot_measures(snapshots()),
-        "losses": figures.plot_losses(losses()),
-        "moves": figures.plot_moves(moves()),
-        "one encoder": figures.plot_contributions({"a": words}, {"a": -0.5}),
-        "encoders": figures.plot_contributions(many),
-        "weights": figures.plot_weights(weights),
+        "by source": figures.plot_source_correlations(BY_SOURCE),
+        "convergence": figures.plot_convergence(RESIDUALS, chosen=4),
+        "path": figures.plot_path(PATH),
+        "estimate": figures.plot_estimate(WORDS, exact),
+        "norms": figures.plot_norms(WORDS, exact),
+        "trajectory": figures.plot_trajectory(CURVES),
+        "measures": figures.plot_measures(CURVES),
+        "losses": figures.plot_losses(LOSSES.assign(loss=9 / (LOSSES["step"] + 1))),
+        "moves": figures.plot_moves(swaps),
+        "one encoder": figures.plot_contributions({"a": WORDS}, {"a": -0.5}),
+        "encoders": figures.plot_contributions({f"encoder $x$ {i}": WORDS for i in range(5)}),
+        "weights": figures.plot_weights(WEIGHTS),
         "two rows": figures.plot_weights(wide, wide.iloc[:3]),
     }
     for figure in found.values():
         FigureCanvasAgg(figure).draw()
     return found
-
-
-def texts(figure: Figure) -> list[str]:
-    return [t.get_text() for t in figure.findobj(Text) if t.get_text()]
 
 
 def test_no_word_is_taken_for_mathematics(drawn):
@@ -221,34 +155,31 @@ def test_axes_carry_their_units(drawn):
         assert all(ax.get_xlabel() for ax in shown if name not in several), name
 
 
-def test_shares_of_information_sum_to_one(words):
-    (ax,) = figures.plot_information(words).axes
+def test_shares_of_information_sum_to_one(drawn):
+    (ax,) = drawn["information"].axes
     outlines = [patch.get_data() for patch in ax.patches]
     assert [values.sum() for values, *_ in outlines] == pytest.approx([1, 1])
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["word occurrences (n = 192)", "distinct words (n = 48)"]
 
 
-def test_every_word_is_a_point(words, distinct):
-    (ax,) = figures.plot_contributions({"a": words}, {"a": -0.5}).axes
-    assert len(ax.collections[0].get_offsets()) == len(words)
+def test_every_word_is_a_point(drawn):
+    (ax,) = drawn["one encoder"].axes
+    assert len(ax.collections[0].get_offsets()) == len(WORDS)
     assert ax.get_title() == "a\nr = \N{MINUS SIGN}0.50"
-    for panel in figures.plot_schemes(distinct).axes:
-        assert sum(len(c.get_offsets()) for c in panel.collections) == len(distinct)
+    for panel in drawn["schemes"].axes:
+        assert sum(len(c.get_offsets()) for c in panel.collections) == len(DISTINCT)
+    assert drawn["sources"].axes[0].get_title() == "rank correlation 1.00\n47 words"
 
 
-def test_extremes_are_named_without_overlap(drawn, words):
+def test_extremes_are_named_without_overlap(drawn):
     labels = drawn["one encoder"].axes[0].texts
     assert 2 <= len(labels) <= 4
-    largest = words.loc[words["contribution"].idxmax(), "word"]
+    largest = WORDS.loc[WORDS["contribution"].idxmax(), "word"]
     assert largest[:13] in [label.get_text().rstrip("…") for label in labels]
     boxes = [label.get_window_extent() for label in labels]
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
-
-
-def test_sources_name_the_rank_correlation(drawn):
-    assert drawn["sources"].axes[0].get_title() == "rank correlation 1.00\n47 words"
 
 
 def test_bars_are_shares_of_the_largest_and_unseen_words_stay(drawn):
@@ -260,14 +191,13 @@ def test_bars_are_shares_of_the_largest_and_unseen_words_stay(drawn):
     assert first.get_yticklabels()[0].get_text() == "a"
 
 
-def test_convergence_draws_each_sentence_and_the_median():
-    (ax,) = figures.plot_convergence(residuals(), chosen=4).axes
+def test_convergence_draws_each_sentence_and_the_median(drawn):
+    (ax,) = drawn["convergence"].axes
     assert len(ax.lines) == 2 * (3 + 1) + 1
-    assert ax.get_yscale() == "log"
     thick = [line for line in ax.lines if line.get_linewidth() == 2]
     assert thick[0].get_ydata() == pytest.approx([2 / 2, 2 / 4, 2 / 8])
     # an exact integral has a place on the logarithmic axis
-    (ax,) = figures.plot_convergence(residuals().assign(residual=0.0)).axes
+    (ax,) = figures.plot_convergence(RESIDUALS.assign(residual=0.0)).axes
     assert min(ax.lines[0].get_ydata()) == np.finfo(float).eps
 
 
@@ -280,93 +210,64 @@ def test_the_path_shows_the_nodes_of_each_rule(drawn):
     assert min(ax.get_yticks()) >= 0
 
 
-def test_curves_have_a_place_for_step_0_and_a_band():
-    figure = figures.plot_trajectory(snapshots())
-    first, second, *rest = figure.axes
-    assert [ax.get_title() for ax in (first, second)] == ["pre-training", "sbert"]
-    assert rest == []
-    assert [len(line.get_xdata()) for line in first.lines[:2]] == [4, 4]
-    ticks = [label.get_text() for label in first.get_xticklabels()]
-    assert ticks == ["0", "5", "100", "1,000"]
-    left, right = first.get_xlim()
-    assert left < 0
-    assert right > 1000
-    band = first.collections[0].get_paths()[0].vertices
-    assert band[:, 1].min() == pytest.approx(-0.1)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        *("$x$ (CLS)", "$x$ (MEAN)", "tuned")
-    ]
-    with pytest.raises(WordweightsError, match="1 NaN"):
-        figures.plot_trajectory(snapshots().assign(r=[np.nan, *[0.1] * 11]))
-
-
-def test_a_measure_is_drawn_where_it_was_measured():
-    figure = figures.plot_measures(snapshots())
-    assert len(figure.axes) == 3 * 2
-    labels = [ax.get_ylabel().replace("\n", " ") for ax in figure.axes[::2]]
-    assert labels[0] == "share of “onion”"
-    assert labels[2] == "Spearman's \N{GREEK SMALL LETTER RHO} on STS-B"
-    assert [len(line.get_xdata()) for line in figure.axes[4].lines] == [4, 4]
-    assert [len(line.get_xdata()) for line in figure.axes[5].lines] == [0]
-    without = figures.plot_measures(snapshots().assign(sts_spearman=np.nan))
-    assert len(without.axes) == 2 * 2
-    nothing = snapshots().drop(columns=["onion", "norm_r", "sts_spearman"])
-    with pytest.raises(WordweightsError, match="no number in onion"):
-        figures.plot_measures(nothing)
-
-
-def test_losses_are_drawn_as_they_are():
-    figure = figures.plot_losses(losses())
-    assert [ax.get_title() for ax in figure.axes if ax.axison] == [
-        "pre-training",
-        "$sbert$",
-        "third",
-    ]
-    assert figure.axes[0].lines[0].get_ydata() == pytest.approx(9 / np.arange(1, 31))
-
-
-def test_what_moved_stands_beside_its_name():
-    left, right = figures.plot_moves(moves()).axes
-    labels = [label.get_text() for label in left.get_yticklabels()]
-    assert labels == ["before", "embeddings alone", "layers alone", "after"] * 2
-    first, second = left.texts
-    assert first.get_text() == "$a$ → b"
-    assert second.get_text().endswith("…")
-    assert right.lines[0].get_xdata() == pytest.approx([-0.1, 0.1, -0.1, 0.1])
-    with pytest.raises(WordweightsError, match="no pair"):
-        figures.plot_moves({})
-
-
-def test_what_cannot_be_drawn_is_an_error(words, distinct, sources, weights):
-    with pytest.raises(WordweightsError, match="1 NaN or infinite"):
-        figures.plot_contributions({"a": words.assign(contribution=[np.nan, *[1.0] * 191])})
-    with pytest.raises(WordweightsError, match="no encoder"):
-        figures.plot_contributions({})
-    with pytest.raises(WordweightsError, match="no rows"):
-        figures.plot_rank_frequency(distinct.iloc[:0])
-    with pytest.raises(WordweightsError, match="column 'idf'"):
-        figures.plot_schemes(distinct.drop(columns="idf"))
-    with pytest.raises(WordweightsError, match="at least two"):
-        figures.plot_sources(sources.drop(columns="two"))
-    with pytest.raises(WordweightsError, match="share 1 words"):
-        figures.plot_sources(sources.assign(two=sources["two"].where(sources.index == "a")))
-    with pytest.raises(WordweightsError, match="same words"):
-        figures.plot_estimate(words, words.iloc[1:])
-    with pytest.raises(WordweightsError, match="not of the same words"):
-        figures.plot_norms(words, words.iloc[1:])
-    for tables in ([], [weights[["word"]]], [weights, weights.iloc[:0]]):
-        with pytest.raises(WordweightsError, match="no words or no weights"):
-            figures.plot_weights(*tables)
-
-
-def test_a_power_law_goes_through_the_last_point():
-    (ax,) = figures.plot_growth(GROWTH, 0.5).axes
-    for line in ax.get_lines():
+def test_a_power_law_goes_through_the_last_point(drawn):
+    for line in drawn["growth"].axes[0].get_lines():
         assert line.get_ydata() == pytest.approx([1, 10, 100])
 
 
-def test_correlations_of_sources_stand_at_their_encoder():
-    (ax,) = figures.plot_source_correlations(source_correlations()).axes
-    drawn = [(x, round(y)) for c in ax.containers for x, y in c.lines[0].get_xydata()]
-    r = source_correlations()["r_information"].to_numpy().reshape(2, 3).T.ravel()
-    assert drawn == list(zip(r, [0, 1] * 3, strict=True))
+def test_correlations_of_sources_stand_at_their_encoder(drawn):
+    (ax,) = drawn["by source"].axes
+    points = [(x, round(y)) for c in ax.containers for x, y in c.lines[0].get_xydata()]
+    r = BY_SOURCE["r_information"].to_numpy().reshape(2, 3).T.ravel()
+    assert points == list(zip(r, [0, 1] * 3, strict=True))
+
+
+def test_curves_have_a_place_for_step_0_and_a_band(drawn):
+    first, second = drawn["trajectory"].axes
+    assert [ax.get_title() for ax in (first, second)] == ["pre-training", "sbert"]
+    assert [len(line.get_xdata()) for line in first.lines[:2]] == [4, 4]
+    ticks = [label.get_text() for label in first.get_xticklabels()]
+    assert ticks == ["0", "5", "100", "1,000"]
+    assert first.get_xlim()[0] < 0
+    assert first.collections[0].get_paths()[0].vertices[:, 1].min() == pytest.approx(-0.1)
+
+
+def test_a_measure_is_drawn_where_it_was_measured(drawn):
+    axes = drawn["measures"].axes
+    assert [ax.get_ylabel().split("\n")[0] for ax in axes[::2]] == [
+        *("share of “onion”", "r of embedding length", "Spearman's \N{GREEK SMALL LETTER RHO}")
+    ]
+    assert [len(line.get_xdata()) for line in (*axes[4].lines, *axes[5].lines)] == [4, 4, 0]
+    assert len(figures.plot_measures(CURVES.assign(sts_spearman=np.nan)).axes) == 2 * 2
+
+
+def test_what_moved_stands_beside_its_name(drawn):
+    left, right = drawn["moves"].axes
+    labels = [label.get_text() for label in left.get_yticklabels()]
+    assert labels == ["before", "embeddings alone", "layers alone", "after"] * 2
+    assert [text.get_text()[:7] for text in left.texts] == ["$a$ → b", "a long "]
+    assert right.lines[0].get_xdata() == pytest.approx([-0.1] * 4)
+
+
+BROKEN = {
+    "1 NaN or infinite": lambda: figures.plot_contributions(
+        {"a": WORDS.assign(contribution=[np.nan, *[1.0] * 191])}
+    ),
+    "no encoder": lambda: figures.plot_contributions({}),
+    "no rows": lambda: figures.plot_rank_frequency(DISTINCT.iloc[:0]),
+    "column 'idf'": lambda: figures.plot_schemes(DISTINCT.drop(columns="idf")),
+    "at least two": lambda: figures.plot_sources(SOURCES.drop(columns="two")),
+    "share 1 words": lambda: figures.plot_sources(
+        SOURCES.assign(two=SOURCES["two"].where(SOURCES.index == "a"))
+    ),
+    "not of the same words": lambda: figures.plot_estimate(WORDS, WORDS.iloc[1:]),
+    "no words or no weights": lambda: figures.plot_weights(WEIGHTS, WEIGHTS.iloc[:0]),
+    "no number in onion": lambda: figures.plot_measures(CURVES[["encoder", "stage", "step"]]),
+    "no pair": lambda: figures.plot_moves({}),
+}
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_what_cannot_be_drawn_is_an_error(message):
+    with pytest.raises(WordweightsError, match=message):
+        BROKEN[message]()

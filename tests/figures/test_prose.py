@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from wordweights.figures import prose
-from wordweights.statistics import INFORMATION, published_correlations
+from wordweights.statistics import INFORMATION
 
 MINUS = "\N{MINUS SIGN}"
 RISES = pd.DataFrame(
@@ -60,15 +60,6 @@ def test_takeaways_of_correlations_count_rises_and_claims():
     assert "supports 1, does not support 1, and does not test 3" in claims
 
 
-def test_encoders_that_were_only_published_are_named():
-    published = published_correlations()
-    names = published["encoder"].tolist()
-    assert "here: BERT (MEAN), SBERT (MEAN). " in prose.only_published(published, names[:3])
-    assert prose.only_published(published, names) == (
-        "This run measured every encoder of the paper."
-    )
-
-
 def test_frequencies_without_stop_words_are_told_too():
     distinct = pd.DataFrame(
         {"information": [2.0, 8.0, 9.0], "idf": [1, 2, 3], "stop_word": [True, False, False]}
@@ -90,15 +81,6 @@ def test_examples_agree_where_information_is_known():
     half = sentence.assign(**{INFORMATION: [1.0, np.nan]})
     sentences = [sentence, unseen, half.assign(e=[0.0, 9.0])]
     assert prose.example_takeaways(sentences).startswith("- `e`: in 2 of 2 sentences")
-    said = prose.examples_shown(sentences, "spacy", ["f", "g"])
-    assert said.startswith("3 sentences with 6 words; 3 of the words are unknown")
-    assert said.endswith("Not shown, though in this run: f, g.")
-
-
-def test_our_own_numbers_say_how_they_were_measured():
-    row = {"date": "2026-11-24", "versions": "torch=2", "settings": "probes=51"}
-    ours = pd.DataFrame([row | {"relative_error": 0.029, "residual_max": 0.00999}])
-    said = prose.how_measured(pd.concat([ours, ours.assign(relative_error=0.01)]))
-    assert "contributions is 2.9 % or less" in said
-    assert "a sentence 1.0 % or less" in said
-    assert prose.how_measured(ours.iloc[:0]) == ""
+    shown = prose.examples_shown(sentences, "spacy", ["f", "g"])
+    assert shown.startswith("3 sentences with 6 words; 3 of the words are unknown")
+    assert shown.endswith("Not shown, though in this run: f, g.")

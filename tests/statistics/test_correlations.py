@@ -87,9 +87,6 @@ def test_input_without_a_correlation_is_an_error(message):
     for method in ("pearson", "spearman"):
         with pytest.raises(WordweightsError, match=message):
             correlation(BROKEN[message](correlated(9)), "x", "y", method=method)
-
-
-def test_an_unknown_method_is_an_error():
     with pytest.raises(WordweightsError, match="'kendall' is not known"):
         correlation(correlated(9), "x", "y", method="kendall")
 
@@ -111,14 +108,6 @@ def test_the_lead_is_that_of_a_plain_loop_over_the_same_resamples():
         table, lambda rows: abs(r(rows)) - abs(r(rows, y="probability")), 200, 5
     )
     assert numbers(found) == pytest.approx(expected, abs=1e-12)
-
-
-def test_pairing_makes_the_interval_narrower():
-    before = weighed(0.4, 1)
-    after = before.eval("contribution = contribution + information")
-    found = correlation_rise(before, after)
-    alone = [correlation(table) for table in (before, after)]
-    assert found.high - found.low < 0.7 * np.hypot(*(one.high - one.low for one in alone))
 
 
 def test_a_rise_needs_the_same_words():
