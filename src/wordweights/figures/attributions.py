@@ -247,7 +247,7 @@ def plot_weights(*sentences: pd.DataFrame) -> Figure:
     Parameters
     ----------
     *sentences : pd.DataFrame
-        For each sentence a column ``word``, one row a word in order, and a column for every
+        For each sentence a column ``word``, one row per word in order, and a column for every
         weighting, the same for all sentences. NaN: there is no bar, and "unseen" in its place.
 
     Returns

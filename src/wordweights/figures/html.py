@@ -116,7 +116,7 @@ def shaded_rows(*sentences: pd.DataFrame) -> str:
     Parameters
     ----------
     *sentences : pd.DataFrame
-        For each sentence a column ``word``, one row a word in order, and a column for every
+        For each sentence a column ``word``, one row per word in order, and a column for every
         weighting, whose name becomes the label.
 
     Returns

@@ -101,7 +101,7 @@ def estimate(
         From weights of the rows, shape (resamples, rows), to one number a resample. The weight of
         a row is how often the resample holds it; a number that does not exist is NaN.
     table : pd.DataFrame
-        One row a word.
+        One row per word.
     what : str
         The statistic in words, at the beginning of a message.
     unit : str

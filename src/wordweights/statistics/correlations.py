@@ -36,7 +36,7 @@ def correlation(
     Parameters
     ----------
     table : pd.DataFrame
-        One row a word.
+        One row per word.
     x : str
         A numeric column.
     y : str
@@ -86,7 +86,7 @@ def correlation_rise(
     Parameters
     ----------
     before : pd.DataFrame
-        One row a word, by the first encoder.
+        One row per word, by the first encoder.
     after : pd.DataFrame
         The same words in the same order, by the second.
     x : str
@@ -139,7 +139,7 @@ def correlation_lead(
     Parameters
     ----------
     table : pd.DataFrame
-        One row a word.
+        One row per word.
     x : str
         The column that is correlated with two others.
     y : str
@@ -185,7 +185,7 @@ def correlation_error(
     Parameters
     ----------
     table : pd.DataFrame
-        One row a word.
+        One row per word.
     x : str
         The column with errors.
     y : str
@@ -209,7 +209,8 @@ def correlation_error(
     sd_x = finite_values(table, x).std()
     derivatives = (z_y - (z_x * z_y).mean() * z_x) / (len(table) * sd_x)
     moves = np.abs(derivatives) * table[error].to_numpy(dtype=float)
-    return float(np.sqrt((np.bincount(number_units(table, unit), weights=moves) ** 2).sum()))
+    units, _ = pd.factorize(table[unit], use_na_sentinel=False)
+    return float(np.sqrt((np.bincount(units, weights=moves) ** 2).sum()))
 
 
 def _pearson(weights: Array, x: Array, y: Array) -> Array:

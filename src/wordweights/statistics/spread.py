@@ -24,15 +24,15 @@ def spread_by_information(table: pd.DataFrame, n_bins: int = 8) -> pd.DataFrame:
     Parameters
     ----------
     table : pd.DataFrame
-        One row a word, with columns contribution and information (nats).
+        One row per word, with columns contribution and information (nats).
     n_bins : int
         The largest number of bins.
 
     Returns
     -------
     pd.DataFrame
-        One row a bin, by rising information: low, high and mean_information (nats), n, mean and sd
-        of the contribution (with n - 1; NaN for a bin of one word, which has no spread).
+        One row per bin, by rising information: low, high and mean_information (nats), n, mean and
+        sd of the contribution (with n - 1; NaN for a bin of one word, which has no spread).
 
     Raises
     ------
@@ -73,7 +73,7 @@ def spread_growth(
     Parameters
     ----------
     table : pd.DataFrame
-        One row a word.
+        One row per word.
     x : str
         What the spread may grow with.
     y : str

@@ -23,7 +23,7 @@ def number_texts(table: pd.DataFrame) -> NDArray[np.intp]:
     Parameters
     ----------
     table : pd.DataFrame
-        One row a word in the order of the sentences, with columns sentence_id and word.
+        One row per word in the order of the sentences, with columns sentence_id and word.
 
     Returns
     -------
@@ -78,8 +78,8 @@ def weights_by_sentence(
     Returns
     -------
     list[pd.DataFrame]
-        One table a sentence, in order: word, -ln P(w) in nats (column :data:`INFORMATION`, NaN for
-        a word that the source has never seen), and the contributions by each encoder.
+        One table per sentence, in order: word, -ln P(w) in nats (column :data:`INFORMATION`, NaN
+        for a word that the source has never seen), and the contributions by each encoder.
 
     Raises
     ------
