@@ -68,7 +68,7 @@ def test_an_altered_value_is_noticed() -> None:
 
 @pytest.mark.parametrize("whole_too", [False, True])
 def test_many_files_become_one(whole_too: bool) -> None:
-    """Also beside a file that has them all, and so the merged one's name, as a second run leaves."""
+    """Also beside a file that has them all, as a second run leaves: the merged one has its name."""
     collection = open_collection({})
     if whole_too:
         collection.append(rows(*MANY))

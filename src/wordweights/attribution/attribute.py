@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from wordweights.attribution.alignment import TokenisedSentence, tokenise
-from wordweights.attribution.batches import Batch, weigh_batch
+from wordweights.attribution.batches import Batch, batch_size, in_batches, weigh_batch
 from wordweights.attribution.methods import Method, make_method
 from wordweights.attribution.methods.method import whole
 from wordweights.attribution.parallel import release_memory
