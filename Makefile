@@ -43,7 +43,7 @@ paper: $(READY) ## the same with the encoders, sentences and counts of the paper
 	@$(BIN)/wordweights book
 
 check: lint ## lint, types, docstrings, notebooks without outputs, quick tests: under a minute
-	$(BIN)/python -m pytest --quiet -m "not slow"
+	$(BIN)/python -m pytest --quiet -m "not slow" --durations=5 --durations-min=2
 
 test: lint ## check everything: what lint does, all tests, the notebooks, a strict book build
 	$(BIN)/python -m pytest
