@@ -82,7 +82,7 @@ def plot_path(profile: pd.DataFrame) -> Figure:
     Parameters
     ----------
     profile : pd.DataFrame
-        From :func:`wordweights.attribution.path_profile`.
+        From :func:`wordweights.attribution.path_speed`.
 
     Returns
     -------

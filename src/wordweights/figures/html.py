@@ -41,7 +41,7 @@ def table_html(
         From the head of each column to its cells, with the columns of the table in braces:
         ``"{r}\n[{r_low}, {r_high}]"``. A line of which nothing is known is left out, and a cell of
         which nothing is left is a dash. ``{mean:weight}`` writes three significant digits,
-        ``{n:count}`` none behind the point, and ``{verdict:whole}`` does not break a text into
+        ``{residual:percent}`` the same of a hundred times as much, ``{n:count}`` none behind the point, and ``{verdict:whole}`` does not break a text into
         lines. None: all columns as they are.
     digits : int
         Decimals of other floating-point numbers.
@@ -157,8 +157,8 @@ def _text(value: Any, kind: str, digits: int) -> str | None:
     """Write one value; None where it is missing."""
     if pd.isna(value):
         return None
-    if kind == "weight":
-        return format_weight(value)
+    if kind in ("weight", "percent"):
+        return format_weight(value * (100 if kind == "percent" else 1))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if kind == "count" or isinstance(value, int | np.integer):

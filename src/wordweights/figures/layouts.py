@@ -105,6 +105,17 @@ VERDICTS = {
 }
 """Of :func:`arrange_verdicts`."""
 
+CERTIFICATES = {
+    "encoder": "{encoder}",
+    "sentences": "{n_sentences:count}",
+    "words": "{n_words:count}",
+    "residual, median [%]": "{residual_median:percent}",
+    "residual, 95th percentile [%]": "{residual_p95:percent}",
+    "residual, largest [%]": "{residual_max:percent}",
+    "standard error, median [%]": "{error_median:percent}",
+}
+"""Of :func:`wordweights.statistics.certificates`."""
+
 CURVES = {
     "encoder": "{encoder}",
     "steps": "{steps}",
