@@ -40,7 +40,9 @@ def offline(
     cache: Path, repositories: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> Repositories:
     """The cache filled with the paper's repositories, and no hub."""
-    revisions = {entry["hub"]: entry["revision"] for entry in registered().values() if "hub" in entry}
+    revisions = {
+        entry["hub"]: entry["revision"] for entry in registered().values() if "hub" in entry
+    }
     for hub_id, (_, files) in repositories.items():
         commit = revisions[hub_id] if len(revisions[hub_id]) == 40 else None
         write_cache(cache, hub_id, files, commit)

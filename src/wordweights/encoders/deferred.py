@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wordweights.encoders.encoder import Encoder
@@ -24,14 +25,14 @@ _VERSION = 1  # raised by any change of what the facts mean
 _FACTS = ("digest", "hidden_size", "max_tokens")
 
 
-def load_or_defer(
+def recall(
     made_of: Any,
     about: Mapping[str, Any],
     load: Callable[[], Encoder],
     device: torch.device,
     dtype: torch.dtype,
-) -> Encoder:
-    """Load an encoder, or defer that where it is known what comes of it.
+) -> Encoder | None:
+    """Make an encoder that was remembered, without its model.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def load_or_defer(
     about : Mapping[str, Any]
         The attributes of the encoder but its model.
     load : Callable[[], Encoder]
-        Loads it, with all checks.
+        Loads all of it, when the model is first used.
     device : torch.device
         Where the weights will be.
     dtype : torch.dtype
@@ -49,24 +50,30 @@ def load_or_defer(
 
     Returns
     -------
-    Encoder
-        One that behaves alike in both cases.
+    Encoder | None
+        None where nothing is remembered.
     """
-    record = results_folder() / "encoders" / f"{digest([_VERSION, made_of])}.json"
     try:
-        kept = json.loads(record.read_bytes())
+        kept = json.loads(_record(made_of).read_bytes())
         facts = {name: kept[name] for name in _FACTS}
     except (OSError, ValueError, TypeError, KeyError):  # not there, or damaged
-        encoder = load()
-        facts = {name: getattr(encoder, name) for name in _FACTS}
-        with suppress(OSError):  # no room, or not ours to write
-            record.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(record, json.dumps(facts).encode())
-        return encoder
-    deferred = object.__new__(_Deferred)
+        return None
+    encoder = object.__new__(_Deferred)
     facts |= {"device": device, "dtype": dtype}
-    vars(deferred).update(about, _facts=facts, _load=load)
-    return deferred
+    vars(encoder).update(about, _facts=facts, _load=load)
+    return encoder
+
+
+def remember(made_of: Any, encoder: Encoder) -> None:
+    """Keep what :func:`recall` will need of an encoder that was loaded and checked."""
+    record, facts = _record(made_of), {name: getattr(encoder, name) for name in _FACTS}
+    with suppress(OSError):  # no room, or not ours to write
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(record, json.dumps(facts).encode())
+
+
+def _record(made_of: Any) -> Path:
+    return results_folder() / "encoders" / f"{digest([_VERSION, made_of])}.json"
 
 
 class _Deferred(Encoder):
@@ -78,7 +85,10 @@ class _Deferred(Encoder):
     def __getattr__(self, name: str) -> Any:
         if name != "model":
             raise AttributeError(name)
-        loaded = self._load()
+        import torch
+
+        with torch.inference_mode(False):  # whatever mode it is first used in
+            loaded = self._load()
         if loaded.digest != self._facts["digest"]:
             raise WordweightsError(
                 f"Encoder {self.name!r}: the files of its checkpoint have been changed since it "

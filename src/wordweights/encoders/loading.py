@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wordweights.encoders.deferred import load_or_defer
+from wordweights.encoders.deferred import recall, remember
 from wordweights.encoders.encoder import Encoder, check_pooling
 from wordweights.encoders.hub import WEIGHT_FILES, commit_of, sha256
 from wordweights.encoders.registry import (
@@ -115,13 +115,18 @@ def load_encoder(
 
     def load() -> Encoder:
         model = _load_model(folder, label, trained=trained, seed=seed, pooler=pooling == "pooler")
-        encoder = Encoder(model=model.to(device=device, dtype=dtype), **about)
-        _check_derivatives(encoder)
-        return encoder
+        return Encoder(model=model.to(device=device, dtype=dtype), **about)
 
     read = [pooling, str(dtype), None if trained else seed]
     versions = [torch.__version__, transformers.__version__]
-    return load_or_defer([files, read, versions], about, load, torch.device(device), dtype)
+    made_of = [files, read, versions]
+    deferred = recall(made_of, about, load, torch.device(device), dtype)
+    if deferred is not None:
+        return deferred
+    encoder = load()
+    _check_derivatives(encoder)
+    remember(made_of, encoder)
+    return encoder
 
 
 def as_encoder(model: Encoder | SentenceTransformer) -> Encoder:
@@ -176,10 +181,11 @@ def _check_derivatives(encoder: Encoder) -> None:
 
     ids = torch.tensor([[encoder.tokenizer.cls_token_id, encoder.tokenizer.sep_token_id]])
     try:
-        x = encoder.embed(ids.to(encoder.device))
-        encoder.activation_bytes(2)
-        torch.func.jvp(encoder.vectors, (x,), (torch.ones_like(x),))
-        torch.autograd.grad(encoder.vectors(x.requires_grad_()).sum(), x)
+        with torch.enable_grad():
+            x = encoder.embed(ids.to(encoder.device))
+            encoder.activation_bytes(2)
+            torch.func.jvp(encoder.vectors, (x,), (torch.ones_like(x),))
+            torch.autograd.grad(encoder.vectors(x.requires_grad_()).sum(), x)
     except (RuntimeError, TypeError, AttributeError, ValueError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WordweightsError(

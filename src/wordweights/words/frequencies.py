@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ def load_frequencies(source: str | Path = "spacy") -> Frequencies:
     Returns
     -------
     Frequencies
-        A named source is parsed once and remembered.
+        Of a named source.
 
     Raises
     ------
@@ -249,11 +249,19 @@ def _data_of(package: str) -> Path:
 @cache
 def _spacy() -> Frequencies:
     packed = (_data_of("spacy_lookups_data") / "data" / "en_lexeme_prob.json.gz").read_bytes()
+    # parsed in seconds, so kept in the results folder; a change of the parsing raises the number
+    name = f"spacy-1-{hashlib.sha256(packed).hexdigest()[:24]}.parquet"
+    kept = results_folder() / "frequencies" / name
+    try:
+        probabilities = pd.read_parquet(kept)["probability"]
+    except (OSError, ValueError, KeyError):  # not there, or damaged
+        probabilities = _parse_lexemes(packed)
+        with suppress(OSError):  # no room, or not ours to write
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, probabilities.to_frame().to_parquet())
     return Frequencies(
         "spacy",
-        _kept(
-            f"spacy-1-{hashlib.sha256(packed).hexdigest()[:24]}", partial(_parse_lexemes, packed)
-        ),
+        probabilities,
         "spaCy's en_lexeme_prob (package spacy-lookups-data, MIT): Good-Turing smoothed relative "
         "frequencies of spaCy tokens in Reddit comments; case variants summed; lexemes without a "
         "count and whitespace left out; not normalised again.",
@@ -261,25 +269,11 @@ def _spacy() -> Frequencies:
 
 
 def _parse_lexemes(packed: bytes) -> pd.Series:
-    # a change of what is left out, or how it is summed, raises the number in the name that it is
-    # kept by
     logs: Mapping[str, float] = json.loads(gzip.decompress(packed))
     default = min(logs.values())  # of lexemes without a count, see load_frequencies
     counted = {word: log for word, log in logs.items() if log > default and not word.isspace()}
     probabilities = np.exp(np.fromiter(counted.values(), np.float64, len(counted)))
     return _sum_cases(counted, probabilities.tolist())
-
-
-def _kept(name: str, make: Callable[[], pd.Series]) -> pd.Series:
-    """Read what took seconds to parse from the results folder, or parse it and keep it there."""
-    path = results_folder() / "frequencies" / f"{name}.parquet"
-    with suppress(OSError, ValueError, KeyError):  # not there, or damaged
-        return pd.read_parquet(path)["probability"]
-    made = make()
-    with suppress(OSError):  # no room, or not ours to write
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, made.to_frame().to_parquet())
-    return made
 
 
 @_source("wordfreq")
@@ -301,11 +295,7 @@ def _wordfreq() -> Frequencies:
 
 @_source("bert-pretraining")
 def _bert() -> Frequencies:
-    return _read_bert(os.environ.get(DATA_VARIABLE))
-
-
-@cache
-def _read_bert(folder: str | None) -> Frequencies:
+    folder = os.environ.get(DATA_VARIABLE)
     path = Path(folder) / BERT_COUNTS_FILE if folder else _fetch_bert_counts()
     _check_bert_counts(path)
     counts = pd.read_csv(path, sep=" ", header=None, names=["rank", "count", "id"])
