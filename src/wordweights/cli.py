@@ -274,7 +274,8 @@ def _describe_account(account: Mapping[str, int]) -> str:
 def _describe_counts(counts: Mapping[str, tuple[int, int]]) -> str:
     """Say for each encoder how many sentences are stored, and how many are not."""
     return "\n".join(
-        f"{name}: {distinct:,} distinct sentences, {stored:,} stored, {distinct - stored:,} not"
+        f"{name}: {stored:,} of {distinct:,} distinct sentences are stored, {distinct - stored:,} "
+        f"are not"
         for name, (stored, distinct) in counts.items()
     )
 

@@ -104,9 +104,10 @@ def locate(label: str) -> Path:
     """
     entry = registered().get(label, {})
     if not entry:
-        if Path(label).is_dir():
-            return Path(label)
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or Path(label).exists():
+        folder = Path(label).expanduser()
+        if folder.is_dir():
+            return folder
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or folder.exists():
             raise WordweightsError(
                 f"Encoder {label!r} is neither a known name, nor a folder with a checkpoint, nor a "
                 f"hub id of the form owner/model. Known names: {', '.join(registered())}; each "
@@ -140,8 +141,8 @@ def describe_source(name: str) -> str:
     entry = registered().get(label, {})
     if _carried(entry) or (entry and "hub" not in entry):
         return f"package {entry['package']}"
-    if not entry and Path(label).is_dir():
-        return f"folder {Path(label).name}"
+    if not entry and (folder := Path(label).expanduser()).is_dir():
+        return f"folder {folder.name}"
     hub_id, revision = entry.get("hub", label), entry.get("revision")
     commit = cached_commit(hub_id, revision)
     return f"{hub_id}, commit {commit}" if commit else f"{hub_id}, not in the cache"

@@ -17,18 +17,19 @@ from wordweights.encoders import Encoder
 
 
 def pick_method(name: str, **settings: Any) -> dict[str, Any]:  # noqa: D103
-    return {k: v for k, v in settings.items() if k in ("probes", "seed", "n_nodes")}
+    return make_method(
+        name, **{k: v for k, v in settings.items() if k in ("probes", "seed", "n_nodes")}
+    )
 
 
 def make_method(name: str, **settings: Any) -> dict[str, Any]:  # noqa: D103
-    return settings
+    return {"n_steps" if k == "n_nodes" else k: v for k, v in settings.items()}
 
 
 def count_stored(  # noqa: D103
     encoder: Encoder, sentences: pd.DataFrame, method: dict[str, Any]
 ) -> tuple[int, int]:
-    options = {"n_steps" if k == "n_nodes" else k: v for k, v in method.items()}
-    made = attribute(encoder, [], progress=False, **options).attrs["settings"]
+    made = attribute(encoder, [], progress=False, **method).attrs["settings"]
     content = {name: value for name, value in made.items() if name != "encoder_name"}
     keys = {_key(s) for s in tokenise(encoder, sentences["sentence"].tolist())}
     return len(open_collection(ATTRIBUTIONS, content).read(keys).index), len(keys)
