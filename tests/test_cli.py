@@ -79,7 +79,7 @@ def test_the_standard_input_is_read_like_a_file_of_lines(
     shown = invoke(command, "-", *rest, stdin=text).stdout
     assert shown == invoke(command, str(tmp_path / "lines.txt"), *rest).stdout
     lines = [line.split() for line in shown.splitlines()]
-    assert [line[2] for line in lines] == "word the dog dog . is a dog".split()
+    assert [line[2] for line in lines] == ["word", "the", "dog", "dog", ".", "is", "a", "dog"]
     for column in ("contribution", "standard_error", "residual", "information"):
         assert column in lines[0]
     with pytest.raises(WordweightsError, match="holds no sentence"):

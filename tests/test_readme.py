@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from papermill.cli import papermill
 
+from wordweights.attribution import make_method
 from wordweights.cli import app
 from wordweights.pipeline import load_profile
-from wordweights.pipeline.adapter import make_method
-from wordweights.pipeline.parameters import notebook_parameters, read_value
+from wordweights.pipeline.parameters import notebook_parameters, read_value, read_yaml
 from wordweights.pipeline.profiles import chapter_values
 
 ROOT = Path(__file__).parents[1]
@@ -69,8 +69,12 @@ def test_papermill_gets_parameters_that_the_chapter_has(page: Path) -> None:
     for arguments in commands(page, "papermill"):
         given = papermill.make_context("papermill", arguments).params
         known = notebook_parameters(ROOT / given["notebook_path"])
-        for name, text in given["parameters"]:
-            read_value(name, text, known[name].annotation)
+        values = dict(given["parameters"])
+        for text in given["parameters_yaml"]:
+            values |= read_yaml(text, page.name)
+        assert values
+        for name, value in values.items():
+            read_value(name, value, known[name].annotation)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

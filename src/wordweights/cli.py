@@ -58,7 +58,7 @@ def run(
     )
 
     root = find_root()
-    chosen = load_profile(root, Path(file).expanduser().resolve() if file else profile)
+    chosen = load_profile(root, file or profile)
     if chapters:
         chosen = replace(chosen, chapters=tuple(choose_chapters(root, chapters)))
     if dry_run:
@@ -85,6 +85,7 @@ def book() -> None:
 )
 def claims(against: Path | None) -> None:
     """List what the last run of chapter 03 says about each claim of the paper."""
+    from wordweights.files import expand_home
     from wordweights.pipeline import find_root
     from wordweights.pipeline.running import CLAIMS_FILE, read_claims
     from wordweights.statistics.claims import lost_claims
@@ -95,7 +96,7 @@ def claims(against: Path | None) -> None:
     click.echo(text)
     if against is None:
         return
-    lost = lost_claims(read_claims(against.expanduser()), present)
+    lost = lost_claims(read_claims(expand_home(against)), present)
     if len(lost):
         rows = [f"({row.claim}) {row.scope}: {row.verdict}" for row in lost.itertuples()]
         raise WordweightsError(
@@ -160,18 +161,18 @@ def attribute(
     frequencies has never seen.
     """
     import wordweights as ww
-    from wordweights.files import check_output
+    from wordweights.files import check_output, expand_home
     from wordweights.pipeline.parameters import read_value
     from wordweights.words.frequencies import look_up
 
     if output is not None:
-        output = output.expanduser()
+        output = expand_home(output)
         check_output(output, [".csv", ".parquet"])
     settings = {key: read_value(key, text, object) for key, text in parameters}
     # everything that may be misspelt, before a model is loaded
     table = _read_sentences(sentences)
     source = ww.load_frequencies(frequencies)
-    from wordweights.pipeline.adapter import count_stored, make_method
+    from wordweights.attribution import count_stored, make_method
 
     weighing = make_method(method, **settings)
     encoder = ww.load_encoder(name, pooling)
@@ -180,7 +181,7 @@ def attribute(
     if dry_run:
         click.echo(_describe_counts({encoder.name: count_stored(encoder, table, weighing)}))
         return
-    words = ww.attribute(encoder, table, cluster=cluster, **weighing)
+    words = ww.attribute(encoder, table, weighing, cluster=cluster)
     if cluster is not None:
         click.echo(_describe_account(words.attrs["cluster"]), err=True)
     known = look_up(words["word"], source)
@@ -248,26 +249,20 @@ def encoders() -> None:
     from wordweights import known_encoders
 
     rows = []
-    for entry in known_encoders().fillna("").itertuples():
-        about = [f"{entry.note}; pooling {entry.pooling}"]
-        about += [f"fine-tuned from {entry.base}"] if entry.base else []
-        about += [f"{entry.hub_id} at {entry.revision}"] if entry.hub_id else []
-        rows.append((entry.name, "; ".join(about)))
+    for entry in known_encoders().fillna("").to_dict("records"):
+        about = [entry["note"], f"pooling {entry['pooling']}"]
+        about += [f"fine-tuned from {entry['base']}"] if entry["base"] else []
+        about += [f"{entry['hub_id']} at {entry['revision']}"] if entry["hub_id"] else []
+        rows.append((entry["name"], "; ".join(about)))
     _print_table(("name", "about"), rows)
 
 
 def _describe_account(account: Mapping[str, int]) -> str:
     """Say what a cluster had to do."""
-    stored, computed, found, repeated, workers = (
-        account[name] for name in ("stored", "computed", "found", "repeated", "workers")
-    )
-    line = f"{stored + computed + found:,} sentences: {stored:,} were stored"
-    if computed or found:
+    stored, computed, workers = (account[name] for name in ("stored", "computed", "workers"))
+    line = f"{stored + computed:,} sentences: {stored:,} were stored"
+    if computed:
         line += f", {computed:,} computed by {workers} worker{'s' * (workers != 1)}"
-    if found:
-        line += f", {found:,} found stored by an attempt that was lost"
-    if repeated:
-        line += f"; {repeated:,} were begun again after a fault"
     return f"{line}."
 
 
@@ -329,25 +324,25 @@ def _write(table: pd.DataFrame, output: Path | None) -> None:
 @click.option("--prune-all", is_flag=True, help="Remove all of them.")
 def cache(ids: tuple[str, ...], prune_all: bool) -> None:
     """List the attributions kept in the results folder, or remove some."""
-    from wordweights.attribution.store import ATTRIBUTIONS, list_collections, remove_collections
+    from wordweights.attribution.store import list_collections, remove_collections
 
     if prune_all:
-        ids = tuple(list_collections(ATTRIBUTIONS)["id"])
+        ids = tuple(list_collections()["id"])
     if ids:
-        for removed in remove_collections(ATTRIBUTIONS, ids):
+        for removed in remove_collections(ids):
             click.echo(f"Removed {removed}.")
         return
-    table = list_collections(ATTRIBUTIONS)
+    table = list_collections()
     if table.empty:
         click.echo("Nothing is kept.")
         return
     rows = []
-    for kept in table.itertuples():
-        settings = {k: v for k, v in json.loads(kept.settings).items() if k != "encoder"}
-        told = ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
-        damaged = f"{kept.damaged} damaged; " if kept.damaged else ""
-        about = f"{damaged}{kept.megabytes:.2f} MB in {kept.files} files: {told}"
-        rows.append((kept.id[:12], kept.label, about))
+    for kept in table.to_dict("records"):
+        settings = json.loads(kept["settings"]).items()
+        told = [f"{k} {v}" for k, v in settings if v is not None and k != "encoder"]
+        damaged = f", {kept['damaged']} damaged" if kept["damaged"] else ""
+        size = f"{kept['megabytes']:.2f} MB in {kept['files']} files{damaged}"
+        rows.append((kept["id"][:12], kept["label"], f"{size}: {', '.join(told)}"))
     _print_table(("id", "encoder", "about"), rows)
 
 

@@ -94,7 +94,9 @@ def test_nothing_has_three_names(nothing: str | None) -> None:
     ],
 )
 def test_a_value_of_another_type_is_refused(kind: Any, value: object, wanted: str) -> None:
-    with pytest.raises(WordweightsError, match=f"Parameter 'n' is .*not of its type .*: give {wanted}"):
+    with pytest.raises(
+        WordweightsError, match=f"Parameter 'n' is .*not of its type .*: give {wanted}"
+    ):
         read_value("n", value, kind)
 
 
@@ -129,7 +131,7 @@ def test_the_parameters_of_a_running_notebook_are_its_annotated_names() -> None:
 
 def test_what_is_no_yaml_names_its_place() -> None:
     assert read_yaml("{a: no, b: [1, '']}", "x") == {"a": "no", "b": [1, ""]}
-    with pytest.raises(WordweightsError, match="The file is not valid YAML: .*found"):
+    with pytest.raises(WordweightsError, match=r"The file is not valid YAML: .*found"):
         read_yaml("a: [", "The file")
 
 
@@ -141,7 +143,9 @@ def write(path: Path, source: str) -> Path:
 
 
 def test_a_notebook_tells_its_parameters(tmp_path: Path) -> None:
-    path = write(tmp_path / "01_one.ipynb", 'n: int | None = 3  # how many\nnames: list[str] = ["a"]')
+    path = write(
+        tmp_path / "01_one.ipynb", 'n: int | None = 3  # how many\nnames: list[str] = ["a"]'
+    )
     assert notebook_parameters(path) == {
         "n": Parameter("int | None", 3),
         "names": Parameter("list[str]", ["a"]),

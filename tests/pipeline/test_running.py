@@ -145,8 +145,8 @@ def test_a_run_is_counted_and_nothing_is_computed(
     names = [f"{tiny_checkpoint} (MEAN)", f"{tiny_checkpoint} (CLS)"]
     asked = {"sentences": str(mine), "encoders": names}
     profile = Profile("mine", ("01_one", "02_two"))
-    assert count_run(checkout, profile, asked) == {name: (0, 2) for name in names}
-    attribute(load_encoder(names[1]), ["a dog !"], n_steps=4, probes=2, progress=False)
+    assert count_run(checkout, profile, asked) == dict.fromkeys(names, (0, 2))
+    attribute(load_encoder(names[1]), ["a dog !"], n_nodes=4, probes=2, progress=False)
     assert count_run(checkout, profile, asked) == {names[0]: (0, 2), names[1]: (1, 2)}
     assert count_run(checkout, profile, asked | {"seed": "1"})[names[1]] == (0, 2)
     assert count_run(checkout, Profile("words", ("01_one",))) == {}

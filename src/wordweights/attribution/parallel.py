@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -18,13 +17,9 @@ import torch
 
 T = TypeVar("T")
 
-_here = threading.local()
-
 
 def run_all(tasks: Sequence[Callable[[], T]], threads: int) -> list[T]:
-    """Run tasks side by side, each on one core.
-
-    A single task, and tasks within a task, run where they are called.
+    """Run tasks side by side, each on one core; a single task runs where it is called.
 
     Parameters
     ----------
@@ -42,7 +37,9 @@ def run_all(tasks: Sequence[Callable[[], T]], threads: int) -> list[T]:
         return [task() for task in tasks]
     before = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(min(threads, len(tasks)), initializer=_one_core) as pool:
+        with ThreadPoolExecutor(
+            min(threads, len(tasks)), initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
             return list(pool.map(lambda task: task(), tasks))
     finally:
         torch.set_num_threads(before)  # the workers' setting is also that of threads to come
@@ -58,13 +55,3 @@ def release_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:
             trim(0)
-
-
-def cores() -> int:
-    """Count the cores to use: those that torch uses, but within a task the task's own one."""
-    return 1 if getattr(_here, "working", False) else torch.get_num_threads()
-
-
-def _one_core() -> None:
-    _here.working = True
-    torch.set_num_threads(1)

@@ -1,7 +1,7 @@
 """Parameters of notebooks: their types, their defaults, and the values that a user gives them.
 
-A value that is text means the same wherever it comes from: ``wordweights run -p``, ``papermill -p``,
-``-y`` and ``-f``, a profile.
+Text means the same wherever it comes from: ``wordweights run -p``, papermill's ``-p``, ``-y`` and
+``-f``, a profile.
 """
 
 from __future__ import annotations

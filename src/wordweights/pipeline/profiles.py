@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wordweights.errors import WordweightsError, did_you_mean
-from wordweights.files import project_root
+from wordweights.files import expand_home, project_root
 from wordweights.pipeline.parameters import notebook_parameters, read_value, read_yaml
 
 
@@ -64,7 +64,7 @@ def load_profile(root: Path, name_or_path: str | Path) -> Profile:
         For an unknown name, a file that is no profile, and chapters that do not exist.
     """
     folder = root / "notebooks" / "profiles"
-    path = Path(name_or_path).expanduser()
+    path = expand_home(name_or_path)
     if path.suffix not in (".yml", ".yaml"):
         path = folder / f"{name_or_path}.yml"
     if not path.is_file():
@@ -103,25 +103,7 @@ def known_chapters(root: Path) -> list[str]:
 
 
 def choose_chapters(root: Path, names: Sequence[str]) -> list[str]:
-    """Resolve names or numbers of chapters.
-
-    Parameters
-    ----------
-    root : Path
-        The checkout.
-    names : Sequence[str]
-        Such as ``03_correlations``, ``03`` or ``3``.
-
-    Returns
-    -------
-    list[str]
-        Names, in the order of their numbers, each once.
-
-    Raises
-    ------
-    WordweightsError
-        For a name that no notebook has.
-    """
+    """Name chapters in their order, given as ``03_correlations``, ``03`` or ``3``."""
     known = known_chapters(root)
     chosen = set()
     for name in names:
@@ -140,27 +122,9 @@ def choose_chapters(root: Path, names: Sequence[str]) -> list[str]:
 def chapter_values(
     root: Path, profile: Profile, overrides: Mapping[str, Any] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Find the value of every parameter of the chapters of a profile.
+    """Find the value of every parameter of each chapter of a profile, defaults included.
 
-    Parameters
-    ----------
-    root : Path
-        The checkout. A profile may set a parameter of any of its notebooks.
-    profile : Profile
-        What to run.
-    overrides : Mapping[str, Any] | None
-        Values that replace those of the profile, of parameters that its chapters have.
-
-    Returns
-    -------
-    dict[str, dict[str, Any]]
-        For each chapter its parameters, defaults included.
-
-    Raises
-    ------
-    WordweightsError
-        For a parameter that no chapter has, with the names that are close, and for a value of
-        another type.
+    The profile may set a parameter of any notebook, `overrides` only those of its own chapters.
     """
     folder = root / "notebooks"
     everywhere = {n: notebook_parameters(folder / f"{n}.ipynb") for n in known_chapters(root)}

@@ -23,6 +23,7 @@ from wordweights.files import (
     MEASURED_FILE,
     RESULTS_VARIABLE,
     digest,
+    expand_home,
     package_folder,
     results_folder,
     write_atomically,
@@ -158,12 +159,12 @@ def count_run(
         the profile weighs a set of sentences.
     """
     values = next(
-        (v for v in chapter_values(root, profile, overrides).values() if _WEIGHING <= set(v)), None
+        (v for v in chapter_values(root, profile, overrides).values() if set(v) >= _WEIGHING), None
     )
     if values is None:
         return {}
+    from wordweights.attribution import count_stored, pick_method
     from wordweights.encoders import load_encoder
-    from wordweights.pipeline.adapter import count_stored, pick_method
     from wordweights.words.sentences import filter_sentences, load_sentences
 
     method = pick_method(
@@ -213,7 +214,7 @@ def read_claims(path: Path) -> pd.DataFrame:
 
 
 def source_digest(notebook: Path) -> str:
-    """Name what a chapter is made from by a digest of notebook, library and our measured numbers."""
+    """Name what a chapter is made from: a digest of notebook, library and our measured numbers."""
     sha = hashlib.sha256(notebook.read_bytes())
     package = package_folder("wordweights") or Path()
     for path in sorted(package.rglob("*")):
@@ -253,9 +254,9 @@ def file_digests(parameters: Mapping[str, Any]) -> dict[str, str]:
 def _existing(name: str) -> Path | None:
     """Find the file or folder of a name, which may as well be any text."""
     try:
-        path = Path(name).expanduser()
+        path = expand_home(name)
         return path if name and path.exists() else None
-    except (OSError, ValueError, RuntimeError):  # too long, a null byte, no such home
+    except (OSError, ValueError):  # too long, a null byte
         return None
 
 

@@ -32,18 +32,7 @@ PACKAGES = (
 
 
 def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Write the page in MyST Markdown.
-
-    Parameters
-    ----------
-    runs : Sequence[Mapping[str, Any]]
-        For every chapter its name (``chapter``), ``profile``, ``parameters`` and ``seconds``.
-
-    Returns
-    -------
-    str
-        A page with the label ``status``.
-    """
+    """Write the page in MyST Markdown, from the fields of each chapter's record."""
     from ruamel.yaml import YAML
 
     from wordweights.encoders import describe_source
@@ -54,7 +43,8 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
     times["all chapters"] = sum(times.values())
     parameters = {name: value for run in runs for name, value in run["parameters"].items()}
     yaml, block = YAML(typ="safe", pure=True), io.StringIO()
-    yaml.default_flow_style = yaml.sort_base_mapping_type_on_output = False
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(parameters, block)
     names = dict.fromkeys(n for run in runs for n in run["parameters"].get("encoders", []))
     sources = _table("Encoder", "Checkpoint", ((name, describe_source(name)) for name in names))
@@ -121,7 +111,7 @@ def _commit() -> str:
 
 
 def _hardware() -> dict[str, str]:
-    import psutil
+    import psutil  # type: ignore[import-untyped]
     import torch
 
     info = Path("/proc/cpuinfo")
