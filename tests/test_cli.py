@@ -70,6 +70,29 @@ def test_attribute_writes_a_row_for_every_word(
     assert "4 words have no information" in result.stderr
 
 
+def test_attribute_takes_another_method_with_its_settings(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "words.csv"
+    plain = arguments[: arguments.index("-p")]
+    mask = ["--method", "occlusion", "-p", "baseline", "mask"]
+    invoke(*plain, *mask, "-o", str(output))
+    table = pd.read_csv(output)
+    assert (table["contribution"] > 0).any()
+    assert "residual" not in table
+    with pytest.raises(WordweightsError, match="'occlusion' has no setting 'n_nodes'"):
+        invoke(*arguments, "--method", "occlusion")
+    with pytest.raises(WordweightsError, match=r"tolerance is 'low'.*between 0 and 1"):
+        invoke(*plain, "-p", "tolerance", "low")
+
+
+def test_attribute_keeps_the_ids_of_a_table(arguments: list[str], tmp_path: Path) -> None:
+    arguments[1] = str(tmp_path / "mine.csv")
+    Path(arguments[1]).write_text("sentence_id,sentence\n70,the dog\n3,a dog\n")
+    invoke(*arguments, "-o", str(tmp_path / "words.csv"))
+    assert pd.read_csv(tmp_path / "words.csv")["sentence_id"].tolist() == [70, 70, 3, 3]
+
+
 def test_the_standard_input_is_read_like_a_file_of_lines(
     arguments: list[str], tmp_path: Path
 ) -> None:
