@@ -34,3 +34,9 @@ def test_an_error_is_raised_and_threads_are_as_before() -> None:
     with pytest.raises(ZeroDivisionError):
         run_all([lambda: 1, lambda: 1 // 0], 2)
     assert torch.get_num_threads() == 2
+
+
+def test_a_task_alone_stays_on_its_core_and_one_that_is_not_safe_has_all() -> None:
+    assert run_all([torch.get_num_threads], 2) == [1]
+    assert run_all([torch.get_num_threads] * 2, None) == [2, 2]
+    assert torch.get_num_threads() == 2

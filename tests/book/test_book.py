@@ -191,7 +191,7 @@ def test_these_numbers_are_those_of_the_library(
         given["limit"],
     )
     for model, key in zip(models[:2], ("r-main", "r-control"), strict=True):
-        words = attribute(model, table, n_steps=given["n_steps"], probes=given["probes"])
+        words = attribute(model, table, n_nodes=given["n_nodes"], probes=given["probes"])
         known = add_information(words, load_frequencies(given["frequencies"]))
         r = correlation(known, "contribution", "information", n_resamples=100).r
         assert glued[key].replace("\N{MINUS SIGN}", "-") == f"{r:.2f}"

@@ -105,7 +105,7 @@ def test_papermill_alone_runs_a_chapter_with_parameters_as_text(tmp_path: Path) 
         "sentences": "mine.csv",
         "encoders": '["mini SBERT (MEAN)"]',
         "n_words": "null",
-        "n_steps": "4",
+        "n_nodes": "4",
         "probes": "4",
         "n_resamples": "100",
     }.items():

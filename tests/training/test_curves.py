@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from wordweights.errors import WordweightsError
-from wordweights.statistics.correlations import Difference
+from wordweights.statistics import Estimate
 from wordweights.training.curves import compare_with_curve, ends_of_curves
 
 
@@ -18,9 +18,9 @@ def curve(encoder: str, run: str, steps: list[int], r: list[float]) -> pd.DataFr
     return table.assign(low=table["r"] - 0.1, high=table["r"] + 0.1, **measures)
 
 
-def rise(value: float, low: float, high: float) -> Difference:
+def rise(value: float, low: float, high: float) -> Estimate:
     """Over some words."""
-    return Difference(value, low, high, 70, 10)
+    return Estimate(value, low, high, 70, 10)
 
 
 def test_the_ends_of_each_curve_are_those_of_its_steps() -> None:
@@ -48,7 +48,7 @@ def test_the_ends_of_each_curve_are_those_of_its_steps() -> None:
         (rise(0.1, -0.01, 0.2), "undecided"),
     ],
 )
-def test_a_direction_agrees_only_where_it_is_known(found: Difference, expected: str) -> None:
+def test_a_direction_agrees_only_where_it_is_known(found: Estimate, expected: str) -> None:
     shipped = curve("a", "sbert", [0, 10, 100], [0.1, 0.2, -0.3])
     agreement = compare_with_curve(found, shipped, 60)
     assert (agreement.step, agreement.verdict) == (10, expected)

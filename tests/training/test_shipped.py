@@ -38,7 +38,7 @@ def test_a_curve_ends_where_its_encoder_is(name: str) -> None:
     encoder = load_encoder(name)
     table = filter_sentences(load_sentences("bundled"), [encoder.tokenizer])
     words = weigh_words(encoder, table, load_frequencies("spacy"), probes=16, seed=0)
-    r = correlation(words, "contribution", "information", cluster="text").r
+    r = correlation(words, "contribution", "information", unit="text").r
     # the weights are rounded to half precision, the curve to four digits
     assert r == pytest.approx(last["r"], abs=1e-3)
     assert norm_correlation(words) == pytest.approx(last["norm_r"], abs=1e-3)

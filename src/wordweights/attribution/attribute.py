@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 Found = Generator[tuple[Batch, pd.DataFrame, str], None, None]
 """Batches as they are finished, each with its rows and the worker that has computed them."""
 
-_MEMORY = 256 * 2**20  # bytes of the passes of a batch on a CPU
+_MEMORY = 128 * 2**20  # bytes per core of the passes of a batch, and
+_LEAST_CORES = 2  # as much as for so many
 
 
 def attribute(
@@ -60,8 +61,8 @@ def attribute(
         Such as ``IntegratedGradients(norm="vector")``, or a name: ``"integrated-gradients"``,
         ``"gradient-times-input"`` or ``"occlusion"``.
     memory : int | None
-        Bound on the memory of the passes under way, in bytes. None is 256 MiB on a CPU, half of
-        what is free on a GPU.
+        Bound on the memory of the passes under way, in bytes. None is 128 MiB per core, for two at
+        least, and on a GPU half of what is free.
     progress : bool
         Show a bar over sentences on standard error.
     cluster : Client | str | None
@@ -319,7 +320,7 @@ def _evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 def _free_memory(device: torch.device) -> int:
     if device.type != "cuda":
-        return _MEMORY
+        return _MEMORY * max(_LEAST_CORES, torch.get_num_threads())
     return int(torch.cuda.mem_get_info(device)[0]) // 2
 
 

@@ -18,25 +18,29 @@ import torch
 T = TypeVar("T")
 
 
-def run_all(tasks: Sequence[Callable[[], T]], threads: int) -> list[T]:
-    """Run tasks side by side, each on one core; a single task runs where it is called.
+def run_all(tasks: Sequence[Callable[[], T]], threads: int | None) -> list[T]:
+    """Run tasks side by side, each on one core: how many there are changes no bit of a result.
 
     Parameters
     ----------
     tasks : Sequence[Callable[[], T]]
         Safe to run at the same time.
-    threads : int
-        How many at a time.
+    threads : int | None
+        How many at a time. None: tasks that are not known to be safe run one after the other, on
+        as many cores as torch likes.
 
     Returns
     -------
     list[T]
         Their results, in order. The first error of a task is raised, after all have ended.
     """
-    if min(threads, len(tasks)) < 2:
+    if threads is None:
         return [task() for task in tasks]
     before = torch.get_num_threads()
     try:
+        if min(threads, len(tasks)) < 2:
+            torch.set_num_threads(1)
+            return [task() for task in tasks]
         with ThreadPoolExecutor(
             min(threads, len(tasks)), initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:

@@ -99,20 +99,20 @@ class StraightPath:
         return self.inputs - self.baselines
 
     @property
-    def threads(self) -> int:
-        """How many passes may run side by side."""
-        # what another model than a stack does in two threads at once is not known, and an
-        # accelerator is filled by one pass
-        many = isinstance(self.forward, Stack) and self.inputs.device.type == "cpu"
-        return torch.get_num_threads() if many else 1
-
-    @property
     def points_in_pass(self) -> int:
         """How many points a pass should have, to be fast."""
         if self.inputs.device.type != "cpu":
             return self.points_at_once
-        share = self.points_at_once // self.threads
-        return max(1, min(share, ROWS // self.inputs.shape[1]))
+        return max(1, min(self.points_at_once // 2, ROWS // self.inputs.shape[1]))
+
+    @property
+    def threads(self) -> int | None:
+        """How many passes run side by side; None where they had better not."""
+        # what another model than a stack does in two threads at once is not known, and an
+        # accelerator is filled by one pass
+        if not isinstance(self.forward, Stack) or self.inputs.device.type != "cpu":
+            return None
+        return max(1, min(torch.get_num_threads(), self.points_at_once // self.points_in_pass))
 
     def select(self, examples: list[int]) -> StraightPath:
         """Keep some examples of the batch, by their positions."""

@@ -10,7 +10,7 @@ import pandas as pd
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
-    from wordweights.statistics import Difference
+    from wordweights.statistics import Estimate
 
 _MEASURES = ("r", "low", "high", "onion", "norm_r", "sts_spearman")
 
@@ -76,12 +76,12 @@ class Agreement:
     verdict: str
 
 
-def compare_with_curve(rise: Difference, curve: pd.DataFrame, steps: int) -> Agreement:
+def compare_with_curve(rise: Estimate, curve: pd.DataFrame, steps: int) -> Agreement:
     """Compare the rise of r over a fresh training with a shipped curve over as many steps.
 
     Parameters
     ----------
-    rise : Difference
+    rise : Estimate
         Of the fresh training, from its first to its last snapshot, with its paired interval.
     curve : pd.DataFrame
         The snapshots of one shipped curve: step and r.

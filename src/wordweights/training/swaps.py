@@ -13,7 +13,7 @@ from wordweights.training.trajectory import norm_correlation, swap_embeddings, w
 from wordweights.words.frequencies import Frequencies
 
 if TYPE_CHECKING:
-    from wordweights.statistics import Difference
+    from wordweights.statistics import Estimate
 
 
 def rise_between(
@@ -26,7 +26,7 @@ def rise_between(
     probes: int | str = 16,
     seed: int = 0,
     n_resamples: int = 2000,
-) -> Difference:
+) -> Estimate:
     """Measure how much r with information rises from one encoder to another.
 
     Parameters
@@ -50,12 +50,12 @@ def rise_between(
 
     Returns
     -------
-    Difference
+    Estimate
         The second r less the first, with the interval of a paired bootstrap over texts.
     """
     options = {"n_steps": n_steps, "probes": probes, "seed": seed}
     before, after = (weigh_words(e, sentences, frequencies, **options) for e in (first, second))
-    return correlation_rise(before, after, cluster="text", n_resamples=n_resamples, seed=seed)
+    return correlation_rise(before, after, unit="text", n_resamples=n_resamples, seed=seed)
 
 
 def what_moves(
@@ -116,7 +116,7 @@ def what_moves(
         ("after", "after"): tuned,
     }
     options = {"n_steps": n_steps, "probes": probes, "seed": seed}
-    drawing: dict[str, Any] = {"cluster": "text", "n_resamples": n_resamples, "seed": seed}
+    drawing: dict[str, Any] = {"unit": "text", "n_resamples": n_resamples, "seed": seed}
     weighed = {
         parts: weigh_words(encoder, sentences, frequencies, **options)
         for parts, encoder in variants.items()
@@ -136,5 +136,5 @@ def what_moves(
     return pd.DataFrame(rows)
 
 
-def _ends(name: str, found: Difference) -> dict[str, float]:
+def _ends(name: str, found: Estimate) -> dict[str, float]:
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}

@@ -71,7 +71,7 @@ def trajectory(
             encoder, sentences, frequencies, n_steps=n_steps, probes=probes, seed=seed
         )
         r = correlation(
-            known, "contribution", "information", cluster="text", n_resamples=n_resamples, seed=seed
+            known, "contribution", "information", unit="text", n_resamples=n_resamples, seed=seed
         )
         rows.append(
             {
