@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wordweights.encoders.hub import cached_commit, fetch
 from wordweights.errors import WordweightsError
-from wordweights.files import package_folder
+from wordweights.files import expand_home, package_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,9 +104,10 @@ def locate(label: str) -> Path:
     """
     entry = registered().get(label, {})
     if not entry:
-        if Path(label).is_dir():
-            return Path(label)
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or Path(label).exists():
+        local = expand_home(label)
+        if local.is_dir():
+            return local
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or local.exists():
             raise WordweightsError(
                 f"Encoder {label!r} is neither a known name, nor a folder with a checkpoint, nor a "
                 f"hub id of the form owner/model. Known names: {', '.join(registered())}; each "
@@ -140,8 +141,9 @@ def describe_source(name: str) -> str:
     entry = registered().get(label, {})
     if _carried(entry) or (entry and "hub" not in entry):
         return f"package {entry['package']}"
-    if not entry and Path(label).is_dir():
-        return f"folder {Path(label).name}"
+    local = expand_home(label)
+    if not entry and local.is_dir():
+        return f"folder {local.name}"
     hub_id, revision = entry.get("hub", label), entry.get("revision")
     commit = cached_commit(hub_id, revision)
     return f"{hub_id}, commit {commit}" if commit else f"{hub_id}, not in the cache"
