@@ -86,7 +86,7 @@ def gauss_legendre(n: int) -> Rule:
         If n is below 1.
     """
     if n < 1:
-        raise WordweightsError(f"n_steps is {n}; an integral needs at least 1 step.")
+        raise WordweightsError(f"n_nodes is {n}; an integral needs at least 1 node.")
     nodes, weights = np.polynomial.legendre.leggauss(n)
     return Rule((nodes + 1) / 2, weights / 2)
 

@@ -3,7 +3,13 @@
 from wordweights.encoders.encoder import Encoder
 from wordweights.encoders.loading import as_encoder, load_encoder
 from wordweights.encoders.post_norm import Stack, StackMap
-from wordweights.encoders.registry import UNTRAINED, describe_source, known_encoders
+from wordweights.encoders.registry import (
+    UNTRAINED,
+    describe_source,
+    known_encoders,
+    registered,
+    split_name,
+)
 
 __all__ = [
     "UNTRAINED",
@@ -14,4 +20,6 @@ __all__ = [
     "describe_source",
     "known_encoders",
     "load_encoder",
+    "registered",
+    "split_name",
 ]

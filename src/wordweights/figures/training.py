@@ -9,6 +9,7 @@ import pandas as pd
 
 from wordweights.errors import WordweightsError
 from wordweights.figures.style import (
+    MARKERS,
     finite,
     grid_of,
     name_axes,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _STEPS = "training step"
 _R = "r with \N{MINUS SIGN}ln P(w)"
-_MARKERS = "osD^v"
 _MEASURES = {
     "onion": "share of “onion”",
     "norm_r": "r of embedding length\nwith \N{MINUS SIGN}ln P(w)",
@@ -192,7 +192,7 @@ def plot_swaps(swaps: Mapping[str, pd.DataFrame]) -> Figure:
     for i, (pair, rows) in enumerate(swaps.items()):
         finite(rows, "r", "low", "high")
         places = top + 1 + np.arange(len(rows))
-        marker, colour = _MARKERS[i % len(_MARKERS)], palette()[i]
+        marker, colour = MARKERS[i % len(MARKERS)], palette()[i]
         error = [rows["r"] - rows["low"], rows["high"] - rows["r"]]
         left.errorbar(
             rows["r"], places, xerr=error, fmt=marker, color=colour, markersize=5, capsize=3
@@ -227,7 +227,7 @@ def _styles(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """Give every encoder its colour and marker, in the order of the table."""
     names = table["encoder"].unique().tolist()
     return {
-        str(name): (palette()[i % len(palette())], _MARKERS[i % len(_MARKERS)])
+        str(name): (palette()[i % len(palette())], MARKERS[i % len(MARKERS)])
         for i, name in enumerate(names)
     }
 

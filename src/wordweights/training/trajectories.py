@@ -11,6 +11,7 @@ import torch
 
 from wordweights.attribution import attribute
 from wordweights.attribution.alignment import tokenise
+from wordweights.attribution.methods import Method
 from wordweights.encoders import Encoder
 from wordweights.statistics import correlation, correlation_rise, number_texts
 from wordweights.words.frequencies import Frequencies, add_information
@@ -23,7 +24,7 @@ def weigh_words(
     encoder: Encoder,
     sentences: pd.DataFrame,
     frequencies: Frequencies,
-    method: Any,
+    method: Method | str,
     *,
     cluster: str | None = None,
 ) -> pd.DataFrame:
@@ -37,8 +38,8 @@ def weigh_words(
         From :func:`wordweights.filter_sentences`.
     frequencies : Frequencies
         The source of P(w); a word that it has never seen is left out.
-    method : Any
-        A method of :mod:`wordweights.attribution`, such as ``IntegratedGradients(probes=16)``.
+    method : Method | str
+        As for :func:`wordweights.attribute`, such as ``IntegratedGradients(probes=16)``.
     cluster : str | None
         Address of a Dask scheduler; None computes on this machine.
 

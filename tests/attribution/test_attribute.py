@@ -11,8 +11,18 @@ import pandas as pd
 import pytest
 import torch
 
-from wordweights.attribution import WordAttribution, attribute, computing
-from wordweights.attribution import table as module
+from wordweights.attribution import (
+    GradientTimesInput,
+    IntegratedGradients,
+    WordAttribution,
+    attribute,
+    batches,
+    count_stored,
+    norms,
+    pick_method,
+)
+from wordweights.attribution.integral import Integral
+from wordweights.attribution.probes import Squares
 from wordweights.encoders import Encoder, Stack, StackMap, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.files import results_folder
@@ -24,8 +34,8 @@ SENTENCES = [
     "a dog was running and sleeping !",
     "there are dogs in the forest .",
 ]
-EXACT = {"n_steps": 8, "quadrature": "gauss-legendre", "probes": "all", "progress": False}
-QUICK = {"n_steps": 4, "probes": 4, "progress": False}
+EXACT = {"n_nodes": 8, "quadrature": "gauss-legendre", "probes": "all", "progress": False}
+QUICK = {"n_nodes": 4, "probes": 4, "progress": False}
 
 
 def test_one_row_a_word(tiny_encoder: Encoder) -> None:
@@ -37,7 +47,7 @@ def test_one_row_a_word(tiny_encoder: Encoder) -> None:
         "contribution",
         "standard_error",
         "residual",
-        "n_steps",
+        "n_nodes",
         "converged",
     ]
     first = table[table["sentence_id"] == 0]
@@ -59,7 +69,7 @@ def test_a_word_of_several_pieces_gets_the_norm_over_all_their_entries(
     pieces = WordAttribution(tiny_encoder.vectors).attribute(
         tiny_encoder.embed(ids),
         tiny_encoder.embed(pads),
-        n_steps=8,
+        n_nodes=8,
         quadrature="gauss-legendre",
     )[0]
     assert table["contribution"].iloc[-1] == pytest.approx(pieces[4:6].norm().item(), rel=1e-9)
@@ -73,14 +83,14 @@ def test_the_residual_is_that_of_the_sentence(tiny_encoder: Encoder) -> None:
     pads[:, 1:-1] = tiny_encoder.tokenizer.pad_token_id
     w, b = tiny_encoder.embed(ids), tiny_encoder.embed(pads)
     _, delta = WordAttribution(tiny_encoder.vectors).attribute(
-        w, b, n_steps=8, quadrature="gauss-legendre", return_convergence_delta=True
+        w, b, n_nodes=8, quadrature="gauss-legendre", return_convergence_delta=True
     )
     change = tiny_encoder.vectors(w) - tiny_encoder.vectors(b)
     assert table["residual"].tolist() == pytest.approx([(delta.norm() / change.norm()).item()] * 7)
 
 
 def test_numbers_of_numpy_are_numbers(tiny_encoder: Encoder) -> None:
-    ours = attribute(tiny_encoder, SENTENCES[:1], n_steps=np.int64(4), probes=np.int64(4))
+    ours = attribute(tiny_encoder, SENTENCES[:1], n_nodes=np.int64(4), probes=np.int64(4))
     theirs = attribute(tiny_encoder, SENTENCES[:1], **QUICK)
     np.testing.assert_array_equal(ours["contribution"], theirs["contribution"])
 
@@ -90,7 +100,7 @@ def test_order_and_company_change_nothing(
 ) -> None:
     together = attribute(tiny_encoder, SENTENCES, **QUICK)
     monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "other"))
-    monkeypatch.setattr(module, "_BATCH", 1)
+    monkeypatch.setattr(batches, "LONGEST", 1)
     backwards = attribute(tiny_encoder, SENTENCES[::-1], **QUICK)
     for i, sentence in enumerate(SENTENCES):
         one = together[together["sentence_id"] == i]
@@ -101,11 +111,11 @@ def test_order_and_company_change_nothing(
 
 
 def test_the_estimate_is_near_the_exact_value_as_its_error_says(tiny_encoder: Encoder) -> None:
-    exact = attribute(tiny_encoder, SENTENCES[:4], n_steps=8, probes="all", progress=False)
+    exact = attribute(tiny_encoder, SENTENCES[:4], n_nodes=8, probes="all", progress=False)
     ratios = []
     for seed in range(12):
         estimate = attribute(
-            tiny_encoder, SENTENCES[:4], n_steps=8, probes=8, seed=seed, progress=False
+            tiny_encoder, SENTENCES[:4], n_nodes=8, probes=8, seed=seed, progress=False
         )
         gap = estimate["contribution"] - exact["contribution"]
         ratios.append(gap / estimate["standard_error"])
@@ -120,7 +130,7 @@ def test_the_same_is_computed_once(tiny_encoder: Encoder, monkeypatch: pytest.Mo
     def never(*args: object, **options: object) -> None:
         raise AssertionError("computed twice")
 
-    monkeypatch.setattr(computing, "probe_directions", never)
+    monkeypatch.setattr(IntegratedGradients, "weigh", never)
     after = attribute(tiny_encoder, SENTENCES[::-1], **QUICK)
     assert sorted(after["contribution"]) == sorted(before["contribution"])
     with pytest.raises(AssertionError, match="computed twice"):
@@ -130,8 +140,8 @@ def test_the_same_is_computed_once(tiny_encoder: Encoder, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     "change",
     [
-        {"n_steps": 5},
-        {"n_steps": None},
+        {"n_nodes": 5},
+        {"n_nodes": None},
         {"probes": 5},
         {"probes": "all"},
         {"probes": "auto"},
@@ -139,8 +149,8 @@ def test_the_same_is_computed_once(tiny_encoder: Encoder, monkeypatch: pytest.Mo
         {"quadrature": "gauss-legendre"},
         {"baseline": "mask"},
         {"norm": "vector"},
-        {"n_steps": None, "tolerance": 0.2},
-        {"n_steps": None, "max_steps": 50},
+        {"n_nodes": None, "tolerance": 0.2},
+        {"n_nodes": None, "max_nodes": 50},
         {"probes": "auto", "max_error": 0.3},
     ],
 )
@@ -148,7 +158,7 @@ def test_another_setting_never_returns_an_old_result(
     tiny_encoder: Encoder, change: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attribute(tiny_encoder, SENTENCES[:1], **QUICK)
-    monkeypatch.setattr(computing, "_attribute_batch", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(IntegratedGradients, "weigh", lambda *a, **k: 1 / 0)
     attribute(tiny_encoder, SENTENCES[:1], **QUICK)
     with pytest.raises(ZeroDivisionError):
         attribute(tiny_encoder, SENTENCES[:1], **(QUICK | change))
@@ -224,7 +234,7 @@ def test_whole_numbers_of_any_type_are_ids(tiny_encoder: Encoder, ids: object) -
 def test_other_ids_are_refused_before_anything_is_computed(
     tiny_encoder: Encoder, wrong: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(computing, "probe_directions", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(IntegratedGradients, "weigh", lambda *a, **k: 1 / 0)
     ids = pd.Series([0, wrong], dtype=object)
     sentences = pd.DataFrame({"sentence_id": ids, "sentence": SENTENCES[:2]})
     with pytest.raises(WordweightsError, match=r"Row 1 .* sentence_id .* whole number") as caught:
@@ -242,7 +252,7 @@ def test_the_mode_of_the_model_comes_back_after_an_error(
     tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_encoder.model.encoder.train()
-    monkeypatch.setattr(computing, "probe_directions", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(IntegratedGradients, "weigh", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         attribute(tiny_encoder, SENTENCES, **QUICK)
     assert tiny_encoder.model.encoder.training
@@ -273,7 +283,7 @@ def test_baselines_are_what_they_say(tiny_encoder: Encoder, baseline: str) -> No
     b = w.clone()
     b[:, 1:-1] = neutral
     expected = WordAttribution(tiny_encoder.vectors).attribute(
-        w, b, n_steps=8, quadrature="gauss-legendre"
+        w, b, n_nodes=8, quadrature="gauss-legendre"
     )
     np.testing.assert_allclose(table["contribution"], expected[0, 1:-1], rtol=1e-9)
 
@@ -281,11 +291,11 @@ def test_baselines_are_what_they_say(tiny_encoder: Encoder, baseline: str) -> No
 def test_an_unreached_tolerance_is_flagged_and_counted(tiny_encoder: Encoder) -> None:
     with pytest.warns(UserWarning, match=r"4 of 4 sentences did not reach a residual of 1e-09"):
         table = attribute(
-            tiny_encoder, SENTENCES[:4], tolerance=1e-9, max_steps=4, probes=4, progress=False
+            tiny_encoder, SENTENCES[:4], tolerance=1e-9, max_nodes=4, probes=4, progress=False
         )
     assert not table["converged"].any()
     assert table.attrs["unconverged"] == 4
-    assert (table["n_steps"] == 4).all()
+    assert (table["n_nodes"] == 4).all()
     met = attribute(tiny_encoder, SENTENCES[:4], tolerance=1e-3, probes=4, progress=False)
     assert met["converged"].all()
     assert met.attrs["unconverged"] == 0
@@ -293,7 +303,7 @@ def test_an_unreached_tolerance_is_flagged_and_counted(tiny_encoder: Encoder) ->
 
 
 def test_automatic_probes_reach_the_error_asked_for(tiny_encoder: Encoder) -> None:
-    options = {"n_steps": 8, "progress": False}
+    options = {"n_nodes": 8, "progress": False}
     loose = attribute(tiny_encoder, SENTENCES, probes="auto", max_error=0.2, **options)
     tight = attribute(tiny_encoder, SENTENCES, probes="auto", max_error=0.01, **options)
     exact = attribute(tiny_encoder, SENTENCES, probes="all", **options)
@@ -303,10 +313,31 @@ def test_automatic_probes_reach_the_error_asked_for(tiny_encoder: Encoder) -> No
     np.testing.assert_allclose(tight["contribution"], exact["contribution"], rtol=0.05)
 
 
+def test_automatic_probes_are_drawn_only_for_sentences_that_need_them(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round carries those alone whose error is still too large."""
+    rounds: list[tuple[int, int]] = []
+    plain = norms.project
+
+    def watched(integral: Integral, probes: torch.Tensor, skip: int = 0) -> Squares:
+        rounds.append((skip + len(probes), len(integral.rules)))
+        return plain(integral, probes, skip)
+
+    monkeypatch.setattr(norms, "project", watched)
+    same = ["the dog is a man .", "the man is a dog .", "the woman is a dog .", "a dog is a man ."]
+    few = attribute(tiny_encoder, same, n_nodes=8, probes=8, progress=False)
+    relative = (few["standard_error"] / few["contribution"]).groupby(few["sentence_id"]).max()
+    rounds.clear()
+    between = float(relative.sort_values().iloc[1:3].mean())  # two are precise enough, two not
+    attribute(tiny_encoder, same, n_nodes=8, probes="auto", max_error=between, progress=False)
+    assert rounds == [(8, 4), (16, 2)]
+
+
 def test_automatic_probes_begin_with_those_of_a_fixed_number(tiny_encoder: Encoder) -> None:
     """An error that eight probes reach needs no more: the result is that of eight."""
-    auto = attribute(tiny_encoder, SENTENCES, n_steps=4, probes="auto", max_error=0.9)
-    fixed = attribute(tiny_encoder, SENTENCES, n_steps=4, probes=8)
+    auto = attribute(tiny_encoder, SENTENCES, n_nodes=4, probes="auto", max_error=0.9)
+    fixed = attribute(tiny_encoder, SENTENCES, n_nodes=4, probes=8)
     np.testing.assert_allclose(auto["contribution"], fixed["contribution"], rtol=1e-9)
 
 
@@ -328,8 +359,8 @@ def test_word_vectors_sum_over_pieces_and_to_the_change(tiny_encoder: Encoder) -
 def test_bfloat16_is_close(tiny_encoder: Encoder) -> None:
     """Eight bits of precision in the products: a few parts in a thousand of the contribution."""
     encoder = Encoder("tiny", "mean", tiny_encoder.tokenizer, tiny_encoder.model.float())
-    full = attribute(encoder, SENTENCES, n_steps=8, probes="all", progress=False)
-    half = attribute(encoder, SENTENCES, n_steps=8, probes="all", bfloat16=True, progress=False)
+    full = attribute(encoder, SENTENCES, n_nodes=8, probes="all", progress=False)
+    half = attribute(encoder, SENTENCES, n_nodes=8, probes="all", bfloat16=True, progress=False)
     assert (full["contribution"] != half["contribution"]).any()
     np.testing.assert_allclose(half["contribution"], full["contribution"], rtol=0.03)
     assert half["residual"].equals(full["residual"]), "the certificate keeps full precision"
@@ -337,7 +368,7 @@ def test_bfloat16_is_close(tiny_encoder: Encoder) -> None:
 
 def test_bfloat16_changes_no_vector(tiny_encoder: Encoder) -> None:
     encoder = Encoder("tiny", "mean", tiny_encoder.tokenizer, tiny_encoder.model.float())
-    attribute_vectors = partial(attribute, encoder, SENTENCES, norm="vector", n_steps=4)
+    attribute_vectors = partial(attribute, encoder, SENTENCES, norm="vector", n_nodes=4)
     half = attribute_vectors(bfloat16=True, progress=False)
     for path in results_folder().rglob("*.parquet"):  # nothing is to be remembered
         path.unlink()
@@ -373,7 +404,7 @@ def test_no_pass_takes_more_than_the_bound_on_memory(
     monkeypatch.setattr(Stack, "linearise", counted)
     monkeypatch.setattr(StackMap, "take", taken)
     memory = 6 * tiny_encoder.activation_bytes(7)
-    attribute(tiny_encoder, SENTENCES, memory=memory, n_steps=12, probes=4, progress=False)
+    attribute(tiny_encoder, SENTENCES, memory=memory, n_nodes=12, probes=4, progress=False)
     assert seen
     threads = torch.get_num_threads()
     for points, tokens in seen:
@@ -384,13 +415,16 @@ def test_no_pass_takes_more_than_the_bound_on_memory(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"method": "rollout"}, "'integrated-gradients', 'gradient-times-input', 'occlusion'"),
+        ({"method": "occlusion", "probes": 3}, "'occlusion' has no setting 'probes'; it has base"),
+        ({"method": IntegratedGradients(), "probes": 3}, "given with its settings, and so are pro"),
         ({"norm": "max"}, "norm 'max' is not known"),
         ({"baseline": "unk"}, "'pad', 'mask', 'zero', 'mean'"),
         ({"vectors": True}, "vectors=True needs norm='vector'"),
         ({"max_error": 0.0}, "max_error is 0.0"),
         ({"probes": "few"}, "probes is 'few'"),
         ({"probes": 17}, "number of output dimensions, 16"),
-        ({"n_steps": 12, "tolerance": -1}, "tolerance is -1"),
+        ({"n_nodes": 12, "tolerance": -1}, "tolerance is -1"),
         ({"max_error": None}, "max_error is None"),
         ({"seed": -1}, "seed is -1"),
         ({"memory": 0}, "memory is 0"),
@@ -463,3 +497,29 @@ def test_threads_change_nothing_but_rounding(
     finally:
         torch.set_num_threads(before)
     np.testing.assert_allclose(tables[0]["contribution"], tables[1]["contribution"], rtol=1e-9)
+
+
+def test_a_method_is_given_as_an_instance_or_by_its_name(tiny_encoder: Encoder) -> None:
+    by_name = attribute(tiny_encoder, SENTENCES, norm="vector", n_nodes=4, progress=False)
+    method = IntegratedGradients(norm="vector", n_nodes=4)
+    assert by_name.equals(attribute(tiny_encoder, SENTENCES, method, progress=False))
+    assert by_name.attrs["settings"]["method"] == "integrated-gradients"
+    assert by_name.attrs["settings"]["version"] == IntegratedGradients.version
+
+
+def test_a_chapter_picks_the_settings_that_a_method_has() -> None:
+    settings = {"probes": 4, "seed": 3, "n_nodes": 5, "baseline": "mask"}
+    assert pick_method("integrated-gradients", **settings) == IntegratedGradients(**settings)
+    assert pick_method("gradient-times-input", **settings) == GradientTimesInput(
+        probes=4, seed=3, baseline="mask"
+    )
+
+
+def test_what_is_stored_is_counted_and_nothing_computed(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attribute(tiny_encoder, SENTENCES[:2], **QUICK)
+    monkeypatch.setattr(IntegratedGradients, "weigh", lambda *a, **k: 1 / 0)
+    settings = {"n_nodes": 4, "probes": 4}
+    assert count_stored(tiny_encoder, SENTENCES, **settings) == (2, 4)
+    assert count_stored(tiny_encoder, SENTENCES, "occlusion") == (0, 4)

@@ -1,35 +1,32 @@
-"""Integrated Gradients of a vector-valued model, reduced to one contribution a row of the input."""
+"""Integrated Gradients of any vector-valued model, by captum's conventions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from captum.attr import GradientAttribution
 from torch import Tensor
 
-from wordweights.attribution.integral import Integral
+from wordweights.attribution.methods import IntegratedGradients, make_method
 from wordweights.attribution.path import UNBOUNDED, StraightPath
-from wordweights.attribution.plan import MAX_STEPS, integrate, one_of
-from wordweights.attribution.probes import ALL_PROBES, estimate_norms, probe_directions, project
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-
-NORMS = ("frobenius", "vector")
 
 
 class WordAttribution(GradientAttribution):
     """Contribution of each input row (a wordpiece's embedding) to a vector-valued output.
 
-    Integrated Gradients (Sundararajan et al. 2017) over every pair of input column j and output k,
+    The method of :class:`~wordweights.attribution.IntegratedGradients`, over every pair of input
+    column j and output k,
 
         IG(i, j, k) = (W_ij - B_ij) * integral over alpha in [0, 1] of
-                      d s_k / d W_ij at B + alpha (W - B),
+                      d s_k / d W_ij at B + alpha (W - B).
 
-    reduced by the Frobenius norm c_i = sqrt(sum_jk IG(i, j, k)^2), the measure of Kurita et al.
-    (NLP2023). captum asks for one scalar target a call; here all outputs share the forward passes,
-    and a few random orthogonal probes can stand for all of them.
+    captum asks for one scalar target per call; here all outputs share the forward passes, and a few
+    random orthogonal probes can stand for all of them.
 
     Parameters
     ----------
@@ -59,15 +56,9 @@ class WordAttribution(GradientAttribution):
         baselines: Tensor | float | None = None,
         additional_forward_args: Any = None,
         *,
-        norm: str = "frobenius",
-        n_steps: int | None = None,
-        tolerance: float = 0.01,
-        max_steps: int = MAX_STEPS,
-        quadrature: str = "adaptive",
-        probes: int | str = ALL_PROBES,
-        seed: int = 0,
         internal_batch_size: int | None = None,
         return_convergence_delta: bool = False,
+        **settings: Any,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Attribute the output vector to the input rows.
 
@@ -80,27 +71,13 @@ class WordAttribution(GradientAttribution):
         additional_forward_args : Any
             Passed on to `forward_func` after the inputs: one value or a tuple. A tensor whose
             first dimension is the batch is repeated along the path, as captum does.
-        norm : str
-            ``"frobenius"`` is sqrt(sum_jk IG(i, j, k)^2). ``"vector"`` is the length of row i's
-            own share of the output, ||sum_j IG(i, j, .)||_2: see :meth:`vectors`.
-        n_steps : int | None
-            Nodes of the quadrature; None chooses them for every example by `tolerance`.
-        tolerance : float
-            Relative completeness residual to reach when `n_steps` is None.
-        max_steps : int
-            Most nodes to try then.
-        quadrature : str
-            ``"adaptive"`` places nodes where a forward-only pilot shows the path moving;
-            ``"gauss-legendre"`` does not look.
-        probes : int | str
-            For the Frobenius norm: ``"all"`` is exact, one backward pass for each output; a number
-            m estimates from m random orthogonal probes.
-        seed : int
-            Of the probes.
         internal_batch_size : int | None
-            Bound on the points of the path in one pass; None sets none.
+            Bound on the points of the path in memory; None sets none.
         return_convergence_delta : bool
             Also return the completeness gap.
+        **settings : Any
+            Of :class:`~wordweights.attribution.IntegratedGradients`, such as ``n_nodes=20`` or
+            ``probes=16``. Without any, all outputs are carried: ``probes="all"``.
 
         Returns
         -------
@@ -113,27 +90,17 @@ class WordAttribution(GradientAttribution):
         WordweightsError
             For settings out of range, and inputs or outputs of another shape.
         """
-        one_of("norm", norm, NORMS)  # before anything is computed
-        path = self._path(inputs, baselines, additional_forward_args, internal_batch_size)
-
-        def frobenius(integral: Integral, examples: list[int]) -> list[Tensor]:
-            seeds = [[seed, example] for example in examples]
-            squares = project(integral, probe_directions(probes, integral.outputs, seeds))
-            norms = torch.from_numpy(estimate_norms(squares, integral.outputs)[0])
-            return list(norms.to(inputs))
-
-        outcomes = integrate(
-            path,
-            _lengths if norm == "vector" else frobenius,
-            n_steps=n_steps,
-            tolerance=tolerance,
-            max_steps=max_steps,
-            quadrature=quadrature,
-        )
-        contributions = torch.stack([outcome.value for outcome in outcomes])
+        method = _method(settings)
+        contributions = torch.zeros(inputs.shape[:2]).to(inputs)
+        gaps: dict[int, Tensor] = {}
+        for example, weights, gap in self._rows(
+            method, inputs, baselines, additional_forward_args, internal_batch_size
+        ):
+            contributions[example] = torch.from_numpy(weights.contribution).to(inputs)
+            gaps[example] = gap
         if not return_convergence_delta:
             return contributions
-        return contributions, torch.stack([outcome.gap for outcome in outcomes])
+        return contributions, torch.stack([gaps[example] for example in range(len(inputs))])
 
     def vectors(
         self,
@@ -141,58 +108,50 @@ class WordAttribution(GradientAttribution):
         baselines: Tensor | float | None = None,
         additional_forward_args: Any = None,
         *,
-        n_steps: int | None = None,
-        tolerance: float = 0.01,
-        max_steps: int = MAX_STEPS,
-        quadrature: str = "adaptive",
         internal_batch_size: int | None = None,
+        **settings: Any,
     ) -> Tensor:
-        """Split the change of the output vector into one vector a row.
+        """Split the change of the output vector into one vector per row.
 
-        v_i = sum_j IG(i, j, .) = integral of J_i(alpha) (W_i - B_i), by one forward-mode pass a
+        v_i = sum_j IG(i, j, .) = integral of J_i(alpha) (W_i - B_i), by one forward-mode pass per
         row, without probes. The vectors sum to s(W) - s(B), up to the completeness gap.
 
         Parameters
         ----------
         inputs : Tensor
-            As in :meth:`attribute`.
+            As for :meth:`attribute`.
         baselines : Tensor | float | None
-            As in :meth:`attribute`.
+            As for :meth:`attribute`.
         additional_forward_args : Any
-            As in :meth:`attribute`.
-        n_steps : int | None
-            As in :meth:`attribute`.
-        tolerance : float
-            As in :meth:`attribute`.
-        max_steps : int
-            As in :meth:`attribute`.
-        quadrature : str
-            As in :meth:`attribute`.
+            As for :meth:`attribute`.
         internal_batch_size : int | None
-            As in :meth:`attribute`.
+            As for :meth:`attribute`.
+        **settings : Any
+            As for :meth:`attribute`.
 
         Returns
         -------
         Tensor
             Shape (batch, rows, outputs).
         """
-        outcomes = integrate(
-            self._path(inputs, baselines, additional_forward_args, internal_batch_size),
-            _vectors,
-            n_steps=n_steps,
-            tolerance=tolerance,
-            max_steps=max_steps,
-            quadrature=quadrature,
-        )
-        return torch.stack([outcome.value for outcome in outcomes])
+        method = _method({**settings, "norm": "vector", "vectors": True})
+        found = {
+            example: torch.from_numpy(np.asarray(weights.vectors)).to(inputs)
+            for example, weights, _ in self._rows(
+                method, inputs, baselines, additional_forward_args, internal_batch_size
+            )
+        }
+        return torch.stack([found[example] for example in range(len(inputs))])
 
-    def _path(
+    def _rows(
         self,
+        method: IntegratedGradients,
         inputs: Tensor,
         baselines: Tensor | float | None,
         arguments: Any,
         points_at_once: int | None,
-    ) -> StraightPath:
+    ) -> Any:
+        """Give each example with what its rows weigh, and its gap."""
         if inputs.ndim != 3:
             raise WordweightsError(
                 f"inputs have shape {tuple(inputs.shape)}; expected (batch, rows, columns)."
@@ -204,7 +163,7 @@ class WordAttribution(GradientAttribution):
         forward = self.forward_func
         if isinstance(forward, Encoder) and arguments is None:
             forward = forward.as_stack() or forward
-        return StraightPath(
+        path = StraightPath(
             forward,
             inputs.detach(),
             base.detach(),
@@ -214,12 +173,15 @@ class WordAttribution(GradientAttribution):
                 for value in given
             ),
             points_at_once=points_at_once or UNBOUNDED,
+            bfloat16=method.bfloat16,
         )
+        each_row = [np.eye(inputs.shape[1])] * len(inputs)
+        seeds = [[method.seed, example] for example in range(len(inputs))]
+        for found, weights in method.along(path, each_row, seeds):
+            yield from zip(found.examples, weights, found.gap, strict=True)
 
 
-def _vectors(integral: Integral, _: list[int]) -> list[Tensor]:
-    return list(integral.rows())
-
-
-def _lengths(integral: Integral, _: list[int]) -> list[Tensor]:
-    return list(torch.linalg.vector_norm(integral.rows(), dim=-1))
+def _method(settings: dict[str, Any]) -> IntegratedGradients:
+    method = make_method(IntegratedGradients.name, **{"probes": "all", **settings})
+    assert isinstance(method, IntegratedGradients)
+    return method

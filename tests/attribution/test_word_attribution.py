@@ -23,12 +23,12 @@ def embeddings(encoder: Encoder, batch: int = 3, tokens: int = 6) -> tuple[Tenso
     return encoder.embed(ids), encoder.embed(pads)
 
 
-def captum_loop(encoder: Encoder, w: Tensor, b: Tensor, n_steps: int) -> Tensor:
+def captum_loop(encoder: Encoder, w: Tensor, b: Tensor, n_nodes: int) -> Tensor:
     """captum's IntegratedGradients for every output by itself: (batch, rows, columns, outputs)."""
     ig = IntegratedGradients(encoder.vectors)
     return torch.stack(
         [
-            ig.attribute(w, b, target=k, n_steps=n_steps, method="gausslegendre")
+            ig.attribute(w, b, target=k, n_steps=n_nodes, method="gausslegendre")
             for k in range(encoder.hidden_size)
         ],
         dim=-1,
@@ -39,9 +39,9 @@ def captum_loop(encoder: Encoder, w: Tensor, b: Tensor, n_steps: int) -> Tensor:
 def test_exact_mode_equals_captum_for_every_output(tiny_encoder: Encoder, pooling: str) -> None:
     encoder = Encoder("tiny", pooling, tiny_encoder.tokenizer, tiny_encoder.model)
     w, b = embeddings(encoder)
-    reference = captum_loop(encoder, w, b, n_steps=12)
+    reference = captum_loop(encoder, w, b, n_nodes=12)
     ours, delta = WordAttribution(encoder.vectors).attribute(
-        w, b, n_steps=12, quadrature="gauss-legendre", return_convergence_delta=True
+        w, b, n_nodes=12, quadrature="gauss-legendre", return_convergence_delta=True
     )
     torch.testing.assert_close(ours, reference.norm(dim=(-2, -1)), rtol=1e-5, atol=0)
     change = encoder.vectors(w) - encoder.vectors(b)
@@ -62,7 +62,7 @@ def test_exact_mode_equals_a_plain_loop_of_autograd(tiny_encoder: Encoder) -> No
             (gradient,) = torch.autograd.grad(s[:, k].sum(), x, retain_graph=True)
             total[..., k] += weight * gradient * (w - b)
     ours = WordAttribution(tiny_encoder.vectors).attribute(
-        w, b, n_steps=8, quadrature="gauss-legendre"
+        w, b, n_nodes=8, quadrature="gauss-legendre"
     )
     torch.testing.assert_close(ours, total.norm(dim=(-2, -1)), rtol=1e-10, atol=1e-14)
 
@@ -77,7 +77,7 @@ def test_a_linear_model_has_the_norms_of_its_rows() -> None:
     attribution = WordAttribution(lambda x: torch.einsum("bij,ijk->bk", x, m))
     for quadrature in ("gauss-legendre", "adaptive"):
         ours, delta = attribution.attribute(
-            w, b, n_steps=2, quadrature=quadrature, return_convergence_delta=True
+            w, b, n_nodes=2, quadrature=quadrature, return_convergence_delta=True
         )
         # the adaptive rule integrates a constant only as well as the rule it chose
         torch.testing.assert_close(ours, expected, rtol=1e-9, atol=0)
@@ -90,7 +90,7 @@ def test_a_polynomial_model_is_integrated_exactly() -> None:
     b = torch.tensor([[[0.0, 1.0], [0.5, 3.0]]], dtype=torch.float64)
     attribution = WordAttribution(lambda x: (x**3).sum(dim=(1, 2), keepdim=True)[:, 0])
     ours = attribution.attribute(
-        w, b, n_steps=2, quadrature="gauss-legendre"
+        w, b, n_nodes=2, quadrature="gauss-legendre"
     )  # degree 2 needs two nodes
     torch.testing.assert_close(ours, (w**3 - b**3).norm(dim=-1), rtol=1e-12, atol=0)
 
@@ -98,7 +98,7 @@ def test_a_polynomial_model_is_integrated_exactly() -> None:
 def test_rows_equal_to_their_baseline_contribute_exactly_nothing(tiny_encoder: Encoder) -> None:
     w, b = embeddings(tiny_encoder)
     for probes in ("all", 4):
-        ours = WordAttribution(tiny_encoder.vectors).attribute(w, b, n_steps=5, probes=probes)
+        ours = WordAttribution(tiny_encoder.vectors).attribute(w, b, n_nodes=5, probes=probes)
         assert (ours[:, [0, -1]] == 0).all()
         assert (ours[:, 1:-1] > 0).all()
 
@@ -106,8 +106,8 @@ def test_rows_equal_to_their_baseline_contribute_exactly_nothing(tiny_encoder: E
 def test_all_directions_drawn_at_random_are_exact_too(tiny_encoder: Encoder) -> None:
     w, b = embeddings(tiny_encoder)
     attribution = WordAttribution(tiny_encoder.vectors)
-    exact = attribution.attribute(w, b, n_steps=6)
-    drawn = attribution.attribute(w, b, n_steps=6, probes=tiny_encoder.hidden_size)
+    exact = attribution.attribute(w, b, n_nodes=6)
+    drawn = attribution.attribute(w, b, n_nodes=6, probes=tiny_encoder.hidden_size)
     torch.testing.assert_close(drawn, exact, rtol=1e-9, atol=1e-14)
 
 
@@ -117,7 +117,7 @@ def test_the_vectors_sum_to_the_change_up_to_the_gap(
 ) -> None:
     w, b = embeddings(tiny_encoder)
     attribution = WordAttribution(tiny_encoder.vectors)
-    options = {"n_steps": 5, "quadrature": quadrature}
+    options = {"n_nodes": 5, "quadrature": quadrature}
     vectors = attribution.vectors(w, b, **options)
     norms, delta = attribution.attribute(
         w, b, norm="vector", return_convergence_delta=True, **options
@@ -129,9 +129,9 @@ def test_the_vectors_sum_to_the_change_up_to_the_gap(
 
 def test_a_vector_is_the_row_sum_of_captums_attributions(tiny_encoder: Encoder) -> None:
     w, b = embeddings(tiny_encoder, batch=2, tokens=5)
-    reference = captum_loop(tiny_encoder, w, b, n_steps=10).sum(dim=2)  # over columns
+    reference = captum_loop(tiny_encoder, w, b, n_nodes=10).sum(dim=2)  # over columns
     ours = WordAttribution(tiny_encoder.vectors).vectors(
-        w, b, n_steps=10, quadrature="gauss-legendre"
+        w, b, n_nodes=10, quadrature="gauss-legendre"
     )
     torch.testing.assert_close(ours, reference, rtol=1e-5, atol=1e-6)
 
@@ -146,7 +146,7 @@ def test_steps_are_chosen_until_the_tolerance_is_met(tiny_encoder: Encoder) -> N
                 w, b, quadrature=quadrature, tolerance=tolerance, return_convergence_delta=True
             )
             assert (delta.norm(dim=-1) <= tolerance * change.norm(dim=-1)).all()
-            reference = attribution.attribute(w, b, n_steps=60, quadrature="gauss-legendre")
+            reference = attribution.attribute(w, b, n_nodes=60, quadrature="gauss-legendre")
             torch.testing.assert_close(exact, reference, rtol=tolerance, atol=1e-12)
 
 
@@ -154,9 +154,9 @@ def test_steps_are_chosen_until_the_tolerance_is_met(tiny_encoder: Encoder) -> N
 def test_the_cut_of_the_path_changes_nothing(tiny_encoder: Encoder, probes: int | str) -> None:
     w, b = embeddings(tiny_encoder)
     attribution = WordAttribution(tiny_encoder.vectors)
-    whole = attribution.attribute(w, b, n_steps=9, probes=probes, return_convergence_delta=True)
+    whole = attribution.attribute(w, b, n_nodes=9, probes=probes, return_convergence_delta=True)
     cut = attribution.attribute(
-        w, b, n_steps=9, probes=probes, internal_batch_size=6, return_convergence_delta=True
+        w, b, n_nodes=9, probes=probes, internal_batch_size=6, return_convergence_delta=True
     )
     for one, other in zip(whole, cut, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
@@ -167,7 +167,7 @@ def test_more_steps_close_the_gap(tiny_encoder: Encoder) -> None:
     attribution = WordAttribution(tiny_encoder.vectors)
     gaps = [
         attribution.attribute(
-            w, b, n_steps=n, quadrature="gauss-legendre", return_convergence_delta=True
+            w, b, n_nodes=n, quadrature="gauss-legendre", return_convergence_delta=True
         )[1].norm()
         for n in (2, 8, 32)
     ]
@@ -180,9 +180,9 @@ def test_arguments_travel_with_their_example(tiny_encoder: Encoder) -> None:
     padding = tiny_encoder.embed(torch.zeros(2, 2, dtype=torch.long))
     mask = torch.tensor([[1, 1, 1, 1, 1, 0, 0]] * 2)
     attribution = WordAttribution(tiny_encoder.vectors)
-    alone = attribution.attribute(w, b, n_steps=4)
+    alone = attribution.attribute(w, b, n_nodes=4)
     padded = attribution.attribute(
-        torch.cat([w, padding], 1), torch.cat([b, padding], 1), mask, n_steps=4
+        torch.cat([w, padding], 1), torch.cat([b, padding], 1), mask, n_nodes=4
     )
     torch.testing.assert_close(padded[:, :5], alone, rtol=1e-9, atol=1e-14)
     assert (padded[:, 5:] == 0).all()
@@ -196,8 +196,8 @@ def test_a_constant_argument_stays_whole_in_every_pass(tiny_encoder: Encoder) ->
     def scaled(x: Tensor, factors: Tensor) -> Tensor:
         return tiny_encoder.vectors(x) * factors.prod()
 
-    plain = WordAttribution(tiny_encoder.vectors).attribute(w, b, n_steps=4)
-    ours = WordAttribution(scaled).attribute(w, b, scale, n_steps=4, internal_batch_size=8)
+    plain = WordAttribution(tiny_encoder.vectors).attribute(w, b, n_nodes=4)
+    ours = WordAttribution(scaled).attribute(w, b, scale, n_nodes=4, internal_batch_size=8)
     torch.testing.assert_close(ours, 6 * plain, rtol=1e-9, atol=1e-13)
 
 
@@ -213,9 +213,9 @@ def test_nothing_is_left_behind(tiny_encoder: Encoder) -> None:
             raise RuntimeError("broken on purpose")
         return tiny_encoder.vectors(x)
 
-    WordAttribution(tiny_encoder.vectors).attribute(w, b, n_steps=3)
+    WordAttribution(tiny_encoder.vectors).attribute(w, b, n_nodes=3)
     with pytest.raises(RuntimeError, match="on purpose"):
-        WordAttribution(breaks).attribute(w, b, n_steps=3, internal_batch_size=3)
+        WordAttribution(breaks).attribute(w, b, n_nodes=3, internal_batch_size=3)
     assert w.grad is None
     assert torch.is_grad_enabled()
     assert all(p.grad is None and not p.requires_grad for p in tiny_encoder.model.parameters())
@@ -229,8 +229,8 @@ def test_it_works_where_gradients_are_off(tiny_encoder: Encoder) -> None:
     w, b = embeddings(tiny_encoder)
     attribution = WordAttribution(tiny_encoder.vectors)
     with torch.no_grad():
-        inside = attribution.attribute(w, b, n_steps=3)
-    torch.testing.assert_close(inside, attribution.attribute(w, b, n_steps=3))
+        inside = attribution.attribute(w, b, n_nodes=3)
+    torch.testing.assert_close(inside, attribution.attribute(w, b, n_nodes=3))
 
 
 @pytest.mark.parametrize(
@@ -240,12 +240,12 @@ def test_it_works_where_gradients_are_off(tiny_encoder: Encoder) -> None:
         ({"probes": 17}, "probes is 17"),
         ({"probes": "some"}, "probes is 'some'"),
         ({"probes": True}, "probes is True"),
-        ({"n_steps": 0}, "n_steps is 0"),
-        ({"n_steps": 2.5}, "n_steps is 2.5"),
+        ({"n_nodes": 0}, "n_nodes is 0"),
+        ({"n_nodes": 2.5}, "n_nodes is 2.5"),
         ({"tolerance": 0.0}, "tolerance is 0.0"),
-        ({"max_steps": 0}, "max_steps is 0"),
+        ({"max_nodes": 0}, "max_nodes is 0"),
         ({"norm": "max"}, "norm 'max' is not known"),
-        ({"n_steps": 0, "quadrature": "adaptive"}, "n_steps is 0"),
+        ({"n_nodes": 0, "quadrature": "adaptive"}, "n_nodes is 0"),
         ({"quadrature": "riemann_trapezoid"}, "'adaptive', 'gauss-legendre'"),
     ],
 )

@@ -7,13 +7,13 @@ import pytest
 import torch
 from scipy.integrate import simpson
 
-from wordweights.attribution import path_profile
+from wordweights.attribution import path_speed
 from wordweights.attribution.quadrature import gauss_legendre
 from wordweights.encoders import Encoder
 
 
 def test_the_speed_is_the_length_of_the_derivative(tiny_encoder: Encoder) -> None:
-    table = path_profile(tiny_encoder, "the dogs are running .", n_steps=5)
+    table = path_speed(tiny_encoder, "the dogs are running .", n_nodes=5)
     ids = torch.tensor([tiny_encoder.tokenizer("the dogs are running .")["input_ids"]])
     pads = ids.clone()
     pads[:, 1:-1] = tiny_encoder.tokenizer.pad_token_id
@@ -27,7 +27,7 @@ def test_the_speed_is_the_length_of_the_derivative(tiny_encoder: Encoder) -> Non
 
 
 def test_the_nodes_are_those_of_the_rules(tiny_encoder: Encoder) -> None:
-    table = path_profile(tiny_encoder, "the dogs are running .", n_steps=5)
+    table = path_speed(tiny_encoder, "the dogs are running .", n_nodes=5)
     nodes = {rule: rows["alpha"].to_numpy() for rule, rows in table.groupby("quadrature")}
     assert set(nodes) == {"adaptive", "gauss-legendre"}
     np.testing.assert_array_equal(nodes["gauss-legendre"], gauss_legendre(5).nodes)
