@@ -241,9 +241,9 @@ def training_done(
     """Say what a fresh training was, and what it is measured on."""
     first, last = (format_number(log["loss"].iloc[i], 3) for i in (0, -1))
     return (
-        f"`{base}`, fine-tuned with `{objective}` in steps of {batch:,} sentences: the loss begins at "
-        f"{first} and ends at {last}, in step {log['step'].iloc[-1]:,}. The snapshots are measured "
-        f"on {len(sentences):,} sentences."
+        f"`{base}`, fine-tuned with `{objective}` in steps of {batch:,} sentences: the loss begins "
+        f"at {first} and ends at {last}, in step {log['step'].iloc[-1]:,}. The snapshots are "
+        f"measured on {len(sentences):,} sentences."
     )
 
 

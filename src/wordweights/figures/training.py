@@ -138,8 +138,8 @@ def plot_losses(log: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        One panel per run, with its own axes, for losses of different tasks cannot be compared: a thin
-        line, and a thick one for the mean of the rows around each row.
+        One panel per run, with its own axes, for losses of different tasks cannot be compared: a
+        thin line, and a thick one for the mean of the rows around each row.
     """
     finite(log, "step", "loss")
     runs = log["run"].unique().tolist()
