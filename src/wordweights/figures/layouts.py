@@ -206,7 +206,7 @@ def arrange_swaps(swaps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     swaps : Mapping[str, pd.DataFrame]
-        From the name of a pair to what :func:`wordweights.training.swaps.what_moves` returned.
+        From the name of a pair of encoders to its combinations, one row each.
 
     Returns
     -------
