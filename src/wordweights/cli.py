@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -161,6 +162,7 @@ def attribute(
     frequencies has never seen.
     """
     import wordweights as ww
+    from wordweights.encoders import check_name
     from wordweights.files import check_output, expand_home
     from wordweights.pipeline.parameters import read_value
     from wordweights.words.frequencies import look_up
@@ -169,8 +171,9 @@ def attribute(
         output = expand_home(output)
         check_output(output, [".csv", ".parquet"])
     settings = {key: read_value(key, text, object) for key, text in parameters}
-    # everything that may be misspelt, before a model is loaded
+    # everything that may be misspelt, before anything heavy is imported or a model loaded
     table = _read_sentences(sentences)
+    check_name(name, pooling)
     source = ww.load_frequencies(frequencies)
     from wordweights.attribution import count_stored, make_method
 
@@ -348,6 +351,8 @@ def cache(ids: tuple[str, ...], prune_all: bool) -> None:
 
 def main() -> None:
     """Run the command; an error that is the user's is one paragraph, not a traceback."""
+    # what the imports make stays: to look for garbage among it took a fifth of the start
+    gc.set_threshold(100_000)
     try:
         app()
     except WordweightsError as error:

@@ -26,7 +26,7 @@ from wordweights.pipeline.parameters import read_yaml
 from wordweights.pipeline.running import CLAIMS_FILE, read_claims
 from wordweights.statistics import OURS, measured_correlations
 from wordweights.statistics.claims import CLAIMS, NOT_TESTED
-from wordweights.training import shipped_recipe, shipped_trajectory
+from wordweights.training import shipped_card, shipped_trajectory
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = re.compile(r"(?:https?:)?//")
@@ -161,15 +161,16 @@ def test_the_family_has_a_card(smoke: Any, pages: dict[str, Page], glued: dict[s
     card, intro, chapter = (
         pages[name].text for name in ("family", "intro", "chapters/06_fine_tuning")
     )
-    shipped, about = shipped_trajectory(), shipped_recipe()
+    shipped, tables = shipped_trajectory(), shipped_card()
     for name in shipped["encoder"].unique():
         assert name in card
         assert name in chapter
-    for text in (*about["recipe"]["texts"], about["recipe"]["nli"]):
-        assert " ".join(text["name"].split()) in card
-        assert " ".join(text["licence"].split()) in card
-        assert f"{about['words'][text['name']]:,}" in card
-    assert f"{about['parameters']:,}" in card
+    for text in tables["sources"].itertuples():
+        assert " ".join(text.text.split()) in card
+        assert " ".join(text.licence.split()) in card
+        assert f"{text.words:,}" in card
+    for value in tables["model"]["value"]:
+        assert f"{value:,}" in card
     assert glued["sts"] in card
     for key in ("learned", "changed"):
         assert glued[key] in intro

@@ -37,6 +37,17 @@ def interval(value: str, low: str = "", high: str = "") -> str:
 COUNTS = "{n_words:count}\n({n_sentences:count})"
 """Words, and the sentences that they are of."""
 
+CERTIFICATES = {
+    "encoder": "{encoder}",
+    "sentences": "{n_sentences}",
+    "words": "{n_words}",
+    "residual, median [%]": "{residual_median:percent}",
+    "residual, 95th percentile [%]": "{residual_p95:percent}",
+    "residual, largest [%]": "{residual_max:percent}",
+    "standard error, median [%]": "{error_median:percent}",
+}
+"""Of :func:`wordweights.statistics.certificates`."""
+
 CORRELATIONS = {
     "encoder": "{encoder}",
     "origin": "{origin}",
@@ -104,17 +115,6 @@ VERDICTS = {
     "verdict": "{verdict:whole}",
 }
 """Of :func:`arrange_verdicts`."""
-
-CERTIFICATES = {
-    "encoder": "{encoder}",
-    "sentences": "{n_sentences:count}",
-    "words": "{n_words:count}",
-    "residual, median [%]": "{residual_median:percent}",
-    "residual, 95th percentile [%]": "{residual_p95:percent}",
-    "residual, largest [%]": "{residual_max:percent}",
-    "standard error, median [%]": "{error_median:percent}",
-}
-"""Of :func:`wordweights.statistics.certificates`."""
 
 CURVES = {
     "encoder": "{encoder}",
@@ -206,7 +206,7 @@ def arrange_swaps(swaps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     swaps : Mapping[str, pd.DataFrame]
-        From the name of a pair to what :func:`wordweights.training.swaps.what_moves` returned.
+        From the name of a pair of encoders to its combinations, one row each.
 
     Returns
     -------
