@@ -157,19 +157,20 @@ def test_an_output_that_cannot_be_written_stays_as_it_was(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("place", "wrong", "message"),
     [
-        ({}, "Encoder 'nonsense' is neither"),
-        ({1: "no.csv"}, r"no\.csv does not exist"),
-        ({7: "no.csv"}, r"no\.csv does not exist"),
-        ({7: "nothing"}, "Unknown source 'nothing'"),
+        (1, "no.csv", r"no\.csv does not exist"),
+        (3, "nonsense", "Encoder 'nonsense' is neither"),
+        (7, "no.csv", r"no\.csv does not exist"),
+        (7, "nothing", "Unknown source 'nothing'"),
     ],
 )
 def test_what_is_misspelt_is_told_before_a_model_is_loaded(
-    arguments: list[str], wrong: dict[int, str], message: str
+    arguments: list[str], tmp_path: Path, place: int, wrong: str, message: str
 ) -> None:
-    for place, value in ({3: "nonsense"} | wrong).items():
-        arguments[place] = value
+    arguments[3] = str(tmp_path / "empty")  # a folder that cannot be loaded
+    Path(arguments[3]).mkdir()
+    arguments[place] = wrong
     with pytest.raises(WordweightsError, match=message):
         invoke(*arguments)
 
