@@ -69,6 +69,9 @@ MEASURED = {
 }
 """Of :func:`wordweights.statistics.measured_correlations`."""
 
+RANKS = {"word": "{word}", "rank": "{rank:count}", "probability": "{probability:weight}"}
+"""Of :func:`wordweights.statistics.rank_probability`."""
+
 SOURCES = {
     "encoder": "{encoder}",
     "P(w) from": "{frequencies}",
