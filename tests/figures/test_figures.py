@@ -100,7 +100,7 @@ def drawn() -> dict[str, Figure]:
         "trajectory": figures.plot_trajectory(CURVES),
         "measures": figures.plot_measures(CURVES),
         "losses": figures.plot_losses(LOSSES.assign(loss=9 / (LOSSES["step"] + 1))),
-        "moves": figures.plot_moves(swaps),
+        "swaps": figures.plot_swaps(swaps),
         "one encoder": figures.plot_contributions({"a": WORDS}, {"a": -0.5}),
         "encoders": figures.plot_contributions({f"encoder $x$ {i}": WORDS for i in range(5)}),
         "weights": figures.plot_weights(WEIGHTS),
@@ -242,7 +242,7 @@ def test_a_measure_is_drawn_where_it_was_measured(drawn):
 
 
 def test_what_moved_stands_beside_its_name(drawn):
-    left, right = drawn["moves"].axes
+    left, right = drawn["swaps"].axes
     labels = [label.get_text() for label in left.get_yticklabels()]
     assert labels == ["before", "embeddings alone", "layers alone", "after"] * 2
     assert [text.get_text()[:7] for text in left.texts] == ["$a$ → b", "a long "]
@@ -263,7 +263,7 @@ BROKEN = {
     "not of the same words": lambda: figures.plot_estimate(WORDS, WORDS.iloc[1:]),
     "no words or no weights": lambda: figures.plot_weights(WEIGHTS, WEIGHTS.iloc[:0]),
     "no number in onion": lambda: figures.plot_measures(CURVES[["encoder", "stage", "step"]]),
-    "no pair": lambda: figures.plot_moves({}),
+    "no pair": lambda: figures.plot_swaps({}),
 }
 
 

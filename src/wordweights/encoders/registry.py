@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wordweights.encoders.hub import cached_commit, fetch
 from wordweights.errors import WordweightsError
-from wordweights.files import package_folder
+from wordweights.files import expand_home, package_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +65,7 @@ def split_name(name: str, pooling: str | None = None) -> tuple[str, str | None, 
     """
     trained = not name.endswith(UNTRAINED)
     name = name.removesuffix(UNTRAINED)
-    with suppress(RuntimeError):  # no such home
-        name = str(Path(name).expanduser()) if name.startswith("~") else name
+    name = str(expand_home(name)) if name.startswith("~") else name
     if pooling is None and name not in registered():
         for known, suffix in _SUFFIXES.items():
             if name.endswith(suffix):

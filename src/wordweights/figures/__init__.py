@@ -19,7 +19,7 @@ from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
     plot_measures,
-    plot_moves,
+    plot_swaps,
     plot_trajectory,
 )
 from wordweights.figures.words import (
@@ -42,13 +42,13 @@ __all__ = [
     "plot_information",
     "plot_losses",
     "plot_measures",
-    "plot_moves",
     "plot_norms",
     "plot_path",
     "plot_rank_frequency",
     "plot_schemes",
     "plot_source_correlations",
     "plot_sources",
+    "plot_swaps",
     "plot_trajectory",
     "plot_weights",
     "plot_zipf",

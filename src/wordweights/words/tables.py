@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from wordweights.errors import WordweightsError
+from wordweights.files import expand_home
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 """What separates the cells of a file, by its ending."""
@@ -31,7 +32,7 @@ def resolve_source(source: str | Path, names: Sequence[str], suffixes: Sequence[
     if isinstance(source, str) and source in names:
         return source
     kinds = ", ".join(suffixes)
-    path = Path(source).expanduser() if isinstance(source, str | Path) and str(source) else None
+    path = expand_home(source) if isinstance(source, str | Path) and str(source) else None
     if path is None or not (path.suffix or path.exists()):
         raise WordweightsError(
             f"Unknown source {str(source)!r}: known are {', '.join(names)}, or the path of a file "

@@ -4,42 +4,40 @@ from pathlib import Path
 
 import pytest
 
+from family.recipe import RECIPE_FILE, read_recipe
 from wordweights.encoders import known_encoders
 from wordweights.errors import WordweightsError
 from wordweights.training import OBJECTIVES
-from wordweights.training.recipe import at_hand, read_recipe
-from wordweights.training.shipped import RECIPE_FILE
 
 
 def test_the_shipped_recipe_makes_the_registered_encoders() -> None:
     recipe = read_recipe(RECIPE_FILE)
     names = known_encoders()["name"].tolist()
-    for member in recipe.members:
-        assert member.encoder in names
-        assert member.base in names
-        assert member.settings.seed == recipe.seed
-    assert [member.settings.objective for member in recipe.members] == list(OBJECTIVES)
+    assert {name for m in recipe.finetunings for name in (m.encoder, m.base)} <= set(names)
+    assert tuple(member.objective for member in recipe.finetunings) == OBJECTIVES
     assert all(text.licence for text in recipe.texts)
 
 
 def test_real_data_are_found_through_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = read_recipe(RECIPE_FILE)
     monkeypatch.setenv("WORDWEIGHTS_DATA", "/some/data")
-    assert at_hand(recipe).nli.pairs == "/some/data/nli_sample.tsv"
+    assert recipe.sources()[recipe.nli.name] == "/some/data/nli_sample.tsv"
     monkeypatch.delenv("WORDWEIGHTS_DATA")
     with pytest.raises(WordweightsError, match="WORDWEIGHTS_DATA is not set"):
-        at_hand(recipe)
+        recipe.sources()
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seed = 0", "", "'seed' is missing"),
-        ("layers = 4", "lairs = 4", "lairs"),
+        ("seed = 0", "", "seed: Field required"),
+        ("layers = 4", "lairs = 4", r"pretraining\.layers: Field required.*pretraining\.lairs"),
+        ("layers = 4", 'layers = "many"', r"pretraining\.layers: Input should be a valid integer"),
+        ("heads = 4", "heads = 3", "a width of 128 cannot be shared by 3 heads"),
         ("seed = 0", "seed = = 0", "Invalid value"),
-        ('licence = "CC BY-SA"', "", "licence"),
-        ('objective = "sbert"', 'objective = "bert"', "objective of a member 'bert' is not known"),
-        ('base = "mini-BERT (CLS)"', 'base = "BERT (CLS)"', "base of a member 'BERT .CLS.' is not"),
+        ('licence = "CC BY-SA"', "", r"texts\.2\.licence: Field required"),
+        ('objective = "sbert"', 'objective = "bert"', "objective: Input should be 'unsup-simcse'"),
+        ('base = "mini-BERT (CLS)"', 'base = "BERT (CLS)"', "base: Input should be 'mini-BERT"),
         ('objective = "sbert"', 'objective = "sup-simcse"', "'sup-simcse' stands for two"),
         ('folder = "mini-sbert"', 'folder = "mini-bert"', "'mini-bert' stands for two"),
     ],

@@ -5,47 +5,38 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from wordweights.counting.basic_tokens import split_bert
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import BertTokenizer, PreTrainedTokenizerBase
+
+from wordweights.encoders import load_encoder
 from wordweights.errors import WordweightsError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from wordweights.words.sentences import filter_sentences, load_sentences
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 _ALPHABET = 200  # characters; rarer ones are unknown
+_WORDPIECES_OF = "all-MiniLM-L6-v2"  # BERT-base-uncased's vocabulary, in an installed package
+_NORMALIZER = normalizers.BertNormalizer(lowercase=True)
+_SPLIT = pre_tokenizers.BertPreTokenizer()
+
+
+def split_words(text: str) -> list[str]:
+    """Split text as BERT does before it looks for wordpieces: lower case, without accents."""
+    return [word for word, _ in _SPLIT.pre_tokenize_str(_NORMALIZER.normalize_str(text))]
+
+
+def whole_words(sets: Sequence[str]) -> list[str]:
+    """List the words of sentences that pass the paper's filter by BERT's own vocabulary."""
+    tokenizer = load_encoder(_WORDPIECES_OF).tokenizer
+    tables = (filter_sentences(load_sentences(name), [tokenizer]) for name in sets)
+    return sorted({word for table in tables for s in table["sentence"] for word in split_words(s)})
 
 
 def learn_vocabulary(sentences: Sequence[str], size: int, whole: Sequence[str]) -> list[str]:
-    """Learn wordpieces as BERT's vocabulary has them: lower case, without accents.
-
-    Parameters
-    ----------
-    sentences : Sequence[str]
-        Text.
-    size : int
-        Number of wordpieces, the special tokens among them.
-    whole : Sequence[str]
-        Words that must be wordpieces, however rare they are; those that were not learned take the
-        places of the pieces that were learned last.
-
-    Returns
-    -------
-    list[str]
-        In the order of their ids; the same for the same text.
-
-    Raises
-    ------
-    WordweightsError
-        When the words that must stay whole leave no room for others.
-    """
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-
+    """Learn wordpieces as BERT's vocabulary has them: lower case, without accents."""
     learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    learner.normalizer = normalizers.BertNormalizer(lowercase=True)
-    learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    learner.normalizer, learner.pre_tokenizer = _NORMALIZER, _SPLIT
     alphabet, inner = _letters(sentences)
     given = [*SPECIAL_TOKENS, *(f"##{letter}" for letter in inner)]
     trainer = trainers.WordPieceTrainer(
@@ -79,7 +70,7 @@ def _letters(sentences: Sequence[str]) -> tuple[list[str], list[str]]:
     seen: Counter[str] = Counter()
     inner: set[str] = set()
     for piece, count in pieces.items():
-        for word in split_bert(piece):
+        for word in split_words(piece):
             for letter in word:
                 seen[letter] += count
             inner.update(word[1:])
@@ -88,36 +79,13 @@ def _letters(sentences: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def make_tokenizer(vocabulary: Sequence[str], longest: int) -> PreTrainedTokenizerBase:
-    """Make BERT's tokenizer of a vocabulary.
-
-    Parameters
-    ----------
-    vocabulary : Sequence[str]
-        Wordpieces in the order of their ids.
-    longest : int
-        Wordpieces of a sentence with its special tokens, at most.
-
-    Returns
-    -------
-    PreTrainedTokenizerBase
-        A fast tokenizer.
-    """
-    from transformers import BertTokenizer
-
+    """Make BERT's tokenizer of a vocabulary."""
     ids = {piece: i for i, piece in enumerate(vocabulary)}
     return BertTokenizer(vocab=ids, do_lower_case=True, model_max_length=longest)
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Save BERT's tokenizer in its small form: the vocabulary as lines, and what is to be done.
-
-    Parameters
-    ----------
-    tokenizer : PreTrainedTokenizerBase
-        From :func:`make_tokenizer`.
-    folder : Path
-        Of the checkpoint.
-    """
+    """Save BERT's tokenizer in its small form: the vocabulary as lines, and what is to be done."""
     tokenizer.save_pretrained(folder)
     ids = tokenizer.get_vocab()
     lines = "".join(f"{piece}\n" for piece in sorted(ids, key=ids.__getitem__))
