@@ -23,7 +23,8 @@ from wordweights.attribution import (
 )
 from wordweights.attribution.integral import Integral
 from wordweights.attribution.probes import Squares
-from wordweights.encoders import Encoder, Stack, StackMap, load_encoder
+from wordweights.encoders import Encoder, load_encoder
+from wordweights.encoders.post_norm import Stack, StackMap
 from wordweights.errors import WordweightsError
 from wordweights.files import results_folder
 

@@ -96,16 +96,17 @@ def test_a_layout_says_what_stands_in_a_cell_and_leaves_out_what_is_unknown():
         "r": "{r}\n[{low}, {high}]",
         "weight": "{r:weight} ({low:weight})",
         "words": "{n:count}",
+        "percent": "{low:percent}",
         "not there": "{absent}",
     }
     fragment = table_html(table, layout)
-    assert rows_of(fragment, 5) == [
+    assert rows_of(fragment, 6) == [
         list(layout),
-        ["{r}", "0.50\n[0.40, 0.60]", "0.500 (0.400)", "1,200", DASH],
-        ["b", "0.25", "0.250 (n/a)", DASH, DASH],
-        [DASH, "[0.00, n/a]", "n/a (0)", "7", DASH],
+        ["{r}", "0.50\n[0.40, 0.60]", "0.500 (0.400)", "1,200", "40.00", DASH],
+        ["b", "0.25", "0.250 (n/a)", DASH, DASH, DASH],
+        [DASH, "[0.00, n/a]", "n/a (0)", "7", "0.00", DASH],
     ]
-    assert fragment.count("text-align: right") == 1  # of the numbers that stand alone
+    assert fragment.count("text-align: right") == 2  # of the numbers that stand alone
 
 
 def test_nothing_is_said_in_words():

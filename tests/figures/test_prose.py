@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from wordweights.figures import prose
-from wordweights.statistics import INFORMATION
 
 MINUS = "\N{MINUS SIGN}"
 RISES = pd.DataFrame(
@@ -60,27 +58,13 @@ def test_takeaways_of_correlations_count_rises_and_claims():
     assert "supports 1, does not support 1, and does not test 3" in claims
 
 
-def test_frequencies_without_stop_words_are_told_too():
-    distinct = pd.DataFrame(
-        {"information": [2.0, 8.0, 9.0], "idf": [1, 2, 3], "stop_word": [True, False, False]}
+def test_a_method_without_residuals_has_no_least_exact_integrals():
+    found = pd.DataFrame(
+        {"encoder": ["a", "b"], "n_sentences": 9, "residual_median": [0.01, 0.002]}
     )
-    by_source = pd.DataFrame({"count": 1, "one": [1, 2, 3], "two": [1, 3, 2]})
-    coverage = pd.DataFrame({"occurrences": [1.0, 0.857]})
-    said = prose.frequency_takeaways(distinct, distinct, by_source, coverage)
-    assert "stop words is 2.0 nats, of other words 8.5 nats" in said
-    assert "information with IDF is 1.00" in said
-    assert "two of the sources is 0.50, and the least that a source knows" in said
-    assert said.endswith("85.7 %.")
-    none = prose.frequency_takeaways(distinct, distinct[1:], by_source, coverage)
-    assert "stop words is missing, as there are none" in none
-
-
-def test_examples_agree_where_information_is_known():
-    sentence = pd.DataFrame({"word": ["a", "cat"], INFORMATION: [1.0, 9.0], "e": [1.0, 2.0]})
-    unseen = sentence.assign(**{INFORMATION: np.nan})
-    half = sentence.assign(**{INFORMATION: [1.0, np.nan]})
-    sentences = [sentence, unseen, half.assign(e=[0.0, 9.0])]
-    assert prose.example_takeaways(sentences).startswith("- `e`: in 2 of 2 sentences")
-    shown = prose.examples_shown(sentences, "spacy", ["f", "g"])
-    assert shown.startswith("3 sentences with 6 words; 3 of the words are unknown")
-    assert shown.endswith("Not shown, though in this run: f, g.")
+    found["residual_p95"] = [0.02, 0.004]
+    said = prose.least_exact(found)
+    assert said.endswith(
+        "`a`: half of the 9 sentences have a residual below 1.00 %, 95 % of them below 2.00 %."
+    )
+    assert "no integral" in prose.least_exact(found.assign(residual_p95=float("nan")))

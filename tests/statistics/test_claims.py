@@ -155,7 +155,6 @@ def test_lost_claims_are_those_that_were_supported():
 
 def test_rises_are_those_of_the_pairs_of_a_run():
     tables = {
-        "all": weighed(1.0, 5),
         "mini": weighed(2.0, 1),
         "mini tuned": weighed(0.3, 2),
         "mini worse": weighed(6.0, 3),
@@ -165,16 +164,12 @@ def test_rises_are_those_of_the_pairs_of_a_run():
     before = dict.fromkeys(["mini tuned", "mini worse", "mini worse (untrained)"], "mini")
     before["SBERT (MEAN)"] = "BERT (MEAN)"  # which is not in the run
     found = rises_of_correlation(tables, before, n_resamples=200)
-    assert found[["before", "encoder", "paper", "verdict"]].to_numpy().tolist() == [
+    columns = ["before", "encoder", "paper", "verdict"]
+    assert found[columns].to_numpy().tolist() == [
         ["mini", "mini tuned", False, SUPPORTED],
         ["mini", "mini worse", False, NOT_SUPPORTED],
     ]
     assert found["rise"].to_numpy() == pytest.approx(found["r_after"] - found["r_before"])
-    judged = judge_claims(tables, {}, SOURCE, before=before, n_resamples=200)
-    same = judged[(judged["claim"] == 2) & ~judged["paper"]]
-    assert same["low"].tolist() == found["low"].tolist()
-    assert same["verdict"].tolist() == found["verdict"].tolist()
     assert rises_of_correlation(tables, {}, n_resamples=200).empty
-    assert rises_of_correlation(paper_words(), BEFORE, n_resamples=200)["paper"].tolist() == (
-        [True] * 3
-    )
+    of_paper = rises_of_correlation(paper_words(), BEFORE, n_resamples=200)
+    assert of_paper["paper"].tolist() == [True] * 3

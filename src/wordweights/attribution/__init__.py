@@ -1,5 +1,9 @@
 """How much each word of a sentence weighs in its vector, by several methods."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from wordweights.attribution.attribute import attribute, attribute_all, count_stored
 from wordweights.attribution.methods import (
     GradientTimesInput,
@@ -9,7 +13,9 @@ from wordweights.attribution.methods import (
     pick_method,
 )
 from wordweights.attribution.speed import path_speed
-from wordweights.attribution.word_attribution import WordAttribution
+
+if TYPE_CHECKING:
+    from wordweights.attribution.word_attribution import WordAttribution
 
 __all__ = [
     "GradientTimesInput",
@@ -23,3 +29,12 @@ __all__ = [
     "path_speed",
     "pick_method",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "WordAttribution":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # captum brings matplotlib and IPython along, which only this one needs
+    from wordweights.attribution.word_attribution import WordAttribution
+
+    return WordAttribution

@@ -19,7 +19,8 @@ from torch import Tensor
 from wordweights.attribution.alignment import TokenisedSentence
 from wordweights.attribution.baselines import baseline_embeddings
 from wordweights.attribution.parallel import run_all
-from wordweights.encoders import Encoder, Stack
+from wordweights.encoders import Encoder
+from wordweights.encoders.post_norm import Stack
 
 Array = NDArray[np.float64]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wordweights.errors import WordweightsError, reason_of
 from wordweights.files import digest
-from wordweights.places import as_os_error, open_filesystem
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 """How a file is compressed, by its last ending."""
@@ -125,6 +125,50 @@ def open_address(address: str) -> Any:
     """
     filesystem, path = open_filesystem(address)
     return filesystem.open(path, "rb")
+
+
+def open_filesystem(address: str) -> tuple[Any, str]:
+    """Find the file system of an address, and the path there.
+
+    Parameters
+    ----------
+    address : str
+        A path, or an address that fsspec knows.
+
+    Returns
+    -------
+    tuple[Any, str]
+        A file system of fsspec, and the path by its rules.
+
+    Raises
+    ------
+    WordweightsError
+        For a protocol that nobody knows or whose package is not installed.
+    """
+    import fsspec
+
+    if "://" not in address:
+        # one name for one file, whatever folder or link it is reached by
+        address = str(Path(address).expanduser().resolve())
+    try:
+        return fsspec.core.url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        raise WordweightsError(
+            f"The address {address} cannot be opened ({reason_of(error)}): install the package of "
+            f"its protocol, such as s3fs for s3://, gcsfs for gs:// or aiohttp for http://, or "
+            f"give a path of this machine."
+        ) from None
+
+
+@contextmanager
+def as_os_error() -> Iterator[None]:
+    """Make one kind of error of what goes wrong elsewhere: each package has kinds of its own."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(reason_of(error)) from error
 
 
 def _find(corpus: str, shard_size: int) -> Iterator[tuple[str, list[Shard]]]:

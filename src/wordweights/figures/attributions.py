@@ -76,12 +76,12 @@ def plot_convergence(table: pd.DataFrame, chosen: int | None = None) -> Figure:
     return figure
 
 
-def plot_path(profile: pd.DataFrame) -> Figure:
+def plot_path(speed: pd.DataFrame) -> Figure:
     """Draw how fast a sentence vector moves along its path, and where rules put their nodes.
 
     Parameters
     ----------
-    profile : pd.DataFrame
+    speed : pd.DataFrame
         From :func:`wordweights.attribution.path_speed`.
 
     Returns
@@ -89,12 +89,12 @@ def plot_path(profile: pd.DataFrame) -> Figure:
     Figure
         One panel: the speed along the path, and below it a row of marks for each rule.
     """
-    finite(profile, "alpha", "speed")
-    even = profile["quadrature"].isna()
+    finite(speed, "alpha", "speed")
+    even = speed["quadrature"].isna()
     figure, (ax,) = new_figure(3.6)
-    ax.plot(profile.loc[even, "alpha"], profile.loc[even, "speed"], color="0.3", linewidth=1.5)
-    top = profile.loc[even, "speed"].max()
-    for i, (rule, nodes) in enumerate(profile[~even].groupby("quadrature", sort=True)):
+    ax.plot(speed.loc[even, "alpha"], speed.loc[even, "speed"], color="0.3", linewidth=1.5)
+    top = speed.loc[even, "speed"].max()
+    for i, (rule, nodes) in enumerate(speed[~even].groupby("quadrature", sort=True)):
         height = -(0.09 + 0.1 * i) * top
         colour = palette()[i]
         marks = nodes["alpha"], np.full(len(nodes), height)

@@ -41,8 +41,8 @@ def table_html(
         From the head of each column to its cells, with the columns of the table in braces:
         ``"{r}\n[{r_low}, {r_high}]"``. A line of which nothing is known is left out, and a cell of
         which nothing is left is a dash. ``{mean:weight}`` writes three significant digits,
-        ``{residual:percent}`` the same of a hundred times as much, ``{n:count}`` none behind the point, and ``{verdict:whole}`` does not break a text into
-        lines. None: all columns as they are.
+        ``{n:count}`` none behind the point, ``{share:percent}`` a hundred times as much, and
+        ``{verdict:whole}`` does not break a text into lines. None: all columns as they are.
     digits : int
         Decimals of other floating-point numbers.
     nothing : str
@@ -157,15 +157,17 @@ def _text(value: Any, kind: str, digits: int) -> str | None:
     """Write one value; None where it is missing."""
     if pd.isna(value):
         return None
-    if kind in ("weight", "percent"):
-        return format_weight(value * (100 if kind == "percent" else 1))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if kind == "count" or isinstance(value, int | np.integer):
-        return format_number(int(value), 0)
-    if isinstance(value, float):
-        return format_number(value, digits)
-    return str(value).replace(" ", "\N{NO-BREAK SPACE}") if kind == "whole" else str(value)
+    if not isinstance(value, int | float | np.number):
+        return str(value).replace(" ", "\N{NO-BREAK SPACE}") if kind == "whole" else str(value)
+    if kind == "weight":
+        return format_weight(float(value))
+    if kind == "percent":
+        value = 100 * value
+    elif kind == "count" or isinstance(value, int | np.integer):
+        digits = 0
+    return format_number(float(value), digits)
 
 
 def _side(column: pd.Series | None) -> list[dict[str, str]]:

@@ -37,6 +37,17 @@ def interval(value: str, low: str = "", high: str = "") -> str:
 COUNTS = "{n_words:count}\n({n_sentences:count})"
 """Words, and the sentences that they are of."""
 
+CERTIFICATES = {
+    "encoder": "{encoder}",
+    "sentences": "{n_sentences}",
+    "words": "{n_words}",
+    "residual, median [%]": "{residual_median:percent}",
+    "residual, 95th percentile [%]": "{residual_p95:percent}",
+    "residual, largest [%]": "{residual_max:percent}",
+    "standard error, median [%]": "{error_median:percent}",
+}
+"""Of :func:`wordweights.statistics.certificates`."""
+
 CORRELATIONS = {
     "encoder": "{encoder}",
     "origin": "{origin}",
@@ -57,6 +68,9 @@ MEASURED = {
     "words\n(sentences)": COUNTS,
 }
 """Of :func:`wordweights.statistics.measured_correlations`."""
+
+RANKS = {"word": "{word}", "rank": "{rank:count}", "probability": "{probability:weight}"}
+"""Of :func:`wordweights.statistics.rank_probability`."""
 
 SOURCES = {
     "encoder": "{encoder}",
@@ -104,17 +118,6 @@ VERDICTS = {
     "verdict": "{verdict:whole}",
 }
 """Of :func:`arrange_verdicts`."""
-
-CERTIFICATES = {
-    "encoder": "{encoder}",
-    "sentences": "{n_sentences:count}",
-    "words": "{n_words:count}",
-    "residual, median [%]": "{residual_median:percent}",
-    "residual, 95th percentile [%]": "{residual_p95:percent}",
-    "residual, largest [%]": "{residual_max:percent}",
-    "standard error, median [%]": "{error_median:percent}",
-}
-"""Of :func:`wordweights.statistics.certificates`."""
 
 CURVES = {
     "encoder": "{encoder}",

@@ -7,12 +7,16 @@ notebooks give them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from wordweights.figures.style import format_number
-from wordweights.statistics import INFORMATION, Estimate, summarise_claims
+from wordweights.figures.style import format_number, format_weight
+from wordweights.statistics import INFORMATION, Estimate, main_and_control, summarise_claims
 from wordweights.words.frequencies import Frequencies
+
+if TYPE_CHECKING:
+    from wordweights.counting import Report
 
 
 def interval(low: float, high: float, digits: int = 2) -> str:
@@ -60,6 +64,50 @@ def frequency_takeaways(
         f"- The lowest rank correlation between two of the sources is {format_number(agreement)}, "
         f"and the least that a source knows of the word occurrences is "
         f"{format_number(100 * coverage['occurrences'].min(), 1)} %."
+    )
+
+
+def residual_of_example(one: pd.DataFrame, encoder: str) -> str:
+    """Say how exactly a sentence was integrated, and with how many nodes."""
+    return (
+        f"The completeness residual of this sentence with {one['n_nodes'].iloc[0]} nodes is "
+        f"{format_weight(100 * one['residual'].iloc[0])} %, by `{encoder}`."
+    )
+
+
+def error_of_estimates(estimate: pd.DataFrame, exact: pd.DataFrame) -> str:
+    """Say how far estimates are from exact contributions, in percent and in standard errors."""
+    error = estimate["contribution"] - exact["contribution"]
+    relative = ((error / exact["contribution"]) ** 2).mean() ** 0.5
+    within = (error.abs() <= 2 * estimate["standard_error"]).mean()
+    return (
+        f"Over {len(exact)} words, the relative difference has a root mean square of "
+        f"{format_number(100 * relative, 1)} %, and {format_number(100 * within, 0)} % of the "
+        f"estimates are within two standard errors."
+    )
+
+
+def agreement_of_norms(frobenius: pd.DataFrame, vector: pd.DataFrame) -> str:
+    """Say how well two measures of contribution agree on the order of words."""
+    agreement = frobenius["contribution"].corr(vector["contribution"], method="spearman")
+    return (
+        f"Over {len(vector)} words of {vector['sentence_id'].nunique()} sentences, the rank "
+        f"correlation of the two measures is {format_number(agreement)}. The other chapters use "
+        f"the first, as the paper does."
+    )
+
+
+def least_exact(certificates: pd.DataFrame) -> str:
+    """Say whose integrals are the least exact of a run."""
+    known = certificates.dropna(subset="residual_p95")
+    if known.empty:
+        return "- The method of this run has no integral, and so no residual."
+    worst = known.sort_values("residual_p95").to_dict("records")[-1]
+    return (
+        f"- The least exact integrals of this run are those of `{worst['encoder']}`: half of the "
+        f"{worst['n_sentences']:,} sentences have a residual below "
+        f"{format_weight(100 * worst['residual_median'])} %, 95 % of them below "
+        f"{format_weight(100 * worst['residual_p95'])} %."
     )
 
 
@@ -319,4 +367,37 @@ def _changes(ends: pd.DataFrame, measure: str) -> str:
     return "; ".join(
         f"{encoder} from {format_number(first)} to {format_number(last)}"
         for encoder, first, last in columns.itertuples(index=False)
+    )
+
+
+def corpus_counted(report: Report, counted: Frequencies) -> str:
+    """Say how large a corpus is, and what the counts of its words are."""
+    return (
+        f"{report.tally.total:,} words in {report.tally.documents:,} lines or documents, "
+        f"{report.words:,} of them distinct.\n\n> {counted.note}"
+    )
+
+
+def counting_takeaways(
+    report: Report,
+    counted: Frequencies,
+    exponent: float,
+    compared: pd.DataFrame,
+    coverage: pd.DataFrame,
+) -> str:
+    """Say what chapter 05 has found."""
+    main, _ = main_and_control(compared["encoder"].unique())
+    rows = compared[compared["encoder"] == main].set_index("frequencies")["r_information"]
+    half = counted.probabilities.sort_values(ascending=False).cumsum()
+    return (
+        f"- Half of the corpus is {int((half < 0.5).sum()) + 1:,} different words; it has "
+        f"{report.words:,} in all, and while it is read their number grows with the power "
+        f"{format_number(exponent)} of the length.\n"
+        f"- On the words that all sources know, r for `{main}` is between "
+        f"{format_number(rows.min())} (`{rows.idxmin()}`) and {format_number(rows.max())} "
+        f"(`{rows.idxmax()}`).\n"
+        f"- `{counted.source}` knows "
+        f"{format_number(100 * coverage['occurrences'].iloc[0], 1)} % of the word occurrences. "
+        f"What a source does not know, it cannot weigh: coverage is its own question beside "
+        f"agreement."
     )

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from wordweights.attribution import attribute_each
+from wordweights.attribution import IntegratedGradients, attribute_all
 from wordweights.encoders import UNTRAINED, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.files import MEASURED_FILE, write_atomically
@@ -76,7 +76,8 @@ def measure(
     table = filter_sentences(load_sentences(_SENTENCES), tokenizers, _N_WORDS)
     if sample is not None:
         table = table.sample(sample, random_state=_SEED)
-    contributions = attribute_each(models, table, tolerance=_TOLERANCE, probes=_PROBES, seed=_SEED)
+    method = IntegratedGradients(tolerance=_TOLERANCE, probes=_PROBES, seed=_SEED)
+    contributions = attribute_all(models, table, method)
     found = correlations_by_source(
         contributions,
         [load_frequencies(name) for name in sources],

@@ -153,11 +153,6 @@ def correlation_lead(
     -------
     Estimate
         The first absolute r less the second.
-
-    Raises
-    ------
-    WordweightsError
-        As for :func:`correlation`.
     """
     xs, ys, others = (standardised(table, name) for name in (x, y, other))
     return estimate(
@@ -199,11 +194,6 @@ def correlation_error(
     -------
     float
         An upper bound of the standard error: 0 for exact x, NaN where a standard error is NaN.
-
-    Raises
-    ------
-    WordweightsError
-        As for :func:`correlation`.
     """
     z_x, z_y = standardised(table, x), standardised(table, y)
     sd_x = finite_values(table, x).std()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 from dataclasses import fields
 from typing import Any
 
@@ -12,9 +15,12 @@ from wordweights.attribution.methods.occlusion import Occlusion
 from wordweights.errors import WordweightsError
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (IntegratedGradients, GradientTimesInput, Occlusion)
+    member.name: member
+    for file in pkgutil.iter_modules(__path__)
+    for member in vars(importlib.import_module(f"{__name__}.{file.name}")).values()
+    if inspect.isclass(member) and issubclass(member, Method) and hasattr(member, "name")
 }
-"""By name. A new one is a file beside these, and a word here."""
+"""By name, whatever the files of this folder define: a new one is a file beside these."""
 
 
 def make_method(method: Method | str, **settings: Any) -> Method:
