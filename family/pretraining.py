@@ -17,6 +17,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     Trainer,
     TrainingArguments,
+    default_data_collator,
     set_seed,
 )
 from transformers.modeling_outputs import MaskedLMOutput
@@ -76,7 +77,16 @@ def pretrain(
             f"than a batch of {settings.batch}: give more text or a smaller batch."
         )
     start_from_counts(model, stream, seed)
-    trainer = Trainer(
+    mask = DataCollatorForLanguageModeling(tokenizer, mlm_probability=settings.masked)
+
+    class MasksLate(Trainer):
+        """Masks a batch in its own step: loaded one step ahead, a resumed run would mask others."""
+
+        def training_step(self, model: Any, inputs: Any, *rest: Any) -> torch.Tensor:
+            rows = [{"input_ids": ids} for ids in inputs["input_ids"].cpu()]
+            return super().training_step(model, mask(rows), *rest)
+
+    trainer = MasksLate(
         model=model,
         args=TrainingArguments(
             **shared_arguments(
@@ -87,7 +97,7 @@ def pretrain(
             remove_unused_columns=False,
         ),
         train_dataset=[{"input_ids": ids} for ids in torch.from_numpy(examples).long()],
-        data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=settings.masked),
+        data_collator=default_data_collator,
     )
     return train(trainer, model.bert.state_dict, settings.snapshots, _NAME, like)
 

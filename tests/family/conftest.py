@@ -25,9 +25,10 @@ def sentences(n: int, seed: int) -> list[str]:
     ]
 
 
-@pytest.fixture
-def recipe_file(tmp_path: Path) -> Path:
-    """A recipe of a tiny model, few steps, and text of its own."""
+@pytest.fixture(scope="session")
+def recipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe of a tiny model, few steps, and text of its own; not to be changed."""
+    tmp_path = tmp_path_factory.mktemp("recipe")
     (tmp_path / "text.txt").write_text("\n".join(sentences(600, 0)), "utf-8")
     labels = ("entailment", "neutral", "contradiction")
     pairs = zip(sentences(300, 1), sentences(300, 2), strict=True)

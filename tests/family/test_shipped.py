@@ -39,6 +39,7 @@ def test_a_curve_ends_at_the_share_of_the_onion_of_its_encoder(name: str) -> Non
     assert onion_share(load_encoder(name)) == pytest.approx(last["onion"], abs=3e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mini-BERT (CLS)", "mini SBERT (MEAN)"])  # `make verify`: all
 def test_a_curve_ends_where_its_encoder_is(name: str) -> None:
     check_end(name)

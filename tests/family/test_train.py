@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from family.__main__ import main
 from family.measure import measure_family
 from family.recipe import read_recipe
 from family.ship import ship
-from family.train import train_family
+from family.train import Family, train_family
 from wordweights.encoders import load_encoder
 from wordweights.training import read_nli
 from wordweights.training.finetuning import nli_triplets
@@ -36,13 +37,29 @@ train_family(recipe, recipe.sources(), Path(sys.argv[2]))
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the runs of the family are kept."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def family(recipe_file: Path, runs: Path) -> Family:
+    """The family of the recipe, trained without a break, on one thread as a killed one."""
+    recipe, threads = read_recipe(recipe_file), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return train_family(recipe, recipe.sources(), runs)
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
 def test_a_family_is_trained_measured_and_shipped(
-    recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe_file: Path, family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WORDWEIGHTS_DATA", raising=False)
-    recipe, runs = read_recipe(recipe_file), tmp_path / "runs"
-    family = train_family(recipe, recipe.sources(), runs)
+    recipe = read_recipe(recipe_file)
     members = [member.encoder for member in recipe.finetunings]
     assert list(family.runs) == ["mini-BERT (CLS)", "mini-BERT (MEAN)", *members]
     loss = family.runs["mini-BERT (CLS)"].log["loss"]
@@ -79,7 +96,7 @@ def test_a_family_is_trained_measured_and_shipped(
         ["made up", "none", "pre-training, unsup-simcse"],
         ["pairs", "CC0", "pre-training, unsup-simcse, sup-simcse, sbert"],
     ]
-    triplets = nli_triplets(read_nli(tmp_path / "pairs.tsv"))
+    triplets = nli_triplets(read_nli(recipe.nli.pairs))
     assert sum(row[-1] for row in card["triplets"]) == len(triplets)
     assert card["runs"][0] == ["pre-training", "mini-BERT", 40, 16, "0.01", 0]
     assert card["runs"][3] == ["sbert", "mini SBERT (MEAN)", 20, 8, "0.001", 0]
@@ -89,11 +106,17 @@ def test_a_family_is_trained_measured_and_shipped(
         loaded.encode(["a man"]), trained.encode(["a man"]), rtol=0.02, atol=0.02
     )  # half precision
 
-    # all is finished: nothing is trained again; with other pairs, what has not read them
-    pairs = tmp_path / "pairs.tsv"
+
+@pytest.mark.slow
+def test_only_what_has_read_other_data_is_trained_again(
+    recipe_file: Path, family: Family, runs: Path, tmp_path: Path
+) -> None:
+    recipe = read_recipe(recipe_file)
     again = train_family(recipe, recipe.sources(), runs)
-    pairs.write_text(pairs.read_text("utf-8").replace("neutral", "contradiction"), "utf-8")
-    changed = train_family(recipe, recipe.sources(), runs)
+    other = Path(recipe.nli.pairs).read_text("utf-8").replace("neutral", "contradiction")
+    (tmp_path / "other.tsv").write_text(other, "utf-8")
+    sources = recipe.sources() | {recipe.nli.name: str(tmp_path / "other.tsv")}
+    changed = train_family(recipe, sources, runs)
     for name, run in family.runs.items():
         assert again.runs[name].snapshots[-1].path == run.snapshots[-1].path
         same = changed.runs[name].snapshots[-1].path == run.snapshots[-1].path
@@ -102,42 +125,40 @@ def test_a_family_is_trained_measured_and_shipped(
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
-    recipe_file: Path, tmp_path: Path
+    recipe_file: Path, family: Family, tmp_path: Path
 ) -> None:
-    def start(folder: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", PROGRAM, str(recipe_file), str(folder)]
-        return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", PROGRAM, str(recipe_file), str(tmp_path)]
+        one = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, cwd=ROOT, env=one, stderr=subprocess.DEVNULL)
 
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    for run in ("pre-training", "sbert"):  # the loss of the second learns, too
-        process = start(killed)
+    for part in ("pre-training", "sbert"):  # the loss of the second learns, too
+        process = start()
         deadline = time.monotonic() + 240
-        while not list(killed.glob(f"{run}-*/checkpoints/checkpoint-*/trainer_state.json")):
+        while not list(tmp_path.glob(f"{part}-*/checkpoints/checkpoint-*/trainer_state.json")):
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert list(killed.glob(f"{run}-*"))
-        assert not list(killed.glob(f"{run}-*/log.csv"))
-    assert start(killed).wait() == 0
-    assert start(whole).wait() == 0
+        assert not list(tmp_path.glob(f"{part}-*/log.csv"))
+    assert start().wait() == 0
 
-    snapshots = [path.relative_to(whole) for path in sorted(whole.rglob("*.safetensors"))]
-    assert len(snapshots) == 4 * 3
-    for path in snapshots:
-        ours, theirs = load_file(whole / path), load_file(killed / path)
-        assert ours.keys() == theirs.keys()
-        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
-    for path in whole.glob("*/log.csv"):
-        logs = [pd.read_csv(folder / path.relative_to(whole)) for folder in (whole, killed)]
-        assert logs[0].drop(columns="seconds").equals(logs[1].drop(columns="seconds"))
+    for name, run in family.runs.items():
+        kept = run.snapshots[0].path.parents[1]
+        for snapshot in run.snapshots:
+            ours = load_file(snapshot.path)
+            theirs = load_file(tmp_path / snapshot.path.relative_to(kept.parent))
+            assert ours.keys() == theirs.keys()
+            assert all(torch.equal(ours[key], theirs[key]) for key in ours), name
+        log = pd.read_csv(tmp_path / kept.name / "log.csv")
+        assert log[["step", "loss"]].equals(run.log[["step", "loss"]])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("batch = 8", "batch = 500"), "300 examples for 'mini SBERT|200 .* for 'mini Sup"),
+        (("batch = 8", "batch = 250"), "191 examples for 'mini Sup. SimCSE .*less than a batch"),
         (('corpus = "', 'corpus = "$WORDWEIGHTS_DATA'), "WORDWEIGHTS_DATA is not set"),
         (("pairs.tsv", "none.tsv"), r"none\.tsv"),
         (("[pretraining]", "[training]"), "pretraining: Field required"),
@@ -152,8 +173,9 @@ def test_mistakes_are_found_before_anything_is_trained(
 ) -> None:
     monkeypatch.delenv("WORDWEIGHTS_DATA", raising=False)
     monkeypatch.setenv("WORDWEIGHTS_RESULTS", str(tmp_path / "results"))
-    recipe_file.write_text(recipe_file.read_text("utf-8").replace(*change), "utf-8")
-    options = ["--recipe", str(recipe_file), "--output", str(tmp_path / "family")]
+    mine = tmp_path / "mine.toml"
+    mine.write_text(recipe_file.read_text("utf-8").replace(*change), "utf-8")
+    options = ["--recipe", str(mine), "--output", str(tmp_path / "family")]
     found = CliRunner().invoke(main, options).exception
     assert found is not None
     with pytest.raises(type(found), match=message):

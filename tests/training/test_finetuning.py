@@ -44,6 +44,7 @@ def nli(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["unsup-simcse", "sup-simcse", "sbert"])
 def test_every_objective_trains_an_encoder_of_the_same_form(
     base: Encoder, text: str, nli: str, objective: str
@@ -62,6 +63,7 @@ def test_every_objective_trains_an_encoder_of_the_same_form(
     assert (run.log["loss"] > 0).all()
 
 
+@pytest.mark.slow
 def test_a_run_is_found_again_and_another_text_or_setting_is_another_run(
     base: Encoder, text: str
 ) -> None:
@@ -73,6 +75,7 @@ def test_a_run_is_found_again_and_another_text_or_setting_is_another_run(
     assert fine_tune(base, text, None, settings).snapshots[-1].path != last
 
 
+@pytest.mark.slow
 def test_two_views_of_a_sentence_come_closer_than_others(base: Encoder, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / "words.txt"

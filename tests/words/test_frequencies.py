@@ -55,7 +55,8 @@ def test_named_sources_hold_probabilities_of_lower_cased_words(source: str) -> N
     p = found.probabilities
     assert found.source == source
     assert p.index.is_unique
-    assert [word for word in p.index if word != word.lower() or not word.strip()] == []
+    assert (p.index == p.index.str.lower()).all()
+    assert (p.index.str.strip() != "").all()
     assert p.min() > 0
     assert 0.97 < p.sum() <= 1
     assert p["the"] > p["woman"] > p["onion"]

@@ -32,26 +32,10 @@ def recall(
     device: torch.device,
     dtype: torch.dtype,
 ) -> Encoder | None:
-    """Make an encoder that was remembered, without its model.
+    """Make an encoder that was remembered, without its model; None for one that was not.
 
-    Parameters
-    ----------
-    made_of : Any
-        All that the encoder depends on, as JSON can hold it: files by their digests, how they are
-        read, versions.
-    about : Mapping[str, Any]
-        The attributes of the encoder but its model.
-    load : Callable[[], Encoder]
-        Loads all of it, when the model is first used.
-    device : torch.device
-        Where the weights will be.
-    dtype : torch.dtype
-        Their floating-point type.
-
-    Returns
-    -------
-    Encoder | None
-        None where nothing is remembered.
+    `made_of` is all that it depends on, as JSON can hold it: files by their digests, how they are
+    read, versions. `about` has its attributes but the model, which `load` will load.
     """
     try:
         kept = json.loads(_record(made_of).read_bytes())

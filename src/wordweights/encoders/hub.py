@@ -41,27 +41,8 @@ def fetch(hub_id: str, revision: str | None, label: str) -> Path:
 
     Every file is compared with the digest that the hub gave for it (the name of its blob in the
     cache); one that differs is removed and fetched again, so no later run meets it. A cache
-    without symbolic links has lost these names, and is taken as it is.
-
-    Parameters
-    ----------
-    hub_id : str
-        Repository, ``owner/model``.
-    revision : str | None
-        Commit, branch or tag; None is the default branch.
-    label : str
-        Name of the encoder, for messages.
-
-    Returns
-    -------
-    Path
-        Folder of the snapshot, with a file of weights.
-
-    Raises
-    ------
-    WordweightsError
-        For a hub that does not give the files, files that are not what the hub says they are, and a
-        repository without weights.
+    without symbolic links has lost these names, and is taken as it is. A hub that does not give the
+    files, files that stay damaged, and a repository without weights are a WordweightsError.
     """
     for weights in WEIGHT_FILES:  # safetensors first; the .bin only where there is none
         files = [*_SMALL_FILES, weights]

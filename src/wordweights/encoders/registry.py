@@ -47,21 +47,10 @@ def registered() -> Mapping[str, Mapping[str, str]]:
 
 
 def split_name(name: str, pooling: str | None = None) -> tuple[str, str | None, bool]:
-    """Take a name apart: `` (untrained)`` and, where it is not registered so, its pooling.
+    """Take a name apart: into what is looked for, the pooling, and whether it is the trained one.
 
-    Parameters
-    ----------
-    name : str
-        Registered, a folder (``~`` is the home), or a hub id, with the suffixes that say how to
-        read it.
-    pooling : str | None
-        Where it is given, nothing of the name is taken for one: a folder may be called so.
-
-    Returns
-    -------
-    tuple[str, str | None, bool]
-        The name without what is taken from it, the pooling, and whether the weights are the trained
-        ones.
+    A pooling that stands behind a registered name is part of it; where one is given, nothing of the
+    name is taken for it, for a folder may be called so. ``~`` is the home.
     """
     trained = not name.endswith(UNTRAINED)
     name = name.removesuffix(UNTRAINED)
@@ -74,20 +63,7 @@ def split_name(name: str, pooling: str | None = None) -> tuple[str, str | None, 
 
 
 def check_name(name: str, pooling: str | None = None) -> None:
-    """Refuse a name that can be no encoder, before anything is loaded.
-
-    Parameters
-    ----------
-    name : str
-        As :func:`wordweights.load_encoder` takes it.
-    pooling : str | None
-        The same.
-
-    Raises
-    ------
-    WordweightsError
-        For what is neither registered, nor a folder, nor of the form of a hub id.
-    """
+    """Refuse a name of an encoder that can be none, before anything heavy is imported."""
     label, _, _ = split_name(name, pooling)
     if label in registered() or Path(label).is_dir():
         return
@@ -100,22 +76,9 @@ def check_name(name: str, pooling: str | None = None) -> None:
 
 
 def locate(label: str) -> Path:
-    """Find the folder of a checkpoint: an installed package, a local folder, or the hub's cache.
+    """Find the folder of a checkpoint: of an installed package, a local one, or in the hub's cache.
 
-    Parameters
-    ----------
-    label : str
-        A name without suffixes, which :func:`check_name` lets pass.
-
-    Returns
-    -------
-    Path
-        The folder; what is not on this machine is downloaded.
-
-    Raises
-    ------
-    WordweightsError
-        For a package that is not installed and has no hub in its place, and a download that fails.
+    What is not on this machine is downloaded; what cannot be had is a WordweightsError.
     """
     entry = registered().get(label)
     if entry is None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from wordweights.errors import WordweightsError, reason_of
 from wordweights.files import DATA_VARIABLE, package_folder, results_folder, write_atomically
 from wordweights.words.tables import (
-    is_blank,
+    check_filled,
     name_places,
     quoted,
     read_table,
@@ -295,10 +295,7 @@ def _wordfreq() -> Frequencies:
 
 @_source("bert-pretraining")
 def _bert() -> Frequencies:
-    folder = os.environ.get(DATA_VARIABLE)
-    path = Path(folder) / BERT_COUNTS_FILE if folder else _fetch_bert_counts()
-    _check_bert_counts(path)
-    counts = pd.read_csv(path, sep=" ", header=None, names=["rank", "count", "id"])
+    counts = pd.read_csv(_bert_counts(), sep=" ", header=None, names=["rank", "count", "id"])
     counts = counts[~counts["id"].isin(_BERT_SPECIAL_IDS)]
     vocabulary = _data_of(_VOCABULARY_PACKAGE) / "model" / "vocab.txt"
     pieces = np.array(vocabulary.read_text(encoding="utf-8").split("\n"), dtype=object)
@@ -317,31 +314,29 @@ def _bert() -> Frequencies:
     )
 
 
-def _fetch_bert_counts() -> Path:
+def _bert_counts() -> Path:
+    """Find the file of counts in the user's folder, or download it; it has the known checksum."""
     import pooch
 
-    # whatever the network raises is for the user one thing: no data
-    try:
-        return Path(
-            pooch.retrieve(
+    folder = os.environ.get(DATA_VARIABLE)
+    if not folder:
+        # whatever the network raises is for the user one thing: no data
+        try:
+            fetched = pooch.retrieve(
                 BERT_COUNTS_URL,
                 known_hash=f"sha256:{BERT_COUNTS_SHA256}",
                 fname=BERT_COUNTS_FILE,
                 path=pooch.os_cache("wordweights"),
             )
-        )
-    except Exception as error:
-        raise WordweightsError(
-            f"The counts of BERT's pretraining corpus could not be downloaded from "
-            f"{BERT_COUNTS_URL} ({reason_of(error)}). Without a network, set "
-            f"{DATA_VARIABLE} to a folder that holds this file as {BERT_COUNTS_FILE}, or take "
-            f"another source of frequencies: spacy, wordfreq, or a table with columns word,count."
-        ) from None
-
-
-def _check_bert_counts(path: Path) -> None:
-    import pooch
-
+            return Path(fetched)
+        except Exception as error:
+            raise WordweightsError(
+                f"The counts of BERT's pretraining corpus could not be downloaded from "
+                f"{BERT_COUNTS_URL} ({reason_of(error)}). Without a network, set {DATA_VARIABLE} "
+                f"to a folder that holds this file as {BERT_COUNTS_FILE}, or take another source "
+                f"of frequencies: spacy, wordfreq, or a table with columns word,count."
+            ) from None
+    path = Path(folder) / BERT_COUNTS_FILE
     if not path.is_file():
         raise WordweightsError(
             f"{path} does not exist: {DATA_VARIABLE} must name a folder that holds "
@@ -353,18 +348,12 @@ def _check_bert_counts(path: Path) -> None:
             f"{path} is not the file of counts that is expected: its SHA-256 is {found}, it should "
             f"be {BERT_COUNTS_SHA256}. Fetch it again from {BERT_COUNTS_URL}."
         )
+    return path
 
 
 def _load_counts(path: Path) -> Frequencies:
     table = read_table(path, ["word", "count"], numbers=["count"])
-    if table.empty:
-        raise WordweightsError(f"{path} has a header but no word: give at least one row.")
-    blank = is_blank(table["word"])
-    if blank.any():
-        raise WordweightsError(
-            f"{path}, {name_places(table.index[blank])}: the column 'word' is empty; write the "
-            f"word or remove the row."
-        )
+    check_filled(path, table["word"])
     counts = pd.to_numeric(table["count"], errors="coerce").astype(np.float64)
     wrong = ~(np.isfinite(counts) & (counts > 0))
     if wrong.any():

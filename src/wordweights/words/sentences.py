@@ -22,6 +22,7 @@ from wordweights.files import DATA_VARIABLE
 from wordweights.words.tables import (
     DELIMITERS,
     LINE_END,
+    check_filled,
     is_blank,
     name_places,
     quoted,
@@ -46,17 +47,7 @@ _STSB_FILES = {"validation": "dev.csv", "test": "test.csv"}
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a sentence.
-
-    Attributes
-    ----------
-    text : str
-        The word as it stands in the sentence.
-    start : int
-        Offset of its first character.
-    end : int
-        Offset after its last character: ``sentence[start:end] == text``.
-    """
+    """A word as it stands in its sentence: ``sentence[start:end] == text``."""
 
     text: str
     start: int
@@ -100,18 +91,7 @@ def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
 
 
 def lines_to_sentences(text: str) -> pd.DataFrame:
-    """Take each line of a text for a sentence.
-
-    Parameters
-    ----------
-    text : str
-        Its lines may end as on any system.
-
-    Returns
-    -------
-    pd.DataFrame
-        Columns `sentence_id` (the line from 0) and `sentence`; blank lines are skipped.
-    """
+    """Take each line of a text for a sentence, numbered from 0; blank ones are skipped."""
     lines = pd.Series(LINE_END.split(text), dtype=object)
     lines = lines[lines.str.strip() != ""]
     return _number(lines.to_frame("sentence"), lines.index)
@@ -119,13 +99,7 @@ def lines_to_sentences(text: str) -> pd.DataFrame:
 
 @cache
 def spacy_tokenizer() -> Any:
-    """Make spaCy's English tokenizer, once.
-
-    Returns
-    -------
-    Any
-        From text to tokens, those of whitespace too.
-    """
+    """Make spaCy's English tokenizer, once: from text to tokens, those of whitespace too."""
     import spacy
 
     return spacy.blank("en").tokenizer
@@ -319,14 +293,7 @@ def _load_file(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".txt":
         return lines_to_sentences(read_text(path))
     table = read_table(path, ["sentence"], ["sentence_id", "genre"], numbers=["sentence_id"])
-    if table.empty:
-        raise WordweightsError(f"{path} has a header but no sentence: give at least one row.")
-    blank = is_blank(table["sentence"])
-    if blank.any():
-        raise WordweightsError(
-            f"{path}, {name_places(table.index[blank])}: the column 'sentence' is empty, only "
-            f"whitespace or missing; write the sentence or remove the row."
-        )
+    check_filled(path, table["sentence"])
     if "genre" in table:
         table["genre"] = table["genre"].fillna("")
     ids = _given_ids(path, table.pop("sentence_id")) if "sentence_id" in table else None

@@ -61,22 +61,8 @@ def read_table(
 ) -> pd.DataFrame:
     """Read columns of a .csv, .tsv or .parquet file, the text exactly as it is.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    required : Sequence[str]
-        Columns that must be there.
-    optional : Sequence[str]
-        Columns that are read if they are there. All others are ignored.
-    numbers : Sequence[str]
-        Of these columns, those that a .parquet file may hold as numbers.
-
-    Returns
-    -------
-    pd.DataFrame
-        Its index names the place in the file for messages: the ``line`` as an editor counts, or, of
-        a .parquet file, the ``row``, both from 1.
+    A column of `numbers` may hold numbers in a .parquet file. The index names the place in the file
+    for messages: the ``line`` as an editor counts, or, of a .parquet file, the ``row``, from 1.
     """
     if path.suffix.lower() == ".parquet":
         return _read_parquet(path, required, optional, numbers)
@@ -152,6 +138,18 @@ def decode_text(data: bytes, place: str) -> str:
 def is_blank(column: pd.Series) -> pd.Series:
     """Find the cells of a text column that are missing, empty or only whitespace."""
     return column.isna() | (column.fillna("").str.strip() == "")
+
+
+def check_filled(path: Path, column: pd.Series) -> None:
+    """Refuse a text column without a row, or with a blank cell."""
+    if column.empty:
+        raise WordweightsError(f"{path} has a header but no {column.name}: give at least one row.")
+    blank = is_blank(column)
+    if blank.any():
+        raise WordweightsError(
+            f"{path}, {name_places(column.index[blank])}: the column {column.name!r} is empty, "
+            f"only whitespace or missing; write the {column.name} or remove the row."
+        )
 
 
 def name_places(index: pd.Index) -> str:
