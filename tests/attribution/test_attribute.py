@@ -416,7 +416,7 @@ def test_no_pass_takes_more_than_the_bound_on_memory(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "rollout"}, "'integrated-gradients', 'gradient-times-input', 'occlusion'"),
+        ({"method": "rollout"}, "'gradient-times-input', 'integrated-gradients', 'occlusion'"),
         ({"method": "occlusion", "probes": 3}, "'occlusion' has no setting 'probes'; it has base"),
         ({"method": IntegratedGradients(), "probes": 3}, "given with its settings, and so are pro"),
         ({"norm": "max"}, "norm 'max' is not known"),
