@@ -42,8 +42,9 @@ paper: $(READY) ## the same with the encoders, sentences and counts of the paper
 	$(BIN)/wordweights run --profile paper $(PAPER)
 	@$(BIN)/wordweights book
 
-# a process for each core, up to four, with a thread each; the tests of the executed book share one
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+# a process for each core, up to four, with a thread each; tests/conftest.py says what each gets
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 \
+  --dist loadfile --no-loadscope-reorder
 
 check: lint ## lint, types, docstrings, notebooks without outputs, quick tests: under a minute
 	$(PYTEST) --quiet -m "not slow" --durations=5 --durations-min=2
