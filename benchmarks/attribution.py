@@ -20,22 +20,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import captum.attr
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients
 from transformers import BertConfig, BertModel
 
-from wordweights.attribution.integral import Integral
+from wordweights.attribution import IntegratedGradients
+from wordweights.attribution.alignment import TokenisedSentence, tokenise
 from wordweights.attribution.parallel import run_all
-from wordweights.attribution.path import ROWS, StraightPath
-from wordweights.attribution.plan import integrate
-from wordweights.attribution.probes import Squares, estimate_norms, probe_directions, project
+from wordweights.attribution.path import ROWS, StraightPath, lay_path
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.words.sentences import filter_sentences, load_sentences
 
-MAX_NODES = 100
 CAPTUM_NODES = 50
 PLAIN = "gauss-legendre"
+MEMORY = 256 * 2**20  # bytes of the passes under way, as `attribute` takes on two cores
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,16 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Found:
-    """What a method gave: contributions (sentences, words), their errors, and residuals."""
+    """What a way gave: contributions (sentences, words), their errors, residuals and nodes."""
 
     norms: np.ndarray
     errors: np.ndarray
     residuals: np.ndarray
+    nodes: np.ndarray
 
 
 @dataclass(frozen=True)
-class Method:
+class Way:
     """A line of the table: what is timed, what that is scaled by, and what has the result."""
 
     name: str
@@ -106,24 +106,24 @@ def random_bert() -> Encoder:
 
 def report(encoder: Encoder, sizes: Sizes, reference_nodes: int) -> None:
     """Print the table of one encoder."""
-    batch = path_of(encoder, sizes.batch)
-    tokens, d = batch.inputs.shape[1], encoder.hidden_size
-    few, one = batch.select(list(range(sizes.exact))), batch.select([0])
+    batch = sentences_of(encoder, sizes.batch)
+    tokens, d = len(batch[0].ids), encoder.hidden_size
+    few, one = batch[: sizes.exact], batch[:1]
     batched = f"batch of {sizes.batch}"
     methods = [
         captum_loop(encoder, one, sizes),
         jacrev(encoder, one, sizes),
-        exact("exact, one at a time", one, sizes),
-        exact(f"exact, batch of {sizes.exact}", few, sizes),
-        exact(f"exact in bfloat16, batch of {sizes.exact}", few, sizes, half=True),
-        estimate("default (16 probes), one at a time", one, probes=16),
-        estimate(f"default, {batched}", batch, probes=16),
-        estimate(f"default in bfloat16, {batched}", batch, probes=16, half=True),
-        estimate("vector norm, one at a time", one, norm="vector"),
-        estimate(f"vector norm, {batched}", batch, norm="vector"),
+        exact("exact, one at a time", encoder, one, sizes),
+        exact(f"exact, batch of {sizes.exact}", encoder, few, sizes),
+        exact(f"exact in bfloat16, batch of {sizes.exact}", encoder, few, sizes, bfloat16=True),
+        estimate("default (16 probes), one at a time", encoder, one),
+        estimate(f"default, {batched}", encoder, batch),
+        estimate(f"default in bfloat16, {batched}", encoder, batch, bfloat16=True),
+        estimate("vector norm, one at a time", encoder, one, norm="vector"),
+        estimate(f"vector norm, {batched}", encoder, batch, norm="vector"),
     ]
     print(f"{encoder.name}: sentences of {tokens} wordpieces, {d} outputs", flush=True)
-    ours(batch, probes=1)  # what is computed once in a process, such as candidate rules
+    ours(encoder, batch, probes=1)  # what is computed once in a process, such as candidate rules
     best = dict.fromkeys((method.name for method in methods), np.inf)
     rates, shares = [], []
     for _ in range(sizes.rounds):
@@ -139,10 +139,13 @@ def report(encoder: Encoder, sizes: Sizes, reference_nodes: int) -> None:
     print(f"exact mode: {share:.0%} of the rate measured beside it\n")
     reference = None
     if reference_nodes:
-        reference = ours(few, n_steps=reference_nodes, quadrature=PLAIN).norms
+        whole = ours(encoder, few, n_nodes=reference_nodes, quadrature=PLAIN, probes="all")
+        reference = whole.norms
     captum = best[methods[0].name]
-    titles = f"{'s/sentence':>11} {'x captum':>9} {'error':>7} {'reported':>9} {'residual':>9}"
-    print(f"{'method':42} {titles}")
+    print(
+        f"{'method':42} {'s/sentence':>11} {'x captum':>9} {'error':>7} {'reported':>9} "
+        f"{'residual':>9} {'nodes':>6}"
+    )
     for method in methods:
         mark = "*" if method.partly else " "
         line = f"{method.name:42} {best[method.name]:10.3f}{mark} {captum / best[method.name]:9.1f}"
@@ -150,96 +153,83 @@ def report(encoder: Encoder, sizes: Sizes, reference_nodes: int) -> None:
     print("* timed on some outputs or nodes and scaled\n")
 
 
-def describe(method: Method, reference: np.ndarray | None) -> str:
+def describe(method: Way, reference: np.ndarray | None) -> str:
     """Errors of a method, for the table; the vector norm is another measure than the reference."""
     if method.whole is None or reference is None:
         return ""
     found = method.whole()
     error = reported = ""
     if not method.name.startswith("vector"):
+        # both over the same sentences: those of the reference
         n = min(len(reference), len(found.norms))
         error = f"{np.sqrt(((found.norms[:n] / reference[:n] - 1) ** 2).mean()):.2%}"
-        reported = f"{np.sqrt(((found.errors / found.norms) ** 2).mean()):.2%}"
-    return f" {error:>7} {reported:>9} {found.residuals.max():>9.2%}"
+        reported = f"{np.sqrt(((found.errors[:n] / found.norms[:n]) ** 2).mean()):.2%}"
+    return f" {error:>7} {reported:>9} {found.residuals.max():>9.2%} {np.mean(found.nodes):>6.1f}"
 
 
-def estimate(name: str, path: StraightPath, **options: Any) -> Method:
-    """Attribute all sentences of a path with some options."""
-    run = partial(ours, path, **options)
-    return Method(name, run, 1 / len(path.inputs), run)
+def estimate(
+    name: str, encoder: Encoder, sentences: list[TokenisedSentence], **settings: Any
+) -> Way:
+    """Attribute sentences with some settings, otherwise the defaults."""
+    run = partial(ours, encoder, sentences, **settings)
+    return Way(name, run, 1 / len(sentences), run)
 
 
-def exact(name: str, path: StraightPath, sizes: Sizes, half: bool = False) -> Method:
+def exact(
+    name: str,
+    encoder: Encoder,
+    sentences: list[TokenisedSentence],
+    sizes: Sizes,
+    *,
+    bfloat16: bool = False,
+) -> Way:
     """Attribute by all outputs; the time is that of some of them, as with captum."""
-    d = path.forward(path.inputs[:1]).shape[-1]
+    d = encoder.hidden_size
     outputs = min(d, sizes.exact_outputs)
-    return Method(
+    return Way(
         name,
-        partial(ours, path, half=half, outputs=outputs),
-        d / outputs / len(path.inputs),
-        partial(ours, path, half=half),
+        partial(some_outputs, encoder, sentences, outputs, bfloat16=bfloat16),
+        d / outputs / len(sentences),
+        partial(ours, encoder, sentences, probes="all", bfloat16=bfloat16),
         partly=outputs < d,
     )
 
 
-def path_of(encoder: Encoder, n: int) -> StraightPath:
-    """Bundled sentences of seven one-piece words, on their way from [PAD]."""
+def sentences_of(encoder: Encoder, n: int) -> list[TokenisedSentence]:
+    """Choose bundled sentences of seven one-piece words."""
     table = filter_sentences(load_sentences("bundled"), [encoder.tokenizer], 7)
     # from all over the file, which is in order of topic
     chosen = table["sentence"].iloc[np.linspace(0, len(table) - 1, n).astype(int)].tolist()
-    ids = encoder.tokenizer(chosen, return_tensors="pt")["input_ids"]
-    pads = ids.clone()
-    pads[:, 1:-1] = encoder.tokenizer.pad_token_id
-    return StraightPath(encoder.as_stack() or encoder, encoder.embed(ids), encoder.embed(pads))
+    return tokenise(encoder, chosen)
 
 
-def ours(
-    path: StraightPath,
-    *,
-    n_steps: int | None = None,
-    quadrature: str = "adaptive",
-    probes: int | str = "all",
-    norm: str = "frobenius",
-    half: bool = False,
-    outputs: int | None = None,
-) -> Found:
-    """Attribute sentences, in pieces that the cores share as in `wordweights.attribute`."""
-
-    def measure(integral: Integral, examples: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
-        if norm == "vector":
-            values = integral.rows().norm(dim=-1).double().numpy()
-            return list(zip(values, np.zeros_like(values), strict=True))
-        seeds = [[0, example] for example in examples]
-        directions = probe_directions(probes, integral.outputs, seeds)[:outputs]
-        if probes == "all":  # also where only some of the outputs are timed
-            (fine,) = integral.squares(directions)
-            squares = Squares(fine, fine, np.full(len(fine), True))
-        else:
-            squares = project(integral, directions)
-        return list(zip(*estimate_norms(squares, integral.outputs), strict=True))
-
-    def some(examples: np.ndarray) -> list[Any]:
-        piece = path.select(examples.tolist())
-        return integrate(
-            StraightPath(piece.forward, piece.inputs, piece.baselines, half=half),
-            measure,
-            n_steps=n_steps,
-            tolerance=0.01,
-            max_steps=MAX_NODES,
-            quadrature=quadrature,
-        )
-
-    pieces = min(2 * path.threads, len(path.inputs)) if path.threads > 1 else 1
-    parts = np.array_split(np.arange(len(path.inputs)), pieces)
-    found = run_all([partial(some, part) for part in parts], path.threads)
-    outcomes = [outcome for part in found for outcome in part]
-    values = np.array([outcome.value for outcome in outcomes])[:, :, 1:-1]
-    return Found(values[:, 0], values[:, 1], np.array([outcome.residual for outcome in outcomes]))
+def ours(encoder: Encoder, sentences: list[TokenisedSentence], **settings: Any) -> Found:
+    """Attribute a batch of sentences as `wordweights.attribute` does."""
+    rows = IntegratedGradients(**settings).weigh(encoder, sentences, MEMORY)
+    columns = ("contribution", "standard_error", "residual", "n_nodes")
+    return Found(*(np.array([row[name] for row in rows]) for name in columns))
 
 
-def captum_loop(encoder: Encoder, path: StraightPath, sizes: Sizes) -> Method:
+def some_outputs(
+    encoder: Encoder, sentences: list[TokenisedSentence], outputs: int, **settings: Any
+) -> None:
+    """Carry the first outputs alone through the nodes of the default."""
+    path = lay_path(encoder, sentences, "pad", MEMORY, bfloat16=settings.get("bfloat16", False))
+    method = IntegratedGradients(**settings)
+    for found in method.certify(path):
+        unit = torch.eye(encoder.hidden_size)[:outputs, None]
+        found.integral.squares(unit.expand(-1, len(found.examples), -1))
+
+
+def path_of(encoder: Encoder, sentences: list[TokenisedSentence]) -> StraightPath:
+    """Lay the path that the other ways go, too."""
+    return lay_path(encoder, sentences, "pad", MEMORY)
+
+
+def captum_loop(encoder: Encoder, sentences: list[TokenisedSentence], sizes: Sizes) -> Way:
     """Loop captum's IntegratedGradients, one call for each output."""
-    attribution = IntegratedGradients(encoder.vectors)
+    path = path_of(encoder, sentences)
+    attribution = captum.attr.IntegratedGradients(encoder.vectors)
 
     def run() -> None:
         for k in range(sizes.outputs):
@@ -252,11 +242,12 @@ def captum_loop(encoder: Encoder, path: StraightPath, sizes: Sizes) -> Method:
             )
 
     name = f"captum loop over outputs, {CAPTUM_NODES} nodes"
-    return Method(name, run, scale=encoder.hidden_size / sizes.outputs, partly=True)
+    return Way(name, run, scale=encoder.hidden_size / sizes.outputs, partly=True)
 
 
-def jacrev(encoder: Encoder, path: StraightPath, sizes: Sizes) -> Method:
+def jacrev(encoder: Encoder, sentences: list[TokenisedSentence], sizes: Sizes) -> Way:
     """torch.func.jacrev at each node, with as many nodes as captum."""
+    path = path_of(encoder, sentences)
     alphas = torch.linspace(0.2, 0.8, sizes.nodes)
     points = path.baselines + alphas[:, None, None] * path.step
 
@@ -265,7 +256,7 @@ def jacrev(encoder: Encoder, path: StraightPath, sizes: Sizes) -> Method:
             torch.func.jacrev(lambda x: encoder.vectors(x[None])[0], chunk_size=64)(point)
 
     name = f"torch.func.jacrev, {CAPTUM_NODES} nodes"
-    return Method(name, run, scale=CAPTUM_NODES / sizes.nodes, partly=True)
+    return Way(name, run, scale=CAPTUM_NODES / sizes.nodes, partly=True)
 
 
 def operations(encoder: Encoder, tokens: int) -> float:
@@ -282,14 +273,14 @@ def operations(encoder: Encoder, tokens: int) -> float:
     return float(layers)
 
 
-def exact_rate(encoder: Encoder, path: StraightPath, outputs: int) -> float:
+def exact_rate(encoder: Encoder, sentences: list[TokenisedSentence], outputs: int) -> float:
     """Operations a second of the exact mode, of its backward passes alone counted."""
     n = 12
     before = time.perf_counter()
-    ours(path, n_steps=n, quadrature=PLAIN, outputs=outputs)
+    some_outputs(encoder, sentences, outputs, n_nodes=n, quadrature=PLAIN)
     seconds = time.perf_counter() - before
-    work = n * outputs * operations(encoder, path.inputs.shape[1])
-    return work * len(path.inputs) / seconds
+    work = n * outputs * operations(encoder, len(sentences[0].ids))
+    return work * len(sentences) / seconds
 
 
 def matrix_rate(encoder: Encoder, tokens: int) -> float:

@@ -3,8 +3,8 @@
     python benchmarks/memory.py [--few 100] [--many 10000]
 
 Each run is a process of its own: all-MiniLM-L6-v2 over so many different sentences of 3 to 30
-words, with the engine's defaults for memory and few passes a sentence, since what a pass takes does
-not depend on how many sentences there are. Prints peak resident memory and the difference.
+words, with the engine's defaults for memory and few passes per sentence, since what a pass takes
+does not depend on how many sentences there are. Prints peak resident memory and the difference.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def peak_of(n: int) -> float:
     table = attribute(
         load_encoder("all-MiniLM-L6-v2"),
         sentences,
-        n_steps=2,
+        n_nodes=2,
         quadrature="gauss-legendre",
         probes=1,
         progress=False,

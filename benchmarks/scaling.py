@@ -9,8 +9,8 @@ each. For each number of workers and each size the table shows
 - the rate by the clock, without the time in which workers start and load what they need, and the
   rate by the processor time of the workers, which does not see what else the machine does;
 - the peak memory of a worker;
-- messages between scheduler, workers and client for each task, and what a task costs the process of
-  scheduler and client when the worker finds its work done: the price of a cluster;
+- messages between scheduler, workers and client for each task, and what a task that does nothing
+  costs the process of scheduler and client: the price of a cluster;
 - the share of all processor time that is spent after the workers are done, in one process.
 
 What follows the table is computed from it, by processor time, and says so.
@@ -36,7 +36,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from distributed import Client, LocalCluster
 from transformers import BertConfig, BertModel
 
@@ -46,8 +45,8 @@ from wordweights.files import RESULTS_VARIABLE
 
 MANY = 64  # workers, on paper
 CORPUS_WORDS = 3.3e9  # of Wikipedia and BooksCorpus, which BERT was trained on
-SETTINGS = {"n_steps": 12, "probes": 16}  # of the embedded profile
-TASKS = 48  # more, and the store would merge their files, by which a worker sees that it is idle
+SETTINGS = {"n_nodes": 12, "probes": 16}  # of the embedded profile
+TASKS = 48
 WORDS_IN_FILE = 2_000_000
 VOCABULARY = 2_000_000
 SHIFT, EXPONENT = 2.7, 1.05  # of Zipf and Mandelbrot: P(rank) ~ (rank + SHIFT) ** -EXPONENT
@@ -113,7 +112,7 @@ def main() -> None:
 
 @contextmanager
 def started(n: int, folder: Path) -> Iterator[tuple[LocalCluster, Client]]:
-    """Start workers of one thread each, that share a results folder of their own."""
+    """Start workers of one thread each, and keep the results to this run."""
     os.environ[RESULTS_VARIABLE] = str(folder / "results")
     cluster = LocalCluster(
         n_workers=n,
@@ -168,41 +167,13 @@ def attribution_row(name: str, encoder: Encoder, n: int, workers: int) -> Row:
         cpu = worker_time(client)
         seconds, _, table = timed(partial(compute, texts[:n]))
         cpu = worker_time(client) - cpu
-        messages, account = traffic.count, table.attrs["cluster"]
+        messages, tasks, account = traffic.count, traffic.tasks, table.attrs["cluster"]
         _, after, _ = timed(partial(compute, texts[:n]))  # all is stored: read, and put together
         memory = max(client.run(peak_memory).values())
-        idle = idle_task(compute, texts[:n])
+        idle = no_op(client)
         assert warm.attrs["cluster"]["computed"] == 32 * workers
         assert account["computed"] == n
-    return Row(name, workers, n, seconds, account["shards"], messages, cpu, idle, after, memory)
-
-
-def idle_task(compute: Any, texts: list[str]) -> float:
-    """Processor time, here, of a task that finds its batches stored: scheduler and client."""
-    from wordweights.attribution import cluster as module
-    from wordweights.attribution.store import Collection
-
-    seen: list[tuple[int, float]] = []
-    real_read, real_compute = Collection.read, module.compute_on
-
-    def compute_on(*arguments: Any, **options: Any) -> Any:
-        _, seconds, accounts = timed(partial(real_compute, *arguments, **options))
-        seen.append((accounts[0]["shards"], seconds))
-        return accounts
-
-    reads = iter([True])  # at first nothing is known, so every batch goes to the workers again
-
-    def read(self: Any, keys: Any) -> pd.DataFrame:
-        return real_read(self, [] if next(reads, False) else keys)
-
-    Collection.read, module.compute_on = read, compute_on  # type: ignore[method-assign]
-    try:
-        account = compute(texts).attrs["cluster"]
-    finally:
-        Collection.read, module.compute_on = real_read, real_compute  # type: ignore[method-assign]
-    assert account["computed"] == 0
-    ((shards, seconds),) = seen
-    return seconds / shards
+    return Row(name, workers, n, seconds, tasks, messages, cpu, idle, after, memory)
 
 
 def tiny_encoder() -> Encoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from click.testing import CliRunner, Result
 from wordweights.cli import app, main
 from wordweights.encoders import known_encoders
 from wordweights.errors import WordweightsError
-from wordweights.pipeline.claims import CLAIMS_FILE
+from wordweights.pipeline.running import CLAIMS_FILE
 
 SENTENCES = "the dog is running .\nA <b> onion !\n"
 
@@ -31,7 +32,7 @@ def arguments(tmp_path: Path, tiny_checkpoint: Path, counts: str) -> list[str]:
     path = tmp_path / "two.txt"
     path.write_text(SENTENCES)
     encoder = ["--encoder", str(tiny_checkpoint), "--pooling", "mean"]
-    return ["attribute", str(path), *encoder, "--frequencies", counts, "--n-steps", "4"]
+    return ["attribute", str(path), *encoder, "--frequencies", counts, "-p", "n_nodes", "4"]
 
 
 def invoke(*arguments: str, stdin: str | bytes | None = None) -> Result:
@@ -39,9 +40,15 @@ def invoke(*arguments: str, stdin: str | bytes | None = None) -> Result:
     return CliRunner().invoke(app, list(arguments), input=stdin, catch_exceptions=False)
 
 
-def test_encoders_lists_every_known_encoder() -> None:
+def test_the_version_is_that_of_the_package() -> None:
+    assert invoke("--version").stdout.split()[-1] == version("wordweights")
+
+
+def test_encoders_lists_every_known_encoder_within_the_terminal() -> None:
     output = invoke("encoders").stdout
-    for name in known_encoders()["name"]:
+    assert max(map(len, output.splitlines())) <= 80
+    table = known_encoders()
+    for name in (*table["name"], *table["hub_id"].dropna(), *table["revision"].dropna()):
         assert name in output
 
 
@@ -50,25 +57,40 @@ def test_attribute_writes_a_row_for_every_word(
     arguments: list[str], tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / f"words{ending}"
-    result = invoke(*arguments, "--probes", "all", "-o", str(path))
+    result = invoke(*arguments, "-p", "probes", "all", "-o", str(path))
     read = pd.read_csv if ending == ".csv" else pd.read_parquet
     table = read(path)
     assert " ".join(table["word"]) == "the dog is running . A < b > onion !"
     assert table["sentence_id"].tolist() == [0] * 5 + [1] * 6
     assert (table["contribution"] > 0).all()
+    assert (table["standard_error"] == 0).all()  # as "all" says
     unknown = table["information"].isna()
     assert table.loc[unknown, "word"].tolist() == ["<", "b", ">", "onion"]
     assert table.loc[unknown, "probability"].isna().all()
     assert "4 words have no information" in result.stderr
 
 
-def test_attribute_prints_a_table_of_lines_from_the_standard_input(arguments: list[str]) -> None:
-    arguments[1] = "-"
-    lines = invoke(*arguments, stdin="the dog .\n\nis a dog\n").stdout.splitlines()
-    assert lines[0].split()[:3] == ["sentence_id", "position", "word"]
-    assert [line.split()[2] for line in lines[1:]] == ["the", "dog", ".", "is", "a", "dog"]
-    with pytest.raises(WordweightsError, match="holds no sentence"):
-        invoke(*arguments, stdin="\n")
+def test_attribute_takes_another_method_with_its_settings(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "words.csv"
+    plain = arguments[: arguments.index("-p")]
+    mask = ["--method", "occlusion", "-p", "baseline", "mask"]
+    invoke(*plain, *mask, "-o", str(output))
+    table = pd.read_csv(output)
+    assert (table["contribution"] > 0).any()
+    assert "residual" not in table
+    with pytest.raises(WordweightsError, match="'occlusion' has no setting 'n_nodes'"):
+        invoke(*arguments, "--method", "occlusion")
+    with pytest.raises(WordweightsError, match=r"tolerance is 'low'.*between 0 and 1"):
+        invoke(*plain, "-p", "tolerance", "low")
+
+
+def test_attribute_keeps_the_ids_of_a_table(arguments: list[str], tmp_path: Path) -> None:
+    arguments[1] = str(tmp_path / "mine.csv")
+    Path(arguments[1]).write_text("sentence_id,sentence\n70,the dog\n3,a dog\n")
+    invoke(*arguments, "-o", str(tmp_path / "words.csv"))
+    assert pd.read_csv(tmp_path / "words.csv")["sentence_id"].tolist() == [70, 70, 3, 3]
 
 
 def test_the_standard_input_is_read_like_a_file_of_lines(
@@ -76,10 +98,17 @@ def test_the_standard_input_is_read_like_a_file_of_lines(
 ) -> None:
     text = "\ufeffthe dog\u2028dog .\r\n\r\nis a\x0cdog\r".encode()
     (tmp_path / "lines.txt").write_bytes(text)
-    from_file = invoke(arguments[0], str(tmp_path / "lines.txt"), *arguments[2:]).stdout
-    assert invoke(arguments[0], "-", *arguments[2:], stdin=text).stdout == from_file
+    command, _, *rest = arguments
+    shown = invoke(command, "-", *rest, stdin=text).stdout
+    assert shown == invoke(command, str(tmp_path / "lines.txt"), *rest).stdout
+    lines = [line.split() for line in shown.splitlines()]
+    assert [line[2] for line in lines] == ["word", "the", "dog", "dog", ".", "is", "a", "dog"]
+    for column in ("contribution", "standard_error", "residual", "information"):
+        assert column in lines[0]
+    with pytest.raises(WordweightsError, match="holds no sentence"):
+        invoke(command, "-", *rest, stdin="\n")
     with pytest.raises(WordweightsError, match="The standard input, line 2: byte 0xE9"):
-        invoke(arguments[0], "-", *arguments[2:], stdin=b"the dog\na caf\xe9\n")
+        invoke(command, "-", *rest, stdin=b"the dog\na caf\xe9\n")
 
 
 def test_attribute_writes_words_of_which_none_is_known(
@@ -111,11 +140,10 @@ def test_attribute_says_what_is_wrong_with_the_output_before_it_begins(
         invoke(*arguments, "-o", str(tmp_path / output))
 
 
-@pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_an_output_that_cannot_be_written_stays_as_it_was(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / f"words{ending}"
+    path = tmp_path / "words.csv"
     path.write_text("old")
     invoke(*arguments)  # from now on nothing is stored any more
 
@@ -126,6 +154,34 @@ def test_an_output_that_cannot_be_written_stays_as_it_was(
     with pytest.raises(WordweightsError, match="cannot be written: No space left on device"):
         invoke(*arguments, "-o", str(path))
     assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "message"),
+    [
+        (1, "no.csv", r"no\.csv does not exist"),
+        (3, "nonsense", "Encoder 'nonsense' is neither"),
+        (7, "no.csv", r"no\.csv does not exist"),
+        (7, "nothing", "Unknown source 'nothing'"),
+    ],
+)
+def test_what_is_misspelt_is_told_before_a_model_is_loaded(
+    arguments: list[str], tmp_path: Path, place: int, wrong: str, message: str
+) -> None:
+    arguments[3] = str(tmp_path / "empty")  # a folder that cannot be loaded
+    Path(arguments[3]).mkdir()
+    arguments[place] = wrong
+    with pytest.raises(WordweightsError, match=message):
+        invoke(*arguments)
+
+
+def test_a_tilde_is_the_home_folder(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    arguments[1], arguments[3], arguments[7] = "~/two.txt", "~/checkpoint", "~/counts.csv"
+    invoke(*arguments, "-o", "~/words.csv")
+    assert len(pd.read_csv(tmp_path / "words.csv")) == 11
 
 
 def test_run_knows_the_parameters_of_the_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,58 +210,42 @@ def test_cache_lists_and_prunes(arguments: list[str]) -> None:
     assert "Nothing is kept." in invoke("cache").stdout
     invoke(*arguments)
     listed = invoke("cache").stdout
-    assert '"n_steps": 4' in listed
-    (row,) = [line for line in listed.splitlines() if '"n_steps"' in line]
-    identity = row.split()[0]
+    assert max(map(len, listed.splitlines())) <= 80
+    assert "probes 16" in " ".join(listed.split())
+    identity = listed.splitlines()[1].split()[0]
     with pytest.raises(WordweightsError, match="'nonsense' fits 0 of the 1"):
         invoke("cache", "--prune", "nonsense")
-    assert f"Removed {identity}." in invoke("cache", "--prune", identity).stdout
+    assert f"Removed {identity}" in invoke("cache", "--prune", identity).stdout
     invoke(*arguments)
     assert "Removed" in invoke("cache", "--prune-all").stdout
     assert "Nothing is kept." in invoke("cache").stdout
 
 
-def test_a_dry_run_says_how_long_it_takes_and_does_nothing_else(
+def test_a_dry_run_counts_what_is_stored_and_computes_nothing(
     arguments: list[str], tmp_path: Path
 ) -> None:
-    lines = "the dog .\nis a dog\na woman was happy .\n"
+    output = tmp_path / "words.csv"
     arguments[1] = "-"
-    output = tmp_path / "words.csv"
-    said = invoke(*arguments, "--dry-run", "-o", str(output), stdin=lines).stdout
-    assert "The attributions will take about" in said
-    assert "3 distinct sentences, 1 left to compute" in said
+    lines = "the dog .\nis a dog\nTHE dog .\n"  # for a lower-casing encoder two
+    for _ in range(2):
+        result = invoke(*arguments, "--dry-run", "-o", str(output), stdin=lines)
+        assert "0 of 2 distinct sentences are stored, 2 are not" in result.stdout
     assert not output.exists()
-    assert "all are stored" in invoke(*arguments, "--dry-run", stdin="the dog .\n").stdout
+    invoke(*arguments, stdin="the dog .\n")
+    assert "1 of 2" in invoke(*arguments, "--dry-run", stdin="the dog .\nis a dog\n").stdout
 
 
-def test_a_long_run_is_announced_and_goes_on(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    output = tmp_path / "words.csv"
-    assert "will take" not in invoke(*arguments, "-o", str(output)).stderr
-    monkeypatch.setattr("wordweights.pipeline.estimate.WORTH_SAYING", -1.0)
-    result = invoke(*arguments, "-o", str(output))
-    assert "all are stored" in result.stderr
-    assert result.stdout == ""
-    assert len(pd.read_csv(output)) == 11
-
-
-def test_a_run_is_announced_before_it_begins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from wordweights.pipeline.estimate import Workload
-
-    ran = []
+def test_a_dry_run_of_chapters_says_it_for_each_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"one": (5, 1200), "two": (0, 3)}
     monkeypatch.chdir(Path(__file__).parent)
-    monkeypatch.setattr("wordweights.pipeline.run_chapters", lambda *_, **__: ran.append(True))
-    for rate, words in ((0.1, False), (2.0, True)):
-        loads = [Workload("tiny", 100, 90, rate)]
-        monkeypatch.setattr(
-            "wordweights.pipeline.estimate.estimate_run", lambda *_, found=loads: found
-        )
-        assert ("about 3 minutes" in invoke("run", "03").stderr) == words
-        assert "tiny: 100 distinct sentences, 90 left" in invoke("run", "03", "--dry-run").stdout
-    assert len(ran) == 2
+    monkeypatch.setattr("wordweights.pipeline.run_chapters", None)
+    monkeypatch.setattr("wordweights.pipeline.count_run", lambda *_: counts)
+    assert invoke("run", "03", "--dry-run").stdout.splitlines() == [
+        "one: 5 of 1,200 distinct sentences are stored, 1,195 are not",
+        "two: 0 of 3 distinct sentences are stored, 3 are not",
+    ]
+    counts.clear()
+    assert "no set of sentences" in invoke("run", "01", "--dry-run").stdout
 
 
 @pytest.fixture

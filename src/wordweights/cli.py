@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +13,13 @@ import click
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
-    from wordweights.pipeline.estimate import Workload
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="wordweights")
 def app() -> None:
     """How sentence encoders weigh words."""
 
@@ -37,7 +38,7 @@ def app() -> None:
     help="A parameter of the chapters, such as -p encoders '[all-MiniLM-L6-v2]': text as it is, "
     "other types as YAML. May be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say how long it would take.")
+@click.option("--dry-run", is_flag=True, help="Only count the sentences that are stored.")
 def run(
     chapters: tuple[str, ...],
     profile: str,
@@ -49,17 +50,23 @@ def run(
     """Execute chapters (such as 03; none means all) into book/chapters."""
     from dataclasses import replace
 
-    from wordweights.pipeline import choose_chapters, find_root, load_profile, run_chapters
-    from wordweights.pipeline.estimate import estimate_run
+    from wordweights.pipeline import (
+        choose_chapters,
+        count_run,
+        find_root,
+        load_profile,
+        run_chapters,
+    )
 
     root = find_root()
-    chosen = load_profile(root, Path(file).resolve() if file else profile)
+    chosen = load_profile(root, file or profile)
     if chapters:
         chosen = replace(chosen, chapters=tuple(choose_chapters(root, chapters)))
-    _announce(estimate_run(root, chosen, dict(parameters)), dry_run=dry_run)
     if dry_run:
+        counts = count_run(root, chosen, dict(parameters))
+        click.echo(_describe_counts(counts) or "These chapters weigh no set of sentences.")
         return
-    run_chapters(root, chosen, dict(parameters), say=lambda line: click.echo(line, err=True))
+    run_chapters(root, chosen, dict(parameters))
 
 
 @app.command()
@@ -79,8 +86,9 @@ def book() -> None:
 )
 def claims(against: Path | None) -> None:
     """List what the last run of chapter 03 says about each claim of the paper."""
+    from wordweights.files import expand_home
     from wordweights.pipeline import find_root
-    from wordweights.pipeline.claims import CLAIMS_FILE, read_claims
+    from wordweights.pipeline.running import CLAIMS_FILE, read_claims
     from wordweights.statistics.claims import lost_claims
 
     present = read_claims(find_root() / CLAIMS_FILE)
@@ -89,7 +97,7 @@ def claims(against: Path | None) -> None:
     click.echo(text)
     if against is None:
         return
-    lost = lost_claims(read_claims(against), present)
+    lost = lost_claims(read_claims(expand_home(against)), present)
     if len(lost):
         rows = [f"({row.claim}) {row.scope}: {row.verdict}" for row in lost.itertuples()]
         raise WordweightsError(
@@ -113,16 +121,27 @@ def claims(against: Path | None) -> None:
 )
 @click.option("--n-words", type=int, help="Keep only sentences of so many one-wordpiece words.")
 @click.option(
-    "--n-steps", type=int, help="Nodes of the quadrature; by default chosen for each sentence."
+    "--method",
+    default="integrated-gradients",
+    help="Measure of weight; others are occlusion and gradient-times-input.",
 )
-@click.option("--probes", default="16", help="Number of random probes, 'auto', or 'all': exact.")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A setting of the method, such as -p probes all -p tolerance 0.002: numbers, true and "
+    "null as YAML. May be repeated.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file.")
 @click.option(
     "--cluster",
     metavar="ADDRESS",
     help="Of a Dask scheduler, such as tcp://host:8786: compute there.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say how long it would take.")
+@click.option("--dry-run", is_flag=True, help="Only count the sentences that are stored.")
 def attribute(
     *,
     sentences: str,
@@ -130,43 +149,42 @@ def attribute(
     pooling: str | None,
     frequencies: str,
     n_words: int | None,
-    n_steps: int | None,
-    probes: str,
+    method: str,
+    parameters: tuple[tuple[str, str], ...],
     output: Path | None,
     cluster: str | None,
     dry_run: bool,
 ) -> None:
     """Weigh the words of SENTENCES: bundled, stsb, a CSV, TSV, TXT or parquet file, or - (lines).
 
-    One row a word: its contribution to the sentence vector with standard error and residual, its
+    One row per word: its contribution to the sentence vector with what certifies it, its
     probability P(w) and its information -ln P(w) in nats, both empty for a word that the source of
     frequencies has never seen.
     """
     import wordweights as ww
-    from wordweights.files import check_output
-    from wordweights.pipeline.estimate import estimate_attribution
+    from wordweights.encoders import check_name
+    from wordweights.files import check_output, expand_home
+    from wordweights.pipeline.parameters import read_value
     from wordweights.words.frequencies import look_up
 
     if output is not None:
+        output = expand_home(output)
         check_output(output, [".csv", ".parquet"])
-    if cluster is not None and dry_run:
-        raise WordweightsError(
-            "--dry-run times two sentences on this machine, which says nothing about a cluster's "
-            "workers: leave out --dry-run or --cluster."
-        )
-    encoder = ww.load_encoder(name, pooling)
+    settings = {key: read_value(key, text, object) for key, text in parameters}
+    # everything that may be misspelt, before anything heavy is imported or a model loaded
     table = _read_sentences(sentences)
+    check_name(name, pooling)
+    source = ww.load_frequencies(frequencies)
+    from wordweights.attribution import count_stored, make_method
+
+    weighing = make_method(method, **settings)
+    encoder = ww.load_encoder(name, pooling)
     if n_words is not None:
         table = ww.filter_sentences(table, [encoder.tokenizer], n_words)
-    source = ww.load_frequencies(frequencies)
-    count: int | str = int(probes) if probes.isdecimal() else probes
-    if cluster is None:
-        texts = table["sentence"].tolist()
-        workload = estimate_attribution(encoder, texts, n_steps=n_steps, probes=count)
-        _announce([workload], dry_run=dry_run)
     if dry_run:
+        click.echo(_describe_counts({encoder.name: count_stored(encoder, table, weighing)}))
         return
-    words = ww.attribute(encoder, table, n_steps=n_steps, probes=count, cluster=cluster)
+    words = ww.attribute(encoder, table, weighing, cluster=cluster)
     if cluster is not None:
         click.echo(_describe_account(words.attrs["cluster"]), err=True)
     known = look_up(words["word"], source)
@@ -233,31 +251,43 @@ def encoders() -> None:
     """List the encoders known by name."""
     from wordweights import known_encoders
 
-    table = known_encoders().fillna({"base": "", "hub_id": "", "revision": ""})
-    click.echo(table.rename(columns={"base": "fine-tuned from"}).to_string(index=False))
+    rows = []
+    for entry in known_encoders().fillna("").to_dict("records"):
+        about = [entry["note"], f"pooling {entry['pooling']}"]
+        about += [f"fine-tuned from {entry['base']}"] if entry["base"] else []
+        about += [f"{entry['hub_id']} at {entry['revision']}"] if entry["hub_id"] else []
+        rows.append((entry["name"], "; ".join(about)))
+    _print_table(("name", "about"), rows)
 
 
 def _describe_account(account: Mapping[str, int]) -> str:
     """Say what a cluster had to do."""
-    stored, computed, found, repeated, workers = (
-        account[name] for name in ("stored", "computed", "found", "repeated", "workers")
-    )
-    line = f"{stored + computed + found:,} sentences: {stored:,} were stored"
-    if computed or found:
+    stored, computed, workers = (account[name] for name in ("stored", "computed", "workers"))
+    line = f"{stored + computed:,} sentences: {stored:,} were stored"
+    if computed:
         line += f", {computed:,} computed by {workers} worker{'s' * (workers != 1)}"
-    if found:
-        line += f", {found:,} found stored by an attempt that was lost"
-    if repeated:
-        line += f"; {repeated:,} were begun again after a fault"
     return f"{line}."
 
 
-def _announce(workloads: Sequence[Workload], *, dry_run: bool) -> None:
-    """Say how long a run will take, if it is long or if that is all that was asked."""
-    from wordweights.pipeline.estimate import WORTH_SAYING, describe_workloads
+def _describe_counts(counts: Mapping[str, tuple[int, int]]) -> str:
+    """Say for each encoder how many sentences are stored, and how many are not."""
+    return "\n".join(
+        f"{name}: {stored:,} of {distinct:,} distinct sentences are stored, {distinct - stored:,} "
+        f"are not"
+        for name, (stored, distinct) in counts.items()
+    )
 
-    if dry_run or sum(workload.seconds for workload in workloads) > WORTH_SAYING:
-        click.echo(describe_workloads(workloads), err=not dry_run)
+
+def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table as wide as the terminal, with cells of several lines where it must be."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    Console().print(table)
 
 
 def _read_sentences(source: str) -> pd.DataFrame:
@@ -297,23 +327,32 @@ def _write(table: pd.DataFrame, output: Path | None) -> None:
 @click.option("--prune-all", is_flag=True, help="Remove all of them.")
 def cache(ids: tuple[str, ...], prune_all: bool) -> None:
     """List the attributions kept in the results folder, or remove some."""
-    from wordweights.attribution.store import ATTRIBUTIONS, list_collections, remove_collections
+    from wordweights.attribution.store import list_collections, remove_collections
 
     if prune_all:
-        ids = tuple(list_collections(ATTRIBUTIONS)["id"])
+        ids = tuple(list_collections()["id"])
     if ids:
-        for removed in remove_collections(ATTRIBUTIONS, ids):
+        for removed in remove_collections(ids):
             click.echo(f"Removed {removed}.")
         return
-    table = list_collections(ATTRIBUTIONS)
+    table = list_collections()
     if table.empty:
         click.echo("Nothing is kept.")
         return
-    click.echo(table.to_string(index=False, float_format="{:.2f}".format))
+    rows = []
+    for kept in table.to_dict("records"):
+        settings = json.loads(kept["settings"]).items()
+        told = [f"{k} {v}" for k, v in settings if v is not None and k != "encoder"]
+        damaged = f", {kept['damaged']} damaged" if kept["damaged"] else ""
+        size = f"{kept['megabytes']:.2f} MB in {kept['files']} files{damaged}"
+        rows.append((kept["id"][:12], kept["label"], f"{size}: {', '.join(told)}"))
+    _print_table(("id", "encoder", "about"), rows)
 
 
 def main() -> None:
     """Run the command; an error that is the user's is one paragraph, not a traceback."""
+    # what the imports make stays: to look for garbage among it took a fifth of the start
+    gc.set_threshold(100_000)
     try:
         app()
     except WordweightsError as error:

@@ -73,6 +73,25 @@ def results_folder() -> Path:
     return path or (project_root() or Path.cwd()) / "results"
 
 
+def expand_home(path: str | Path) -> Path:
+    """Take ``~`` for the home folder.
+
+    Parameters
+    ----------
+    path : str | Path
+        As a user writes it.
+
+    Returns
+    -------
+    Path
+        As it is where it names a user whom this machine does not know.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def package_folder(package: str) -> Path | None:
     """Find an installed package without importing it: only its data are wanted.
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wordweights.attribution.alignment import sum_by_word, tokenise
+from wordweights.attribution.alignment import TokenisedSentence, tokenise
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
@@ -60,6 +60,14 @@ def test_what_is_no_sentence_is_named(
         tokenise(tiny_encoder, ["a dog", sentence])
 
 
-def test_sums_go_to_words() -> None:
-    sums = sum_by_word(np.array([[9.0, 1.0, 2.0, 4.0, 9.0]]), (-1, 0, 0, 1, -1), 3)
+def test_membership_sums_wordpieces_into_words() -> None:
+    sentence = TokenisedSentence("", ("a", "b", "c"), (2, 7, 8, 9, 3), (-1, 0, 0, 1, -1))
+    sums = np.array([[9.0, 1.0, 2.0, 4.0, 9.0]]) @ sentence.membership
     np.testing.assert_array_equal(sums, [[3.0, 4.0, 0.0]])
+
+
+def test_the_key_is_what_the_encoder_sees(tiny_encoder: Encoder) -> None:
+    texts = ["a dog is quick", "A dog is  quick", "a dog is happy", "un quick", "unquick"]
+    one, spaced, other, apart, together = (s.key for s in tokenise(tiny_encoder, texts))
+    assert one == spaced
+    assert len({one, other, apart, together}) == 4

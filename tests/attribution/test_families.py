@@ -55,7 +55,7 @@ def test_a_family_is_attributed_completely(
         for k in range(16):
             (gradient,) = torch.autograd.grad(s[k], x, retain_graph=True)
             total[..., k] += weight * gradient * (w - b)
-    ours = WordAttribution(encoder.vectors).attribute(w, b, n_steps=6, quadrature="gauss-legendre")
+    ours = WordAttribution(encoder.vectors).attribute(w, b, n_nodes=6, quadrature="gauss-legendre")
     torch.testing.assert_close(ours, total.norm(dim=(-2, -1)), rtol=1e-9, atol=1e-13)
     table = attribute(encoder, SENTENCES, tolerance=1e-4, probes="all", progress=False)
     assert table["converged"].all()

@@ -18,6 +18,8 @@ import pytest
 WORDS = ["woman", "man", "dog", "dogs", "forest", "onion", "cutting", "running", "sleeping"]
 N = 96
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., subprocess.Popen[str]]
 
 # A run of its own: a random encoder from a folder, 96 sentences, a table at the end. Small batches
@@ -26,11 +28,10 @@ PROGRAM = """
 import sys, time
 import pandas as pd
 from wordweights import attribute, load_encoder
-from wordweights import store
-from wordweights.attribution import table
+from wordweights.attribution import batches, store
 from wordweights.attribution.store import Collection
 
-table._BATCH = 4
+batches.LONGEST = 4
 store._MERGE_ABOVE = int(sys.argv[5])
 pause, keep = float(sys.argv[4]), Collection.append
 
@@ -41,7 +42,7 @@ def slow(self, rows):
 
 Collection.append = slow
 sentences = open(sys.argv[2]).read().splitlines()
-frame = attribute(load_encoder(sys.argv[1], "mean"), sentences, n_steps=3, probes=2, progress=False)
+frame = attribute(load_encoder(sys.argv[1], "mean"), sentences, n_nodes=3, probes=2, progress=False)
 frame.to_parquet(sys.argv[3])
 """
 

@@ -46,7 +46,7 @@ def exact(tiny_encoder: Encoder, path: StraightPath) -> torch.Tensor:
 
 
 def integral(path: StraightPath) -> Integral:
-    return Integral.of(path, [gauss_legendre(N)] * 2, outputs=16)
+    return Integral(path, (gauss_legendre(N),) * 2, outputs=16)
 
 
 @pytest.mark.parametrize("points", [1, 4, 7, 1000])
@@ -64,7 +64,9 @@ def test_the_map_along_a_direction_is_that_of_autograd(
     path: StraightPath, exact: torch.Tensor
 ) -> None:
     expected = exact.sum(dim=(2, 3)).T
-    torch.testing.assert_close(integral(path).along(path.step), expected, rtol=1e-9, atol=1e-13)
+    torch.testing.assert_close(
+        integral(path).along(path.step[None])[0], expected, rtol=1e-9, atol=1e-13
+    )
     shares = integral(path).rows()
     torch.testing.assert_close(shares, exact.sum(dim=3).permute(1, 2, 0), rtol=1e-9, atol=1e-13)
 
@@ -111,3 +113,10 @@ def test_two_threads_give_what_one_gives(path: StraightPath) -> None:
     finally:
         torch.set_num_threads(before)
     np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
+
+
+def test_selected_examples_keep_their_integral(path: StraightPath, exact: torch.Tensor) -> None:
+    probes = torch.randn(3, 1, 16, generator=torch.Generator().manual_seed(2)).double()
+    expected = torch.einsum("pbk,kbij->pbij", probes, exact[:, 1:]).square().sum(dim=-1)
+    (ours,) = integral(path).select([1]).squares(probes)
+    np.testing.assert_allclose(ours, expected.numpy(), rtol=1e-9, atol=1e-16)

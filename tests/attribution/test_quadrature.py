@@ -142,5 +142,5 @@ def test_the_pilot_crowds_at_the_baseline() -> None:
 
 
 def test_no_steps_is_an_error() -> None:
-    with pytest.raises(WordweightsError, match="n_steps is 0"):
+    with pytest.raises(WordweightsError, match="n_nodes is 0"):
         gauss_legendre(0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-import yaml
+from bs4 import BeautifulSoup
 
 from wordweights import (
     add_information,
@@ -22,62 +22,38 @@ from wordweights import (
 )
 from wordweights.figures import format_number
 from wordweights.pipeline import load_profile
-from wordweights.pipeline.claims import CLAIMS_FILE, read_claims
+from wordweights.pipeline.parameters import read_yaml
+from wordweights.pipeline.running import CLAIMS_FILE, read_claims
 from wordweights.statistics import OURS, measured_correlations
 from wordweights.statistics.claims import CLAIMS, NOT_TESTED
-from wordweights.training import shipped_recipe, shipped_trajectory
+from wordweights.training import shipped_card, shipped_trajectory
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = re.compile(r"(?:https?:)?//")
-LOADING = {"src", "srcset", "poster", "data"}
 
 
-class Page(HTMLParser):
-    """What a page loads, the pictures it shows, and its text."""
+@dataclass
+class Page:
+    """A page: its tags, what it loads, the code in it, and its text with single spaces."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.loaded: list[str] = []
-        self.pictures: list[dict[str, str | None]] = []
-        self.scripts: list[str] = []
-        self.tags: list[str] = []
-        self.text = ""
-        self._skip = ""
-        self.feed(path.read_text("utf-8"))
+    path: Path
+    soup: BeautifulSoup = field(init=False)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        self.tags.append(tag)
-        self.loaded += [values[name] or "" for name in LOADING & set(values)]
-        if tag == "link":
-            self.loaded.append(values.get("href") or "")
-        if tag == "img":
-            self.pictures.append(values)
-        if tag in ("script", "style"):
-            self._skip = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._skip:
-            self._skip = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._skip == "script":
-            self.scripts.append(data)
-        elif not self._skip:
-            self.text += data
-
-
-def names_in_contents() -> list[str]:
-    """Every page that the table of contents names."""
-    contents = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
-    chapters = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
-    return [contents["root"], *chapters]
+    def __post_init__(self) -> None:
+        self.soup = BeautifulSoup(self.path.read_text("utf-8"), "html.parser")
+        self.text = " ".join(self.soup.get_text().split())
+        self.scripts = [script.get_text() for script in self.soup("script")]
+        named = [tag.get(n) for tag in self.soup() for n in ("src", "srcset", "poster", "data")]
+        links = [tag.get("href") for tag in self.soup("link")]
+        self.loaded = [address for address in (*named, *links) if address]
 
 
 @pytest.fixture(scope="session")
 def pages(smoke: Any) -> dict[str, Page]:
-    """All pages by name."""
-    return {name: Page(smoke.html / f"{name}.html") for name in names_in_contents()}
+    """Every page that the table of contents names."""
+    contents = read_yaml((ROOT / "book" / "_toc.yml").read_text(), "_toc.yml")
+    chapters = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    return {n: Page(smoke.html / f"{n}.html") for n in (contents["root"], *chapters)}
 
 
 @pytest.fixture(scope="session")
@@ -94,11 +70,6 @@ def glued(smoke: Any) -> dict[str, str]:
     return found
 
 
-def squeeze(text: str) -> str:
-    """Text with single spaces."""
-    return " ".join(text.split())
-
-
 def test_no_page_loads_anything_from_elsewhere(smoke: Any, pages: dict[str, Page]) -> None:
     for name, page in pages.items():
         assert page.loaded, name
@@ -106,9 +77,8 @@ def test_no_page_loads_anything_from_elsewhere(smoke: Any, pages: dict[str, Page
         assert [script for script in page.scripts if re.search(r"https?://", script)] == [], name
     for path in smoke.html.rglob("*.css"):
         content = path.read_text("utf-8")
-        assert re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')]+)", content) == [], (
-            path
-        )
+        loaded = re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')]+)", content)
+        assert loaded == [], path
 
 
 def test_everything_a_page_loads_is_there(smoke: Any, pages: dict[str, Page]) -> None:
@@ -127,17 +97,16 @@ def test_equations_are_typeset_by_the_book_itself(pages: dict[str, Page]) -> Non
 
 
 def test_every_picture_has_a_text(pages: dict[str, Page]) -> None:
-    pictures = [(name, p) for name, page in pages.items() for p in page.pictures]
+    pictures = [picture for page in pages.values() for picture in page.soup("img")]
     assert len(pictures) >= 5
-    for name, picture in pictures:
-        text = picture.get("alt") or ""
-        assert len(text.split()) > 3, (name, picture)
+    for picture in pictures:
+        assert len(picture.get("alt", "").split()) > 3, picture
 
 
 def test_the_introduction_has_the_numbers_of_the_third_chapter(
     pages: dict[str, Page], glued: dict[str, str]
 ) -> None:
-    text = squeeze(pages["intro"].text)
+    text = pages["intro"].text
     for key in ("encoder-main", "r-main", "r-control", "n-words", "n-sentences"):
         assert glued[key] in text
     assert f"{glued['r-main-low']} to {glued['r-main-high']}" in text
@@ -145,7 +114,7 @@ def test_the_introduction_has_the_numbers_of_the_third_chapter(
 
 def test_every_row_says_whose_number_it_is(pages: dict[str, Page]) -> None:
     ours = measured_correlations()
-    intro, chapter = (squeeze(pages[n].text) for n in ("intro", "chapters/03_correlations"))
+    intro, chapter = (pages[n].text for n in ("intro", "chapters/03_correlations"))
     assert len(ours)
     for page in (intro, chapter):
         assert page.count(OURS) >= len(ours)
@@ -169,7 +138,7 @@ def test_a_claim_about_encoders_that_did_not_run_is_not_tested(
     assert not others["scope"].str.contains("untrained").any()
     for name in ("intro", "chapters/03_correlations"):
         for statement in CLAIMS.values():
-            assert statement in squeeze(pages[name].text)
+            assert statement in pages[name].text
 
 
 def test_the_rise_of_the_family_is_told_with_its_interval(
@@ -185,27 +154,28 @@ def test_the_rise_of_the_family_is_told_with_its_interval(
     )
     assert said in glued["rises-of-others"]
     for name in ("intro", "chapters/03_correlations"):
-        assert said in squeeze(pages[name].text)
+        assert said in pages[name].text
 
 
 def test_the_family_has_a_card(smoke: Any, pages: dict[str, Page], glued: dict[str, str]) -> None:
     card, intro, chapter = (
-        squeeze(pages[name].text) for name in ("family", "intro", "chapters/06_fine_tuning")
+        pages[name].text for name in ("family", "intro", "chapters/06_fine_tuning")
     )
-    shipped, about = shipped_trajectory(), shipped_recipe()
+    shipped, tables = shipped_trajectory(), shipped_card()
     for name in shipped["encoder"].unique():
         assert name in card
         assert name in chapter
-    for text in (*about["recipe"]["texts"], about["recipe"]["nli"]):
-        assert squeeze(text["name"]) in card
-        assert squeeze(text["licence"]) in card
-        assert f"{about['words'][text['name']]:,}" in card
-    assert f"{about['parameters']:,}" in card
+    for text in tables["sources"].itertuples():
+        assert " ".join(text.text.split()) in card
+        assert " ".join(text.licence.split()) in card
+        assert f"{text.words:,}" in card
+    for value in tables["model"]["value"]:
+        assert f"{value:,}" in card
     assert glued["sts"] in card
     for key in ("learned", "changed"):
         assert glued[key] in intro
     assert glued["direction"] in chapter
-    assert [p for p in pages["family"].pictures if "losses" in (p["src"] or "")]
+    assert pages["family"].soup("img", src=re.compile("losses"))
     assert "make family" in card
 
 
@@ -222,7 +192,7 @@ def test_these_numbers_are_those_of_the_library(
         given["limit"],
     )
     for model, key in zip(models[:2], ("r-main", "r-control"), strict=True):
-        words = attribute(model, table, n_steps=given["n_steps"], probes=given["probes"])
+        words = attribute(model, table, n_nodes=given["n_nodes"], probes=given["probes"])
         known = add_information(words, load_frequencies(given["frequencies"]))
         r = correlation(known, "contribution", "information", n_resamples=100).r
         assert glued[key].replace("\N{MINUS SIGN}", "-") == f"{r:.2f}"
@@ -233,16 +203,16 @@ def test_html_in_a_sentence_is_shown_and_not_interpreted(pages: dict[str, Page])
     given = load_profile(ROOT, "smoke").parameters["examples"][1]
     assert "<script>" in given
     examples, status = pages["chapters/04_examples"], pages["chapters/status"]
-    assert given in squeeze(status.text)
+    assert given in status.text
     for word in ('alert("dogs")</script', "<", "b", "&"):
         assert word in examples.text
     for page in (examples, status):
         assert not [script for script in page.scripts if "dogs" in script]
-        assert "b" not in page.tags
+        assert not page.soup("b")
 
 
 def test_the_status_page_tells_what_made_the_book(pages: dict[str, Page]) -> None:
-    text = squeeze(pages["chapters/status"].text)
+    text = pages["chapters/status"].text
     assert "with the profile smoke" in text
     for part in ("03_correlations", "n_resamples: 100", "torch", "Processor", "Seconds", "commit"):
         assert part in text

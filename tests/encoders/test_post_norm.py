@@ -92,8 +92,8 @@ def test_products_in_bfloat16_are_close(encoder: Encoder) -> None:
 def test_an_encoder_is_attributed_by_its_layers_as_by_autograd(encoder: Encoder) -> None:
     x = points(encoder)
     b = torch.zeros_like(x)
-    by_layers = WordAttribution(encoder).attribute(x, b, n_steps=4)
-    by_autograd = WordAttribution(encoder.vectors).attribute(x, b, n_steps=4)
+    by_layers = WordAttribution(encoder).attribute(x, b, n_nodes=4)
+    by_autograd = WordAttribution(encoder.vectors).attribute(x, b, n_nodes=4)
     torch.testing.assert_close(by_layers, by_autograd, rtol=1e-9, atol=1e-13)
 
 

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from wordweights.errors import WordweightsError
-from wordweights.statistics.correlations import Difference
-from wordweights.training.curves import compare_with_curve, ends_of_curves
+from wordweights.training import compare_with_curve, ends_of_curves
 
 
 def curve(encoder: str, run: str, steps: list[int], r: list[float]) -> pd.DataFrame:
@@ -18,9 +17,10 @@ def curve(encoder: str, run: str, steps: list[int], r: list[float]) -> pd.DataFr
     return table.assign(low=table["r"] - 0.1, high=table["r"] + 0.1, **measures)
 
 
-def rise(value: float, low: float, high: float) -> Difference:
-    """Over some words."""
-    return Difference(value, low, high, 70, 10)
+def fresh(rise: float, low: float, high: float, steps: int = 60) -> pd.DataFrame:
+    """Two snapshots of a training."""
+    rows = [(0, np.nan, np.nan, np.nan), (steps, rise, low, high)]
+    return pd.DataFrame(rows, columns=["step", "rise", "rise_low", "rise_high"])
 
 
 def test_the_ends_of_each_curve_are_those_of_its_steps() -> None:
@@ -33,7 +33,7 @@ def test_the_ends_of_each_curve_are_those_of_its_steps() -> None:
     found = ends_of_curves(table).set_index("encoder")
     assert list(found.index) == ["b", "a"]
     row = found.loc["b"]
-    assert (row["steps"], row["n_snapshots"], row["top"], row["top_step"]) == (400, 3, 0.5, 20)
+    assert (row["steps"], row["top"], row["top_step"]) == (400, 0.5, 20)
     assert (row["r_first"], row["low_first"], row["r_last"]) == pytest.approx((0.1, 0.0, 0.3))
     assert np.isnan(row["sts_spearman_last"])
     with pytest.raises(WordweightsError, match="no rows"):
@@ -41,24 +41,26 @@ def test_the_ends_of_each_curve_are_those_of_its_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("rise", "low", "high", "expected"),
     [
-        (rise(0.1, 0.05, 0.2), "the same direction"),
-        (rise(-0.1, -0.2, -0.05), "the opposite direction"),
-        (rise(0.1, -0.01, 0.2), "undecided"),
+        (0.1, 0.05, 0.2, "the same direction"),
+        (-0.1, -0.2, -0.05, "the opposite direction"),
+        (0.1, -0.01, 0.2, "undecided"),
     ],
 )
-def test_a_direction_agrees_only_where_it_is_known(found: Difference, expected: str) -> None:
+def test_a_direction_agrees_only_where_it_is_known(
+    rise: float, low: float, high: float, expected: str
+) -> None:
     shipped = curve("a", "sbert", [0, 10, 100], [0.1, 0.2, -0.3])
-    agreement = compare_with_curve(found, shipped, 60)
-    assert (agreement.step, agreement.verdict) == (10, expected)
-    assert agreement.change == pytest.approx(0.1)
+    agreement = compare_with_curve(fresh(rise, low, high), shipped)
+    assert (agreement["step"], agreement["verdict"]) == (10, expected)
+    assert agreement["change"] == pytest.approx(0.1)
 
 
 def test_a_short_training_is_compared_with_the_first_snapshot() -> None:
     shipped = curve("a", "sbert", [10, 0, 100], [0.2, 0.1, -0.3])
-    assert compare_with_curve(rise(0.1, 0.05, 0.2), shipped, 3).step == 10
-    late = compare_with_curve(rise(-0.1, -0.2, -0.05), shipped, 100)
-    assert (late.step, late.verdict) == (100, "the same direction")
+    assert compare_with_curve(fresh(0.1, 0.05, 0.2, steps=3), shipped)["step"] == 10
+    late = compare_with_curve(fresh(-0.1, -0.2, -0.05, steps=100), shipped)
+    assert (late["step"], late["verdict"]) == (100, "the same direction")
     with pytest.raises(WordweightsError, match="has 1 snapshot"):
-        compare_with_curve(rise(0.1, 0.05, 0.2), shipped.head(1), 3)
+        compare_with_curve(fresh(0.1, 0.05, 0.2), shipped.head(1))

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import csv
 import importlib.util
 import re
 import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +14,15 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from wordweights.errors import WordweightsError
-from wordweights.words.sentences import filter_sentences, load_sentences, split_words
+from wordweights.words.sentences import (
+    filter_sentences,
+    load_pairs,
+    load_sentences,
+    split_words,
+)
 
 # anything that UTF-8 can hold; a lone surrogate is no text
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-SENTENCE = TEXT.filter(lambda text: text.strip() != "")
 SEVEN = "a woman is cutting an onion ."
 
 
@@ -63,30 +65,45 @@ def test_most_bundled_sentences_pass_the_filter(bert_tokenizer: Any) -> None:
     assert SEVEN in set(passed["sentence"])
 
 
-# --- files, text as it is
-
-AS_IT_IS = ["NA", "null", "1,000", "007", "a <b>bold</b> &amp; word", "two  blanks ", "nan", "True"]
+# --- files
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".CSV"])
-def test_delimited_text_stays_as_it_is(tmp_path: Path, suffix: str) -> None:
+def test_sentences_of_a_file_are_numbered_by_their_rows(tmp_path: Path) -> None:
+    path = write(tmp_path, "s.csv", "genre,sentence\nNA,007\n\n,NA\n")
+    read = load_sentences(str(path))
+    assert read.to_dict("list") == {
+        "sentence_id": [0, 1],
+        "sentence": ["007", "NA"],
+        "genre": ["NA", ""],
+    }
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_sentence_id_of_the_file_is_kept(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"s{suffix}"
-    table = pd.DataFrame({"genre": "NA", "other": 1.5, "sentence": AS_IT_IS})
-    table.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    table = pd.DataFrame({"sentence": ["a", "b", "c"], "sentence_id": [7, -3, 10**17]})
+    _ = table.to_csv(path, index=False) if suffix == ".csv" else table.to_parquet(path)
     read = load_sentences(path)
-    assert list(read.columns) == ["sentence_id", "sentence", "genre"]
-    assert list(read["sentence"]) == AS_IT_IS
-    assert set(read["genre"]) == {"NA"}
-    assert list(read["sentence_id"]) == list(range(len(AS_IT_IS)))
+    assert read["sentence_id"].tolist() == [7, -3, 10**17]
+    assert read["sentence_id"].dtype == "int64"
+    assert list(read.columns) == ["sentence_id", "sentence"]
 
 
-def test_parquet_stays_as_it_is(tmp_path: Path) -> None:
-    table = pd.DataFrame({"sentence": AS_IT_IS, "genre": ["x", None] * 4, "other": 1})
-    table["sentence"] = table["sentence"].astype("category")
-    table.to_parquet(tmp_path / "s.parquet", index=False)
-    read = load_sentences(str(tmp_path / "s.parquet"))
-    assert list(read["sentence"]) == AS_IT_IS
-    assert list(read["genre"]) == ["x", ""] * 4
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (["1", "x"], "line 3: the sentence_id 'x' is no whole number"),
+        (["1.0", "2"], "line 2: the sentence_id '1.0' is no whole number"),
+        (["1", ""], "line 3: the sentence_id '' is no whole number"),
+        (["1", "9" * 19], "is no whole number of at most 18 digits"),
+        (["1", "01"], "line 3: the sentence_id '01' stands on an earlier row, too"),
+    ],
+)
+def test_a_sentence_id_is_a_whole_number_of_its_own(
+    tmp_path: Path, ids: list[str], said: str
+) -> None:
+    rows = "".join(f"{given},a dog\n" for given in ids)
+    assert said in message_of(write(tmp_path, "s.csv", f"sentence_id,sentence\n{rows}"))
 
 
 def test_txt_skips_blank_lines_but_counts_them(tmp_path: Path) -> None:
@@ -97,118 +114,22 @@ def test_txt_skips_blank_lines_but_counts_them(tmp_path: Path) -> None:
     assert list(read.columns) == ["sentence_id", "sentence"]
 
 
-def test_bom_line_ends_blank_lines_and_quoted_line_breaks(tmp_path: Path) -> None:
-    text = '\ufeffid,sentence\r\n1,"a ""big"" dog,\r\nit is"\r\n\r\n2,he said "no"\r\n\r\n'
-    read = load_sentences(write(tmp_path, "s.csv", text))
-    assert list(read["sentence"]) == ['a "big" dog,\r\nit is', 'he said "no"']
-    assert list(read["sentence_id"]) == [0, 1]
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sentence\n", "has a header but no sentence"),
+        ("id,sentence\n1,a\n2,\n3, \n", "s.csv, lines 3, 4: the column 'sentence' is empty"),
+        ("sentence\na\n\nb\n", "s.csv, line 3: the column 'sentence' is empty"),
+        ("id,sentence\n" + "1,\n" * 13, "lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 3 more:"),
+    ],
+)
+def test_missing_sentences_are_named_with_their_lines(tmp_path: Path, text: str, said: str) -> None:
+    assert said in message_of(write(tmp_path, "s.csv", text))
 
 
-@given(st.lists(SENTENCE, min_size=1, max_size=5), st.sampled_from([".csv", ".tsv", ".parquet"]))
-def test_any_text_survives_a_file(sentences: list[str], suffix: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"s{suffix}"
-        if suffix == ".parquet":
-            pd.DataFrame({"sentence": sentences}).to_parquet(path)
-        else:
-            with path.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(
-                    file, delimiter="," if suffix == ".csv" else "\t", quoting=csv.QUOTE_ALL
-                )
-                writer.writerows([["sentence"], *([sentence] for sentence in sentences)])
-        assert list(load_sentences(path)["sentence"]) == sentences
-
-
-@pytest.mark.parametrize("column", ["sentence", "other"])
-def test_a_cell_may_have_any_length(tmp_path: Path, column: str) -> None:
-    limit = csv.field_size_limit(131_072)
-    try:
-        table = pd.DataFrame({"sentence": ["a dog"], "other": ["x"]})
-        table[column] = "a " * 100_000
-        table.to_csv(tmp_path / "s.csv", index=False)
-        assert load_sentences(tmp_path / "s.csv")["sentence"].tolist() == [table["sentence"][0]]
-    finally:
-        csv.field_size_limit(limit)
-
-
-# --- files that are wrong
-
-
-def test_unknown_names_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_unknown_sources() -> None:
     assert "'stbs': known are bundled, stsb" in message_of("stbs")
-    assert "known are bundled" in message_of("")
-    assert "known are bundled" in message_of(3)
-    missing = message_of("none.csv")
-    assert "none.csv does not exist" in missing
-    assert str(tmp_path) in missing
-    folder = tmp_path / "folder.csv"
-    folder.mkdir()
-    assert "is a folder" in message_of(folder)
-    word = message_of(write(tmp_path, "s.docx", "x"))
-    assert "'.docx'" in word
-    assert ".csv, .tsv, .txt, .parquet" in word
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        ("s.csv", "", "s.csv is empty"),
-        ("s.txt", " \n\n", "s.txt is empty"),
-        ("s.csv", "sentence\n", "has a header but no sentence"),
-        ("s.csv", "text,genre\na dog,x\n", "no column 'sentence'; its columns are 'text', 'genre'"),
-        ("s.csv", "sentence,sentence\na,b\n", "more than one column 'sentence'"),
-        ("s.csv", b"sentence\na dog\na caf\xe9\n", "s.csv, line 3: byte 0xE9 (byte 21 of"),
-        ("s.txt", b"\xff\xfea\x00", "line 1: byte 0xFF (byte 1 of"),
-        ("s.csv", "id,sentence\n1,a\n2,\n3, \n", "s.csv, lines 3, 4: the column 'sentence'"),
-        ("s.csv", "sentence\na\n\nb\n", "s.csv, line 3: the column 'sentence' is empty"),
-        ("s.csv", 'sentence\na\n"a dog\nb\n', "s.csv, line 3: double quotes do not match"),
-        ("s.csv", 'sentence\na\n"a" dog\n', "s.csv, line 3: double quotes do not match"),
-        (
-            "s.csv",
-            'sentence,x\n"a\nb",1\na, dog,2\n',
-            "line 4: the number of fields is 3, but 2 in the header",
-        ),
-        ("s.tsv", "sentence\tx\na\n", "line 2: the number of fields is 1, but 2 in the header"),
-        ("s.parquet", "no parquet", "s.parquet is not a readable parquet file"),
-    ],
-)
-def test_wrong_files_are_named_with_their_line(
-    tmp_path: Path, name: str, text: str | bytes, said: str
-) -> None:
-    message = message_of(write(tmp_path, name, text))
-    assert said in message
-    assert str(tmp_path / name) in message
-
-
-def test_at_most_ten_lines_are_named(tmp_path: Path) -> None:
-    message = message_of(write(tmp_path, "s.csv", "id,sentence\n" + "1,\n" * 13))
-    assert "lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 3 more:" in message
-
-
-def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path, "s.csv", "sentence\na\n")
-
-    def refuse(_: Path) -> bytes:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert "s.csv cannot be read (Permission denied)" in message_of(path)
-
-
-@pytest.mark.parametrize(
-    ("columns", "said"),
-    [
-        ({"sentence": [1, 2]}, "'sentence' is of type int64; it must be text"),
-        ({"sentence": ["a", "b"], "genre": [1, 2]}, "'genre' is of type int64; it must be text"),
-        ({"sentence": ["a", None]}, "row 2: the column 'sentence' is empty"),
-        ({"text": ["a", "b"]}, "no column 'sentence'; its columns are 'text'"),
-    ],
-)
-def test_wrong_parquet(tmp_path: Path, columns: dict[str, Any], said: str) -> None:
-    path = tmp_path / "s.parquet"
-    pd.DataFrame(columns).to_parquet(path)
-    assert said in message_of(path)
+    assert ".csv, .tsv, .txt, .parquet" in message_of("stbs")
 
 
 # --- STS Benchmark
@@ -236,10 +157,28 @@ def test_stsb_folder_without_files(stsb_folder: Path) -> None:
     assert "test.csv does not exist: WORDWEIGHTS_DATA must name a folder" in message
 
 
-@pytest.mark.parametrize("row", ["a,b\n", "a,b,1,2\n", ",b,1\n", "a, ,1\n"])
-def test_stsb_folder_with_wrong_rows(stsb_folder: Path, row: str) -> None:
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("a,b,1,2\n", "line 2: the number of fields is 4"),
+        (",b,1\n", "line 2: a row must be sentence1,sentence2,score"),
+        ("a, ,1\n", "line 2: a row must be sentence1,sentence2,score"),
+    ],
+)
+def test_stsb_folder_with_wrong_rows(stsb_folder: Path, row: str, said: str) -> None:
     write(stsb_folder / "stsb", "test.csv", "a,b,1\n" + row)
-    assert "test.csv, line 2: a row must be sentence1,sentence2,score" in message_of("stsb")
+    assert f"test.csv, {said}" in message_of("stsb")
+
+
+def test_pairs_have_a_score(stsb_folder: Path) -> None:
+    assert load_pairs().to_dict("list") == {
+        "sentence1": ["A man."],
+        "sentence2": ["1"],
+        "score": [2.5],
+    }
+    write(stsb_folder / "stsb", "test.csv", "a,b,much\n")
+    with pytest.raises(WordweightsError, match="split test: the score 'much' is no number"):
+        load_pairs()
 
 
 def fake_hub(monkeypatch: pytest.MonkeyPatch, load_dataset: Any) -> None:
@@ -386,12 +325,6 @@ def test_filter_that_nothing_passes_says_why(tiny_tokenizer: Any) -> None:
         filter_sentences(table.iloc[[1, 2]], [tiny_tokenizer], 3)
 
 
-@pytest.mark.parametrize("n_words", [0, -1, 7.0, "7", True])
-def test_filter_refuses_a_wrong_number(tiny_tokenizer: Any, n_words: Any) -> None:
-    with pytest.raises(WordweightsError, match=r"n_words is .*: give a whole number from 1"):
-        filter_sentences(sentences(SEVEN), [tiny_tokenizer], n_words)
-
-
 def test_filter_keeps_the_first_that_pass(tiny_tokenizer: Any) -> None:
     table = sentences("a", "a dog", "peeling it", "a woman", "a dog")
     tokenizers = [tiny_tokenizer]
@@ -400,21 +333,24 @@ def test_filter_keeps_the_first_that_pass(tiny_tokenizer: Any) -> None:
     assert list(filter_sentences(table, tokenizers, None, limit=1)["sentence_id"]) == [10]
 
 
-@pytest.mark.parametrize("n_words", [1, None])
-@pytest.mark.parametrize("limit", [0, -5, 2.0, "2", True])
-def test_filter_refuses_a_wrong_limit(n_words: int | None, limit: Any) -> None:
-    with pytest.raises(WordweightsError, match=r"limit is .*: give a whole number from 1, or None"):
-        filter_sentences(sentences("a", "b"), [], n_words, limit)
+@pytest.mark.parametrize("number", [0, -1, 7.0, "7", True])
+def test_filter_refuses_a_wrong_number(number: Any) -> None:
+    with pytest.raises(WordweightsError, match=r"n_words is .*: give a whole number from 1"):
+        filter_sentences(sentences(SEVEN), [], number)
+    for n_words in (1, None):
+        with pytest.raises(WordweightsError, match=r"limit is .*: give a whole number from 1"):
+            filter_sentences(sentences(SEVEN), [], n_words, number)
 
 
 def test_filter_refuses_wrong_tables_and_tokenizers(tiny_tokenizer: Any) -> None:
-    with pytest.raises(WordweightsError, match="no column 'sentence', only 'text'"):
-        filter_sentences(pd.DataFrame({"text": ["a"]}), [tiny_tokenizer])
-    with pytest.raises(WordweightsError, match="is empty"):
-        filter_sentences(sentences(), [tiny_tokenizer])
-    with pytest.raises(WordweightsError, match=r"Row 1 .* is None, not text"):
-        filter_sentences(pd.DataFrame({"sentence": ["a", None]}, dtype=object), [tiny_tokenizer])
-    with pytest.raises(WordweightsError, match="is one tokenizer: give a list"):
-        filter_sentences(sentences(SEVEN), tiny_tokenizer)
-    with pytest.raises(WordweightsError, match="does not know character offsets"):
-        filter_sentences(sentences(SEVEN), [SimpleNamespace(is_fast=False)])
+    slow = SimpleNamespace(is_fast=False)
+    missing = pd.DataFrame({"sentence": ["a", None]}, dtype=object)
+    for table, tokenizers, said in (
+        (pd.DataFrame({"text": ["a"]}), [tiny_tokenizer], "no column 'sentence', only 'text'"),
+        (sentences(), [tiny_tokenizer], "is empty"),
+        (missing, [tiny_tokenizer], r"Row 1 .*, not text"),
+        (sentences(SEVEN), tiny_tokenizer, "is one tokenizer: give a list"),
+        (sentences(SEVEN), [slow], "does not know character offsets"),
+    ):
+        with pytest.raises(WordweightsError, match=said):
+            filter_sentences(table, tokenizers)

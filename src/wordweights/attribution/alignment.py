@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +36,18 @@ class TokenisedSentence:
     words: tuple[str, ...]
     ids: tuple[int, ...]
     word_of: tuple[int, ...]
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of what an encoder sees of it and of how its words share that."""
+        content = json.dumps([self.ids, self.word_of, len(self.words)])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def membership(self) -> NDArray[np.float64]:
+        """1 where a wordpiece belongs to a word, else 0, shape (wordpieces, words)."""
+        belongs = np.asarray(self.word_of)[:, None] == np.arange(len(self.words))
+        return belongs.astype(np.float64)
 
 
 def tokenise(
@@ -101,26 +116,3 @@ def tokenise(
             TokenisedSentence(sentence, tuple(w.text for w in words), tuple(pieces), tuple(word_of))
         )
     return result
-
-
-def sum_by_word(
-    values: NDArray[np.float64], word_of: Sequence[int], n_words: int
-) -> NDArray[np.float64]:
-    """Sum values of wordpieces into their words.
-
-    Parameters
-    ----------
-    values : NDArray[np.float64]
-        Shape (..., wordpieces).
-    word_of : Sequence[int]
-        For every wordpiece the position of its word, -1 for none.
-    n_words : int
-        Number of words.
-
-    Returns
-    -------
-    NDArray[np.float64]
-        Shape (..., words); a word without wordpieces has 0.
-    """
-    belongs = np.asarray(word_of)[:, None] == np.arange(n_words)  # (wordpieces, words)
-    return values @ belongs.astype(np.float64)

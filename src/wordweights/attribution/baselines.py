@@ -1,11 +1,10 @@
-"""Where the path of Integrated Gradients begins: a sentence that says nothing."""
+"""What words are replaced by: a sentence that says nothing."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from wordweights.attribution.plan import one_of
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
@@ -13,7 +12,7 @@ BASELINES = ("pad", "mask", "zero", "mean")
 
 
 def baseline_embeddings(encoder: Encoder, ids: Tensor, special: Tensor, kind: str) -> Tensor:
-    """Word embeddings of the baseline: special tokens keep theirs, words get a neutral one.
+    """Look up word embeddings where special tokens keep theirs, and words get a neutral one.
 
     Parameters
     ----------
@@ -22,7 +21,7 @@ def baseline_embeddings(encoder: Encoder, ids: Tensor, special: Tensor, kind: st
     ids : Tensor
         Wordpiece ids, shape (batch, tokens).
     special : Tensor
-        True where a token is a special one; they then contribute exactly nothing.
+        True where a token is a special one, of the same shape; these then contribute nothing.
     kind : str
         ``"pad"``: the embedding of [PAD], the paper's choice; ``"mask"``: that of [MASK];
         ``"zero"``: zeros; ``"mean"``: the mean of all word embeddings.
@@ -35,7 +34,7 @@ def baseline_embeddings(encoder: Encoder, ids: Tensor, special: Tensor, kind: st
     Raises
     ------
     WordweightsError
-        For an unknown kind, and ``"mask"`` where the tokenizer has no [MASK].
+        For ``"mask"`` where the tokenizer has no [MASK].
     """
     token = neutral_token(encoder, kind)
     if token is not None:
@@ -48,31 +47,13 @@ def baseline_embeddings(encoder: Encoder, ids: Tensor, special: Tensor, kind: st
 
 
 def neutral_token(encoder: Encoder, kind: str) -> int | None:
-    """Name the token whose embedding a baseline takes.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        Whose tokenizer.
-    kind : str
-        As in :func:`baseline_embeddings`.
-
-    Returns
-    -------
-    int | None
-        Its id; None for baselines that are no token's.
-
-    Raises
-    ------
-    WordweightsError
-        For an unknown kind, and ``"mask"`` where the tokenizer has no [MASK].
-    """
-    one_of("baseline", kind, BASELINES)
-    if kind == "mask" and encoder.tokenizer.mask_token_id is None:
+    """Name the token whose embedding a baseline takes; None for a baseline that is no token's."""
+    if kind not in ("pad", "mask"):
+        return None
+    token = getattr(encoder.tokenizer, f"{kind}_token_id")
+    if token is None:
         raise WordweightsError(
-            f"Baseline 'mask' needs a [MASK] token, and the tokenizer of encoder {encoder.name!r} "
-            f"defines none; use 'pad', 'zero' or 'mean'."
+            f"Baseline {kind!r} needs a [{kind.upper()}] token, and the tokenizer of encoder "
+            f"{encoder.name!r} defines none; use another of {', '.join(map(repr, BASELINES))}."
         )
-    if kind in ("pad", "mask"):
-        return int(getattr(encoder.tokenizer, f"{kind}_token_id"))
-    return None
+    return int(token)

@@ -2,56 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+
 from wordweights.attribution.alignment import TokenisedSentence
-from wordweights.attribution.probes import ALL_PROBES
-from wordweights.attribution.settings import AUTO_PROBES, Settings
+from wordweights.attribution.methods import Method
 from wordweights.attribution.store import Collection
 from wordweights.encoders import Encoder
+from wordweights.errors import WordweightsError
 
-Batch = dict[str, TokenisedSentence]
-"""Sentences of equally many wordpieces, by key."""
+LONGEST = 32
+"""Sentences of a batch, at most."""
 
 _WORK = 1e13  # operations of a batch, at most: about a minute on two cores
-TYPICAL_STEPS = 12
-"""Nodes of a sentence whose rule is chosen by a tolerance, about."""
-
-_TYPICAL_PROBES = 64  # of "auto"
 
 
 @dataclass(frozen=True)
-class Work:
-    """What there is to compute with one encoder.
+class Batch:
+    """Sentences of equally many wordpieces, and how their words are weighed.
 
     Attributes
     ----------
     encoder : Encoder
-        Whose contributions.
-    settings : Settings
-        What they depend on.
-    collection : Collection
-        Where they go.
-    batches : list[Batch]
-        What is not stored.
+        Whose sentence vectors.
+    method : Method
+        The measure.
+    sentences : tuple[TokenisedSentence, ...]
+        At least one.
     memory : int
-        Bound on the memory of all passes of a process together, in bytes.
+        Bound on the memory of all passes together, in bytes.
+    collection : Collection
+        Where the rows go.
     """
 
     encoder: Encoder
-    settings: Settings
-    collection: Collection
-    batches: list[Batch]
+    method: Method
+    sentences: tuple[TokenisedSentence, ...]
     memory: int
-
-    @property
-    def sentences(self) -> int:
-        """How many sentences are not stored."""
-        return sum(map(len, self.batches))
+    collection: Collection
 
 
-def batch_size(encoder: Encoder, settings: Settings, most: int, tokens: int) -> int:
+def weigh_batch(
+    encoder: Encoder, method: Method, sentences: Sequence[TokenisedSentence], memory: int
+) -> pd.DataFrame:
+    """Weigh the words of sentences of equally many wordpieces.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        In evaluation mode.
+    method : Method
+        The measure.
+    sentences : Sequence[TokenisedSentence]
+        At least one.
+    memory : int
+        Bound on the memory of all passes together, in bytes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per sentence, by its key, with lists over its words.
+
+    Raises
+    ------
+    WordweightsError
+        For a contribution that is not finite.
+    """
+    rows = method.weigh(encoder, sentences, memory)
+    if not all(np.isfinite(row["contribution"]).all() for row in rows):
+        raise WordweightsError(
+            f"A contribution by encoder {encoder.name!r} is NaN or infinite: the model overflowed "
+            f"on the path. Use float32 or float64 weights."
+        )
+    return pd.DataFrame(
+        [{"key": sentence.key, **row} for sentence, row in zip(sentences, rows, strict=True)]
+    )
+
+
+def in_batches(
+    sentences: Mapping[str, TokenisedSentence], stored: set[str], size: Callable[[int], int]
+) -> list[tuple[TokenisedSentence, ...]]:
+    """Batch what is not stored: as if nothing were, where a batch is missing whole.
+
+    So a run that was broken off goes on with the batches that it would have made, and ends with
+    the result of one that was not.
+
+    Parameters
+    ----------
+    sentences : Mapping[str, TokenisedSentence]
+        All sentences of a run by key, of any lengths.
+    stored : set[str]
+        Keys of those that are stored.
+    size : Callable[[int], int]
+        From a number of wordpieces to how many such sentences make a batch.
+
+    Returns
+    -------
+    list[tuple[TokenisedSentence, ...]]
+        Those of a batch have equally many wordpieces: nothing is padded.
+    """
+    found: list[dict[str, TokenisedSentence]] = []
+    rest: dict[str, TokenisedSentence] = {}
+    for batch in _cut(sentences, size):
+        left = {key: sentence for key, sentence in batch.items() if key not in stored}
+        if len(left) == len(batch):
+            found.append(batch)
+        else:
+            rest |= left
+    return [tuple(batch.values()) for batch in [*found, *_cut(rest, size)]]
+
+
+def batch_size(encoder: Encoder, method: Method) -> Callable[[int], int]:
     """Choose how many sentences are computed between two stores.
 
     What is not stored is lost when a run is killed, and a run that is interrupted ends with its
@@ -61,90 +125,32 @@ def batch_size(encoder: Encoder, settings: Settings, most: int, tokens: int) -> 
     ----------
     encoder : Encoder
         Whose layers.
-    settings : Settings
+    method : Method
         How many passes a sentence takes.
-    most : int
-        Not more than so many.
-    tokens : int
-        Wordpieces of a sentence.
 
     Returns
     -------
-    int
-        At least 1.
+    Callable[[int], int]
+        From a number of wordpieces to a number of sentences.
     """
-    weights = sum(
-        weight.numel()
-        for name, weight in encoder.model.named_parameters()
-        if "embeddings" not in name
-    )
-    if settings.norm == "vector":
-        probes = tokens
-    elif settings.probes == ALL_PROBES:
-        probes = encoder.hidden_size
-    else:
-        probes = _TYPICAL_PROBES if settings.probes == AUTO_PROBES else int(settings.probes)
-    passes = probes * (settings.n_steps or TYPICAL_STEPS)
-    return max(1, min(most, int(_WORK / (2 * tokens * weights * passes))))
+    parameters = encoder.model.named_parameters()
+    weights = sum(weight.numel() for name, weight in parameters if "embeddings" not in name)
+
+    def size(tokens: int) -> int:
+        work = 2 * tokens * weights * method.passes(tokens, encoder.hidden_size)
+        return max(1, min(LONGEST, int(_WORK / work)))
+
+    return size
 
 
-def missing_batches(distinct: Batch, stored: set[str], size: Callable[[int], int]) -> list[Batch]:
-    """Batch what is not stored: as if nothing were, where a batch is missing whole.
-
-    So a run that was broken off goes on with the batches that it would have made, and ends with
-    the result of one that was not.
-
-    Parameters
-    ----------
-    distinct : Batch
-        All sentences of a run, of any lengths.
-    stored : set[str]
-        Keys of those that are stored.
-    size : Callable[[int], int]
-        From a number of wordpieces to how many such sentences make a batch.
-
-    Returns
-    -------
-    list[Batch]
-        Nothing in them is padded.
-    """
-    whole: list[Batch] = []
-    rest: Batch = {}
-    for batch in _batches(distinct, size):
-        left = {key: sentence for key, sentence in batch.items() if key not in stored}
-        if len(left) == len(batch):
-            whole.append(batch)
-        else:
-            rest |= left
-    return [*whole, *_batches(rest, size)]
-
-
-def split_batch(batch: Batch, n: int) -> list[Batch]:
-    """Cut a batch into pieces of nearly equal size.
-
-    Parameters
-    ----------
-    batch : Batch
-        At least one sentence.
-    n : int
-        How many pieces, at most.
-
-    Returns
-    -------
-    list[Batch]
-        In order.
-    """
-    return list(_cut(batch, list(batch), -(-len(batch) // n)))
-
-
-def _batches(sentences: Batch, size: Callable[[int], int]) -> Iterator[Batch]:
+def _cut(
+    sentences: Mapping[str, TokenisedSentence], size: Callable[[int], int]
+) -> Iterator[dict[str, TokenisedSentence]]:
+    """Cut sentences of equal length into batches, shorter ones first."""
     by_length: dict[int, list[str]] = {}
     for key, sentence in sentences.items():
         by_length.setdefault(len(sentence.ids), []).append(key)
     for tokens, keys in sorted(by_length.items()):
-        yield from _cut(sentences, keys, size(tokens))
-
-
-def _cut(sentences: Batch, keys: list[str], size: int) -> Iterator[Batch]:
-    for start in range(0, len(keys), size):
-        yield {key: sentences[key] for key in keys[start : start + size]}
+        n = size(tokens)
+        for start in range(0, len(keys), n):
+            yield {key: sentences[key] for key in keys[start : start + n]}

@@ -1,10 +1,10 @@
-"""The derivative of a model along straight paths, integrated by a quadrature rule."""
+"""The derivative of a model along straight paths, integrated by quadrature rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -14,11 +14,28 @@ from torch import Tensor
 from wordweights.attribution.parallel import run_all
 from wordweights.attribution.path import Linearised, StraightPath
 from wordweights.attribution.quadrature import Rule, thinned
-from wordweights.encoders import StackMap
+from wordweights.encoders.post_norm import StackMap
 
 Array = NDArray[np.float64]
 
 _BLOCK_BYTES = 128 * 2**20  # integrated gradients kept at the same time
+_TASKS = 8  # of a part at least, where it has so much to do: cores then end at about the same time
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Nodes of examples that are passed through the model together."""
+
+    examples: slice
+    cut: slice  # of their nodes
+    linear: Linearised
+
+    @cached_property
+    def rounded(self) -> Linearised:
+        """The same map with matrix products in bfloat16; autograd has recorded it in that type."""
+        if not isinstance(self.linear, StackMap):
+            return self.linear
+        return self.linear.rounded(torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -29,70 +46,67 @@ class Integral:
     ----------
     path : StraightPath
         The examples.
-    nodes, weights : Array
-        Their rules, shape (batch, n).
+    rules : tuple[Rule, ...]
+        One per example, each of n nodes.
     outputs : int
         Number of output dimensions.
-    whole : Linearised | None
-        The model linearised at all the nodes, where memory allows; otherwise it is linearised in
-        pieces, again for every use.
     """
 
     path: StraightPath
-    nodes: Array
-    weights: Array
+    rules: tuple[Rule, ...]
     outputs: int
-    whole: Linearised | None
 
-    @classmethod
-    def of(cls, path: StraightPath, rules: list[Rule], outputs: int) -> Integral:
-        """Prepare the integral of examples whose rules have equally many nodes.
+    @property
+    def n_nodes(self) -> int:
+        """How many nodes each example has."""
+        return len(self.rules[0].nodes)
+
+    @cached_property
+    def weights(self) -> Array:
+        """Of the nodes of each example, shape (batch, n)."""
+        return np.stack([rule.weights for rule in self.rules])
+
+    def select(self, examples: list[int]) -> Integral:
+        """Keep some examples, by their positions."""
+        if len(examples) == len(self.rules):
+            return self
+        rules = tuple(self.rules[example] for example in examples)
+        return Integral(self.path.select(examples), rules, self.outputs)
+
+    def thinned(self) -> Integral:
+        """Take a coarser rule, with about half of the nodes (see :func:`~quadrature.thinned`)."""
+        places, factors = thinned(self.n_nodes)
+        rules = tuple(Rule(r.nodes[places], r.weights[places] * factors) for r in self.rules)
+        return Integral(self.path, rules, self.outputs)
+
+    def along(self, directions: Tensor) -> Tensor:
+        """Apply it to changes of the inputs, by forward mode.
 
         Parameters
         ----------
-        path : StraightPath
-            The examples.
-        rules : list[Rule]
-            One an example.
-        outputs : int
-            Number of output dimensions.
-
-        Returns
-        -------
-        Integral
-            Linearised, if all nodes fit in one pass.
-        """
-        nodes = np.stack([rule.nodes for rule in rules])
-        weights = np.stack([rule.weights for rule in rules])
-        fits = nodes.size <= path.points_at_once
-        return cls(path, nodes, weights, outputs, path.linearise(nodes) if fits else None)
-
-    def along(self, direction: Tensor) -> Tensor:
-        """Apply it to a change of the inputs, by forward mode.
-
-        Parameters
-        ----------
-        direction : Tensor
-            Shape (batch, rows, columns). W - B gives the sum over i, j of IG(i, j, .).
+        directions : Tensor
+            Shape (directions, batch, rows, columns). W - B gives the sum over i, j of IG(i, j, .).
 
         Returns
         -------
         Tensor
-            Shape (batch, outputs).
+            Shape (directions, batch, outputs).
         """
-        total = torch.zeros(())
-        for cut, linear in self._pieces():
-            weights = torch.as_tensor(self.weights[:, cut])
-            batch, n = weights.shape
-            derivative = linear.tangent(direction.repeat_interleave(n, dim=0))
-            part = torch.einsum(
-                "bn,bnk->bk", weights.to(derivative), derivative.unflatten(0, (batch, n))
-            )
-            total = total.to(part) + part
+        weights = torch.as_tensor(self.weights).to(directions)
+        total = directions.new_zeros(*directions.shape[:2], self.outputs)
+
+        def add(part: _Part, chosen: slice) -> None:
+            rule = weights[part.examples, part.cut]  # (examples, nodes)
+            some = directions[chosen, part.examples]
+            for direction, sums in zip(some, total[chosen, part.examples], strict=True):
+                slopes = part.linear.tangent(direction.repeat_interleave(rule.shape[1], dim=0))
+                sums.add_(torch.einsum("en,enk->ek", rule, slopes.unflatten(0, rule.shape)))
+
+        self._run(add, len(directions))
         return total
 
     def rows(self) -> Tensor:
-        """Split the change of the outputs into one vector a row: v_i = integral of J_i (W - B)_i.
+        """Split the change of the outputs into one vector per row: v_i = integral of J_i (W - B)_i.
 
         Returns
         -------
@@ -100,30 +114,13 @@ class Integral:
             Shape (batch, rows, outputs); rows that equal their baseline have exactly zero.
         """
         step = self.path.step
-        moving = (step != 0).any(dim=-1).any(dim=0)  # (rows,)
-        places = range(step.shape[1])
-
-        def share(row: int) -> Tensor:
-            direction = torch.zeros_like(step)
+        moving = (step != 0).any(dim=-1).any(dim=0).nonzero().ravel()  # of the rows
+        directions = step.new_zeros(len(moving), *step.shape)
+        for direction, row in zip(directions, moving, strict=True):
             direction[:, row] = step[:, row]
-            return self.along(direction)
-
-        tasks = [partial(share, row) for row in places if moving[row]]
-        found = iter(run_all(tasks, self.path.threads))
-        zero = step.new_zeros(len(step), self.outputs)
-        return torch.stack([next(found) if moving[row] else zero for row in places], dim=1)
-
-    def thinned(self) -> Integral:
-        """Take a coarser rule, with about half of the nodes (see :func:`~quadrature.thinned`)."""
-        places, factors = thinned(self.nodes.shape[1])
-        nodes, weights = self.nodes[:, places], self.weights[:, places] * factors
-        whole = self.whole
-        if isinstance(whole, StackMap):
-            flat = np.arange(self.nodes.size).reshape(self.nodes.shape)[:, places]
-            whole = whole.take(torch.from_numpy(flat.ravel()).to(self.path.inputs.device))
-        elif whole is not None:
-            whole = self.path.linearise(nodes)
-        return Integral(self.path, nodes, weights, self.outputs, whole)
+        vectors = step.new_zeros(step.shape[1], len(step), self.outputs)
+        vectors[moving] = self.along(directions)
+        return vectors.transpose(0, 1)
 
     def squares(self, probes: Tensor, weights: Array | None = None) -> Array:
         """Project IG on probes, by reverse mode: sum over j of (sum_k r_p[k] IG(i, j, k))^2.
@@ -140,58 +137,75 @@ class Integral:
         Array
             Shape (rules, probes, batch, rows).
         """
-        step, threads = self.path.step, self.path.threads
-        weights = self.weights[None] if weights is None else weights
-        size = max(1, _BLOCK_BYTES // (len(weights) * step.numel() * step.element_size()))
+        step = self.path.step
+        rules = torch.as_tensor(self.weights[None] if weights is None else weights).to(step)
+        size = max(1, _BLOCK_BYTES // (len(rules) * step.numel() * step.element_size()))
         squares = []
-        for block in probes.split(size):
-            share = -(-len(block) // threads)
-            # several probes go together where one alone would leave a pass too small
-            copies = min(share, max(1, self.path.good_points // self.nodes.size))
-            integrals = torch.zeros(len(weights), len(block), *step.shape).to(step)
-            for cut, linear in self._pieces():
-                add = partial(
-                    _add,
-                    _repeated(linear, copies, torch.bfloat16 if self.path.half else None),
-                    torch.as_tensor(weights[:, :, cut]).to(step),
-                    copies if isinstance(linear, StackMap) else 1,
-                )
-                pairs = zip(block.split(share), integrals.split(share, dim=1), strict=True)
-                run_all([partial(add, some, totals) for some, totals in pairs], threads)
+        for block in probes.to(step).split(size):
+            integrals = step.new_zeros(len(rules), len(block), *step.shape)
+            self._run(partial(self._add_gradients, rules, block, integrals), len(block))
             # (rules, probes, batch, rows, columns); the sum of squares in float64
             squares.append((integrals * step).double().square().sum(dim=-1).cpu())
         return torch.cat(squares, dim=1).numpy()
 
-    def _pieces(self) -> Iterator[tuple[slice, Linearised]]:
-        batch, n = self.nodes.shape
-        if self.whole is not None:
-            yield slice(0, n), self.whole
+    def _add_gradients(
+        self, rules: Tensor, probes: Tensor, integrals: Tensor, part: _Part, chosen: slice
+    ) -> None:
+        """Add the weighted gradients of some probes at the nodes of a part."""
+        linear = part.rounded if self.path.bfloat16 else part.linear
+        weights = rules[:, part.examples, part.cut].unsqueeze(2)  # (rules, examples, 1, nodes)
+        some, totals = probes[chosen, part.examples], integrals[:, chosen, part.examples]
+        copies = min(len(some), self._copies(part))
+        if copies > 1 and isinstance(linear, StackMap):
+            every = torch.arange(len(linear.outputs), device=linear.outputs.device)
+            linear = linear.take(every.repeat(copies))
+        for start in range(0, len(some), copies):
+            few = some[start : start + copies]  # (copies, examples, outputs)
+            if isinstance(linear, StackMap) and len(few) < copies:  # the last ones
+                linear = linear.take(slice(0, len(few) * few.shape[1] * weights.shape[-1]))
+            by_node = linear.pullback(few.repeat_interleave(weights.shape[-1], dim=1).flatten(0, 1))
+            by_node = by_node.reshape(len(few), few.shape[1], weights.shape[-1], -1)
+            for rule, total in zip(weights, totals[:, start : start + copies], strict=True):
+                total.add_((rule @ by_node).view_as(total))
+
+    def _copies(self, part: _Part) -> int:
+        """How many probes go together where one alone would leave a pass too small."""
+        if not isinstance(part.linear, StackMap):
+            return 1
+        return max(1, self.path.points_in_pass // len(part.linear.outputs))
+
+    def _run(self, add: Callable[[_Part, slice], None], n: int) -> None:
+        """Do something with n directions or probes, at all nodes: pieces of it side by side."""
+        for parts in self._in_memory():
+            tasks = []
+            for part in parts:
+                copies = self._copies(part)
+                size = copies * max(1, n // (_TASKS * copies))
+                tasks += [partial(add, part, slice(i, i + size)) for i in range(0, n, size)]
+            run_all(tasks, self.path.threads)
+
+    def _in_memory(self) -> Iterator[list[_Part]]:
+        """Give parts that fit into memory together, of different examples."""
+        if self._kept is not None:
+            yield self._kept
             return
-        size = max(1, self.path.points_at_once // batch)
-        for start in range(0, n, size):
-            cut = slice(start, start + size)
-            yield cut, self.path.linearise(self.nodes[:, cut])
+        size = self.path.points_in_pass
+        for example in range(len(self.rules)):
+            for start in range(0, self.n_nodes, size):
+                yield [self._part(slice(example, example + 1), slice(start, start + size))]
 
+    @cached_property
+    def _kept(self) -> list[_Part] | None:
+        """Linearise at all nodes, once, where memory allows; else it is done for every use."""
+        batch, n = self.weights.shape
+        if batch * n > self.path.points_kept:
+            return None
+        size = max(1, self.path.points_in_pass // n)
+        starts = range(0, batch, size)
+        tasks = [partial(self._part, slice(i, min(i + size, batch)), slice(0, n)) for i in starts]
+        return run_all(tasks, self.path.threads)
 
-def _repeated(linear: Linearised, copies: int, dtype: torch.dtype | None) -> Linearised:
-    """Repeat the points, with matrix products in another type if there is one."""
-    if not isinstance(linear, StackMap):
-        return linear  # which was recorded in that type
-    if dtype is not None:
-        linear = linear.rounded(dtype)
-    if copies == 1:
-        return linear
-    return linear.take(torch.arange(len(linear.outputs)).repeat(copies).to(linear.outputs.device))
-
-
-def _add(linear: Linearised, weights: Tensor, copies: int, probes: Tensor, totals: Tensor) -> None:
-    """Add to the totals of each probe, (rules, probes, ...), its weighted sums of gradients."""
-    _, batch, n = weights.shape
-    for start in range(0, len(probes), copies):
-        some = probes[start : start + copies].to(weights)
-        cotangent = some.unsqueeze(2).expand(-1, -1, n, -1).flatten(0, 2)
-        if isinstance(linear, StackMap) and len(some) < copies:
-            linear = linear.take(slice(0, len(cotangent)))  # the last round
-        by_node = linear.pullback(cotangent).reshape(len(some), batch, n, -1)
-        for rule, total in zip(weights, totals[:, start : start + copies], strict=True):
-            total.add_((rule.unsqueeze(1) @ by_node).view_as(total))
+    def _part(self, examples: slice, cut: slice) -> _Part:
+        nodes = np.stack([rule.nodes[cut] for rule in self.rules[examples]])
+        path = self.path.select(list(range(examples.start, examples.stop)))
+        return _Part(examples, cut, path.linearise(nodes))

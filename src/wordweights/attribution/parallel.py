@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -18,31 +17,33 @@ import torch
 
 T = TypeVar("T")
 
-_here = threading.local()
 
-
-def run_all(tasks: Sequence[Callable[[], T]], threads: int) -> list[T]:
-    """Run tasks side by side, each on one core.
-
-    A single task, and tasks within a task, run where they are called.
+def run_all(tasks: Sequence[Callable[[], T]], threads: int | None) -> list[T]:
+    """Run tasks side by side, each on one core: how many there are changes no bit of a result.
 
     Parameters
     ----------
     tasks : Sequence[Callable[[], T]]
         Safe to run at the same time.
-    threads : int
-        How many at a time.
+    threads : int | None
+        How many at a time. None: tasks that are not known to be safe run one after the other, on
+        as many cores as torch likes.
 
     Returns
     -------
     list[T]
         Their results, in order. The first error of a task is raised, after all have ended.
     """
-    if min(threads, len(tasks)) < 2:
+    if threads is None:
         return [task() for task in tasks]
     before = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(min(threads, len(tasks)), initializer=_one_core) as pool:
+        if min(threads, len(tasks)) < 2:
+            torch.set_num_threads(1)
+            return [task() for task in tasks]
+        with ThreadPoolExecutor(
+            min(threads, len(tasks)), initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
             return list(pool.map(lambda task: task(), tasks))
     finally:
         torch.set_num_threads(before)  # the workers' setting is also that of threads to come
@@ -58,13 +59,3 @@ def release_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:
             trim(0)
-
-
-def cores() -> int:
-    """Count the cores to use: those that torch uses, but within a task the task's own one."""
-    return 1 if getattr(_here, "working", False) else torch.get_num_threads()
-
-
-def _one_core() -> None:
-    _here.working = True
-    torch.set_num_threads(1)

@@ -1,8 +1,11 @@
-"""The straight path from baselines to inputs, and a model with its derivatives along it."""
+"""The straight path from baselines to inputs, and a model with its derivatives along it.
+
+Everything is computed in passes, each of a bounded number of points, which run side by side.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,14 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wordweights.attribution.parallel import cores, run_all
-from wordweights.encoders import Stack
+from wordweights.attribution.alignment import TokenisedSentence
+from wordweights.attribution.baselines import baseline_embeddings
+from wordweights.attribution.parallel import run_all
+from wordweights.encoders import Encoder
+from wordweights.encoders.post_norm import Stack
 
 Array = NDArray[np.float64]
 
 ROWS = 256
 """Rows of a pass on a CPU: enough to fill a matrix product, few enough to stay in its caches."""
-
 
 UNBOUNDED = 2**31
 """Points of a pass, where memory is no matter."""
@@ -38,21 +43,11 @@ class Linearised(Protocol):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A model linearised by torch's automatic differentiation.
-
-    Attributes
-    ----------
-    forward : Callable[[Tensor], Tensor]
-        Maps points to outputs.
-    points : Tensor
-        Shape (points, rows, columns), requiring gradients.
-    outputs : Tensor
-        Shape (points, outputs), with the graph that leads to them.
-    """
+    """A model linearised by torch's automatic differentiation."""
 
     forward: Callable[[Tensor], Tensor]
-    points: Tensor
-    outputs: Tensor
+    points: Tensor  # (points, rows, columns), requiring gradients
+    outputs: Tensor  # (points, outputs), with the graph that leads to them
 
     def tangent(self, change: Tensor) -> Tensor:
         """Map a change of the inputs to that of the outputs, by one more forward pass."""
@@ -67,24 +62,6 @@ class Recorded:
         )[0]
 
 
-def threads_for(forward: Callable[..., Tensor], device: torch.device) -> int:
-    """Count the passes of a model that may run side by side.
-
-    Parameters
-    ----------
-    forward : Callable[..., Tensor]
-        The model. What another than a stack would do in two threads at once is not known.
-    device : torch.device
-        Where it computes; an accelerator is filled by one pass.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
-    return cores() if isinstance(forward, Stack) and device.type == "cpu" else 1
-
-
 @dataclass(frozen=True)
 class StraightPath:
     """The points B + alpha (W - B) of a batch, and a model along them.
@@ -92,7 +69,7 @@ class StraightPath:
     Attributes
     ----------
     forward : Callable[..., Tensor]
-        Maps (batch, rows, columns) to (batch, outputs), each example by itself. A
+        Maps (points, rows, columns) to (points, outputs), each point by itself. A
         :class:`~wordweights.encoders.Stack` brings its own derivatives.
     inputs : Tensor
         W, shape (batch, rows, columns).
@@ -103,8 +80,8 @@ class StraightPath:
     batched : tuple[bool, ...]
         Which of them have the batch as their first dimension, and go with their example.
     points_at_once : int
-        Bound on the points of one pass.
-    half : bool
+        Bound on the points that are in memory together.
+    bfloat16 : bool
         Compute the gradients with matrix products in bfloat16. Forward mode, and so the
         certificate, keeps the precision of the model.
     """
@@ -115,7 +92,7 @@ class StraightPath:
     arguments: tuple[Any, ...] = ()
     batched: tuple[bool, ...] = ()
     points_at_once: int = UNBOUNDED
-    half: bool = False
+    bfloat16: bool = False
 
     @property
     def step(self) -> Tensor:
@@ -123,30 +100,28 @@ class StraightPath:
         return self.inputs - self.baselines
 
     @property
-    def threads(self) -> int:
-        """How many passes may run side by side."""
-        return threads_for(self.forward, self.inputs.device)
-
-    @property
-    def good_points(self) -> int:
+    def points_in_pass(self) -> int:
         """How many points a pass should have, to be fast."""
         if self.inputs.device.type != "cpu":
             return self.points_at_once
-        return min(self.points_at_once, max(1, ROWS // self.inputs.shape[1]))
+        return min(self.points_kept, max(1, ROWS // self.inputs.shape[1]))
+
+    @property
+    def points_kept(self) -> int:
+        """At how many points the model may stay linearised, beside the passes under way."""
+        return max(1, self.points_at_once // 2)
+
+    @property
+    def threads(self) -> int | None:
+        """How many passes run side by side; None where they had better not."""
+        # what another model than a stack does in two threads at once is not known, and an
+        # accelerator is filled by one pass
+        if not isinstance(self.forward, Stack) or self.inputs.device.type != "cpu":
+            return None
+        return max(1, min(torch.get_num_threads(), self.points_at_once // self.points_in_pass))
 
     def select(self, examples: list[int]) -> StraightPath:
-        """Keep some examples of the batch.
-
-        Parameters
-        ----------
-        examples : list[int]
-            Their positions.
-
-        Returns
-        -------
-        StraightPath
-            The same model and settings.
-        """
+        """Keep some examples of the batch, by their positions."""
         return replace(
             self,
             inputs=self.inputs[examples],
@@ -155,39 +130,54 @@ class StraightPath:
         )
 
     def outputs(self, alphas: Array) -> Tensor:
-        """Evaluate the model.
+        """Evaluate the model along the path.
 
         Parameters
         ----------
         alphas : Array
-            Shape (batch, points).
+            Shape (batch, n).
 
         Returns
         -------
         Tensor
-            Shape (batch, points, outputs).
+            Shape (batch, n, outputs).
         """
-        batch, n = alphas.shape
-        examples, flat = np.repeat(np.arange(batch), n), alphas.ravel()
+        examples, flat = self._flatten(alphas)
+        return self.evaluate(
+            examples, lambda some: self._points(examples[some], flat[some])
+        ).unflatten(0, alphas.shape)
 
-        def evaluate(chosen: slice) -> Tensor:
+    def evaluate(self, examples: NDArray[np.int64], points: Callable[[slice], Tensor]) -> Tensor:
+        """Evaluate the model at any points, pass by pass.
+
+        Parameters
+        ----------
+        examples : NDArray[np.int64]
+            To which example each point belongs, shape (points,).
+        points : Callable[[slice], Tensor]
+            Makes the points of a pass, shape (points of the slice, rows, columns).
+
+        Returns
+        -------
+        Tensor
+            Shape (points, outputs).
+        """
+
+        def evaluate(some: slice) -> Tensor:
             with torch.no_grad():
-                return self._model(examples[chosen].tolist())(
-                    self._points(examples[chosen], flat[chosen])
-                )
+                return self._model(examples[some])(points(some))
 
-        size = self.good_points
-        tasks = [
-            partial(evaluate, slice(start, start + size)) for start in range(0, batch * n, size)
-        ]
-        return torch.cat(run_all(tasks, self.threads)).unflatten(0, (batch, n))
+        size = self.points_in_pass
+        starts = range(0, len(examples), size)
+        passes = [partial(evaluate, slice(start, start + size)) for start in starts]
+        return torch.cat(run_all(passes, self.threads))
 
-    def linearise(self, nodes: Array) -> Linearised:
+    def linearise(self, alphas: Array) -> Linearised:
         """Linearise the model at points of every example.
 
         Parameters
         ----------
-        nodes : Array
+        alphas : Array
             Shape (batch, n).
 
         Returns
@@ -195,26 +185,28 @@ class StraightPath:
         Linearised
             At batch * n points, those of an example one after another.
         """
-        batch, n = nodes.shape
-        examples = np.repeat(np.arange(batch), n)
-        points = self._points(examples, nodes.ravel())
+        examples, flat = self._flatten(alphas)
+        points = self._points(examples, flat)
         if isinstance(self.forward, Stack):
             return self.forward.linearise(points)
-        forward = self._model(examples.tolist())
+        forward = self._model(examples)
         with torch.enable_grad():
             points.requires_grad_()
             with self._precision():
                 outputs = forward(points)
         return Recorded(forward, points, outputs)
 
+    @staticmethod
+    def _flatten(alphas: Array) -> tuple[NDArray[np.int64], Array]:
+        return np.repeat(np.arange(len(alphas)), alphas.shape[1]), alphas.ravel()
+
     def _points(self, examples: NDArray[np.int64], alphas: Array) -> Tensor:
-        """Points of the paths of some examples, shape (points, rows, columns)."""
         a = torch.as_tensor(alphas).to(self.inputs)[:, None, None]
         return self.baselines[examples] + a * self.step[examples]
 
-    def _model(self, examples: list[int]) -> Callable[[Tensor], Tensor]:
+    def _model(self, examples: NDArray[np.int64]) -> Callable[[Tensor], Tensor]:
         """Give the model with the arguments of the examples that points belong to."""
-        arguments = self._arguments(examples)
+        arguments = self._arguments(examples.tolist())
         return lambda x: self.forward(x, *arguments)
 
     def _arguments(self, examples: list[int]) -> tuple[Any, ...]:
@@ -224,6 +216,45 @@ class StraightPath:
         )
 
     def _precision(self) -> AbstractContextManager[Any]:
-        if not self.half:
+        if not self.bfloat16:
             return nullcontext()
         return torch.autocast(self.inputs.device.type, dtype=torch.bfloat16)
+
+
+def lay_path(
+    encoder: Encoder,
+    sentences: Sequence[TokenisedSentence],
+    baseline: str,
+    memory: int,
+    *,
+    bfloat16: bool = False,
+) -> StraightPath:
+    """Lay the path from the baseline to sentences of equally many wordpieces.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        In evaluation mode.
+    sentences : Sequence[TokenisedSentence]
+        At least one.
+    baseline : str
+        ``"pad"``, ``"mask"``, ``"zero"`` or ``"mean"``.
+    memory : int
+        Bound on the memory of all passes together, in bytes.
+    bfloat16 : bool
+        Compute the gradients with matrix products in bfloat16.
+
+    Returns
+    -------
+    StraightPath
+        One example per sentence.
+    """
+    ids = torch.tensor([sentence.ids for sentence in sentences], device=encoder.device)
+    special = torch.tensor([sentence.word_of for sentence in sentences]) < 0
+    return StraightPath(
+        encoder.as_stack() or encoder,
+        encoder.embed(ids),
+        baseline_embeddings(encoder, ids, special, baseline),
+        points_at_once=max(1, memory // encoder.activation_bytes(ids.shape[1])),
+        bfloat16=bfloat16,
+    )

@@ -7,7 +7,6 @@ so m passes estimate what d passes compute exactly (Hutchinson 1990 with orthogo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,9 +114,23 @@ class Squares:
             np.concatenate([self.carried, other.carried]),
         )
 
-    def over(self, reduce: Callable[[Array], Array]) -> Squares:
-        """Apply a function, such as a sum over wordpieces, to both kinds of squares."""
-        return Squares(reduce(self.coarse), reduce(self.fine), self.carried)
+    def of_words(self, example: int, membership: Array) -> Squares:
+        """Sum the squares of an example's rows into its words.
+
+        Parameters
+        ----------
+        example : int
+            Its position, in arrays of shape (probes, examples, rows).
+        membership : Array
+            1 where a row belongs to a word, shape (rows, words).
+
+        Returns
+        -------
+        Squares
+            Of shape (probes, words).
+        """
+        coarse, fine = (values[:, example] @ membership for values in (self.coarse, self.fine))
+        return Squares(coarse, fine, self.carried)
 
 
 def project(integral: Integral, probes: Tensor, skip: int = 0) -> Squares:
@@ -145,16 +158,15 @@ def project(integral: Integral, probes: Tensor, skip: int = 0) -> Squares:
         Each of shape (probes, examples, rows).
     """
     places = np.arange(skip, skip + len(probes))
-    many = 2 * (skip + len(probes)) > integral.outputs or integral.nodes.shape[1] < 4
+    many = 2 * (skip + len(probes)) > integral.outputs or integral.n_nodes < 4
     carried = np.full(len(probes), True) if many else (places % _CARRY == 0) | (places == 1)
     if carried.all():
         (fine,) = integral.squares(probes)
         return Squares(fine, fine, carried)
     coarser = integral.thinned()
-    places, _ = thinned(integral.nodes.shape[1])
     weights = np.zeros((2, *integral.weights.shape))
     weights[0] = integral.weights
-    weights[1][:, places] = coarser.weights
+    weights[1][:, thinned(integral.n_nodes)[0]] = coarser.weights
     chosen = torch.from_numpy(carried)
     fine, coarse_too = integral.squares(probes[chosen], weights)
     coarse = np.empty((len(probes), *fine.shape[1:]))
@@ -166,12 +178,17 @@ def project(integral: Integral, probes: Tensor, skip: int = 0) -> Squares:
 def estimate_norms(squares: Squares, d: int) -> tuple[Array, Array]:
     """Estimate Frobenius norms, with standard errors, from squared norms of probe products.
 
-    Over m orthonormal probes the squares behave like a sample without replacement of d: their mean
-    y has variance s_y^2 / m * (d - m) / d, with s_y^2 the sample variance (the covariance of two
-    orthonormal probes is -1/(d - 1) of their variance). The mean over the carried probes of what
-    the finer rule adds, z, is added, with its variance s_z^2 / f and twice the covariance s_yz / m.
-    So ||A||_F^2 is estimated by d (y + z), and the norm's error follows to first order: se(c) =
-    se(c^2) / (2 c). At m = d both are exact.
+    Over m orthonormal probes the squares behave like a sample without replacement of d, so the
+    mean of m of them has variance s^2 (1/m - 1/d), with s^2 their sample variance (the covariance
+    of two orthonormal probes is -1/(d - 1) of their variance). Let y be the squares by the coarser
+    rule and z what the finer one adds, known for f of the probes. ||A||_F^2 is estimated by d (mean
+    y + mean z), and since the f are a sample of the m,
+
+        variance of mean y + mean z = s_{y+z}^2 (1/m - 1/d) + s_z^2 (1/f - 1/m),
+
+    where s_{y+z}^2 = s_y^2 + 2 rho s_y s_z + s_z^2 with s_y from all probes (Cochran 1977, section
+    12.6). Two probes cannot tell the correlation rho; it is then taken to be 1, which bounds the
+    variance. The norm's error follows to first order: se(c) = se(c^2) / (2 c).
 
     Parameters
     ----------
@@ -183,25 +200,37 @@ def estimate_norms(squares: Squares, d: int) -> tuple[Array, Array]:
     Returns
     -------
     tuple[Array, Array]
-        Norms and their standard errors, each of shape (...); with m = 1 < d the error is NaN, for
-        one probe says nothing about it.
+        Norms and their standard errors, each of shape (...). The error is 0 only where the norm is
+        exact: at m = d, all carried, and where every product is 0. It is NaN with one probe
+        carried, which says nothing about it.
     """
-    whole = bool(squares.carried.all())
-    y = squares.fine if whole else squares.coarse
-    m, mean = len(y), y.mean(axis=0)
-    if not whole:
-        z = squares.fine - y[squares.carried]
-        mean = np.maximum(mean + z.mean(axis=0), 0.0)
+    y, fine, m, f = squares.coarse, squares.fine, len(squares.carried), len(squares.fine)
+    mean, variance = fine.mean(axis=0), _variance(fine) * (1 / f - 1 / d)
+    if f < m:
+        known = y[squares.carried]
+        z = fine - known
+        s_y, s_z = np.sqrt(_variance(y)), np.sqrt(_variance(z))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shared = (known - known.mean(axis=0)) * (z - z.mean(axis=0))
+            rho = shared.sum(axis=0) / (f - 1) / np.sqrt(_variance(known)) / s_z
+        rho = np.where(np.isfinite(rho) & (f > 2), rho, 1.0)
+        together = y.mean(axis=0) + z.mean(axis=0)
+        spread = s_y**2 + 2 * rho * s_y * s_z + s_z**2
+        # below 0, the few that are carried say more than all
+        better = together > 0
+        mean = np.where(better, together, mean)
+        joint = spread * (1 / m - 1 / d) + s_z**2 * (1 / f - 1 / m)
+        variance = np.where(better, joint, variance)
     norms = np.sqrt(d * mean)
-    if m == d:
+    if f == d:
         return norms, np.zeros_like(norms)
-    if m == 1:
-        return norms, np.full_like(norms, np.nan)
-    variance = y.var(axis=0, ddof=1) / m
-    if not whole:
-        f = len(z)
-        shared = ((y[squares.carried] - y[squares.carried].mean(axis=0)) * z).sum(axis=0) / (f - 1)
-        variance = np.maximum(variance + z.var(axis=0, ddof=1) / f + 2 * shared / m, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        errors = d * np.sqrt(variance * (d - m) / d) / (2 * norms)
+        errors = d * np.sqrt(variance) / (2 * norms)
     return norms, np.where(norms > 0, errors, 0.0)
+
+
+def _variance(sample: Array) -> Array:
+    """Of a sample; NaN for a sample of one."""
+    if len(sample) == 1:
+        return np.full(sample.shape[1:], np.nan)
+    return np.asarray(sample.var(axis=0, ddof=1))

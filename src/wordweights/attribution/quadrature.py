@@ -14,8 +14,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import make_interp_spline
-from scipy.optimize import linear_sum_assignment
 
 from wordweights.errors import WordweightsError
 
@@ -86,7 +84,7 @@ def gauss_legendre(n: int) -> Rule:
         If n is below 1.
     """
     if n < 1:
-        raise WordweightsError(f"n_steps is {n}; an integral needs at least 1 step.")
+        raise WordweightsError(f"n_nodes is {n}; an integral needs at least 1 node.")
     nodes, weights = np.polynomial.legendre.leggauss(n)
     return Rule((nodes + 1) / 2, weights / 2)
 
@@ -179,6 +177,8 @@ def thinned(n: int) -> tuple[NDArray[np.int64], Array]:
     tuple[NDArray[np.int64], Array]
         Places of the nodes kept, ascending, and what their weights are multiplied by.
     """
+    from scipy.optimize import linear_sum_assignment
+
     fine, half = gauss_legendre(n), gauss_legendre(max(1, n // 2))
     distance = np.abs(half.nodes[:, None] - fine.nodes)
     places = np.sort(linear_sum_assignment(distance)[1])
@@ -196,6 +196,8 @@ def _candidates(n: int) -> tuple[Array, Array, Array]:
     Row r of the errors, shape (rules, pilot points), maps a pilot to what rule r misses: its
     integral of s' less s(1) - s(0).
     """
+    from scipy.interpolate import make_interp_spline
+
     plain = gauss_legendre(n)
     centre, width, second = (
         grid.ravel() for grid in np.meshgrid(_CENTRES, _WIDTHS, _SECOND_CENTRES, indexing="ij")

@@ -6,11 +6,11 @@ import glob
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from wordweights.errors import WordweightsError, reason_of
-from wordweights.files import digest
+from wordweights.files import digest, expand_home
 
 DATA_SET = "dataset:"
 """What an address begins with that names a data set."""
@@ -208,7 +208,7 @@ def _open_filesystem(address: str) -> tuple[Any, str]:
 
     if "://" not in address:
         # one name for one file, whatever folder or link it is reached by
-        address = str(Path(address).expanduser().resolve())
+        address = str(expand_home(address).resolve())
     try:
         return fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:

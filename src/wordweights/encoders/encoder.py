@@ -100,6 +100,23 @@ class Encoder:
             positions -= int(config.pad_token_id) + 1
         return min(positions, int(self.tokenizer.model_max_length))
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 over configuration and weights: what makes two encoders compute the same."""
+        import torch
+
+        # not remembered: the weights of a model can be changed in place, and its type too
+        config = {
+            name: value
+            for name, value in self.model.config.to_dict().items()
+            if name not in _IDLE_SETTINGS and not name.startswith("_")
+        }
+        sha = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+        for name, tensor in sorted(self.model.state_dict().items()):
+            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            sha.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+        return sha.hexdigest()
+
     def activation_bytes(self, tokens: int) -> int:
         """Estimate the memory that one sentence takes between its forward and backward passes.
 
@@ -118,38 +135,10 @@ class Encoder:
         layers = int(config.num_hidden_layers)
         inner = int(getattr(config, "intermediate_size", 4 * self.hidden_size))
         numbers = 14 * self.hidden_size + 3 * inner + 3 * tokens * int(config.num_attention_heads)
-        return layers * tokens * numbers * self.embedding_matrix.element_size()
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over configuration and weights: what makes two encoders compute the same."""
-        import torch
-
-        # not remembered: the weights of a model can be changed in place, and its type too
-        config = {
-            name: value
-            for name, value in self.model.config.to_dict().items()
-            if name not in _IDLE_SETTINGS and not name.startswith("_")
-        }
-        sha = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-        for name, tensor in sorted(self.model.state_dict().items()):
-            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            sha.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-        return sha.hexdigest()
+        return layers * tokens * numbers * self.dtype.itemsize
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Look up the word embeddings.
-
-        Parameters
-        ----------
-        ids : Tensor
-            Wordpiece ids, shape (..., tokens).
-
-        Returns
-        -------
-        Tensor
-            Shape (..., tokens, d).
-        """
+        """Look up the word embeddings of wordpiece ids: (..., tokens) to (..., tokens, d)."""
         return self.embedding_matrix[ids]
 
     def vectors(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -200,13 +189,11 @@ class Encoder:
         return stack if close else None
 
     def _pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        if self.pooling != "mean":
-            return self._pool_first(hidden[:, 0])
-        weights = mask.to(hidden.dtype).unsqueeze(-1)  # (batch, tokens, 1)
-        return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-
-    def _pool_first(self, first: Tensor) -> Tensor:
-        """Pool the last hidden state of the first token, shape (batch, d)."""
+        """Read the sentence vectors, (batch, d), from the last hidden states."""
+        if self.pooling == "mean":
+            weights = mask.to(hidden.dtype).unsqueeze(-1)  # (batch, tokens, 1)
+            return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+        first = hidden[:, 0]
         return first if self.pooling == "cls" else self.model.pooler.dense(first).tanh()
 
     def encode(self, sentences: Sequence[str], *, cut: bool = False) -> Tensor:

@@ -17,22 +17,12 @@ Index = Tensor | slice
 
 @dataclass(frozen=True)
 class NormMap:
-    """The derivative of a LayerNorm: diag(weight) S with S symmetric.
+    """The derivative of a LayerNorm: diag(weight) S with S symmetric."""
 
-    Attributes
-    ----------
-    at : Tensor
-        The point, shape (batch, tokens, d).
-    mean, rstd : Tensor
-        Of each row, shape (batch, tokens, 1).
-    weight : Tensor
-        Shape (d,).
-    """
-
-    at: Tensor
-    mean: Tensor
-    rstd: Tensor
-    weight: Tensor
+    at: Tensor  # the point, (batch, tokens, d)
+    mean: Tensor  # of each row, (batch, tokens, 1)
+    rstd: Tensor  # of the same shape
+    weight: Tensor  # (d,)
 
     def take(self, points: Index) -> NormMap:
         """Keep the map at some points, in the given order."""
@@ -63,35 +53,21 @@ class NormMap:
 
 @dataclass(frozen=True)
 class LayerMap:
-    """The derivative of a layer.
+    """The derivative of a :class:`~wordweights.encoders.post_norm.Layer`."""
 
-    Attributes
-    ----------
-    qkv, mix, inner, outer : Tensor
-        Weights of the dense parts, as in :class:`~wordweights.encoders.post_norm.Layer`; their type
-        is that of the matrix products.
-    query, key, value : Tensor
-        Shape (batch, heads, tokens, head width); queries are scaled, and of the first token alone
-        where only its state is computed.
-    attention : Tensor
-        Shape (batch, heads, queries, tokens).
-    slope : Tensor
-        Of the activation, shape (batch, queries, inner width).
-    mix_norm, outer_norm : NormMap
-        Of the two residual sums.
-    """
-
+    # weights of the dense parts; their type is that of the matrix products
     qkv: Tensor
     mix: Tensor
     inner: Tensor
     outer: Tensor
-    query: Tensor
+    # (batch, heads, tokens, head width), of the first token alone where only its state is computed
+    query: Tensor  # scaled
     key: Tensor
     value: Tensor
-    attention: Tensor
-    slope: Tensor
-    mix_norm: NormMap
-    outer_norm: NormMap
+    attention: Tensor  # (batch, heads, queries, tokens)
+    slope: Tensor  # of the activation, (batch, queries, inner width)
+    mix_norm: NormMap  # of the first residual sum
+    outer_norm: NormMap  # of the second
 
     def take(self, points: Index) -> LayerMap:
         """Keep the map at some points, in the given order."""
@@ -176,18 +152,10 @@ class LayerMap:
 
 @dataclass(frozen=True)
 class PoolerMap:
-    """The derivative of tanh(weight x + bias), the pooler of BERT.
+    """The derivative of tanh(weight x + bias), the pooler of BERT."""
 
-    Attributes
-    ----------
-    weight : Tensor
-        Shape (d, d).
-    slope : Tensor
-        Of the hyperbolic tangent, shape (points, d).
-    """
-
-    weight: Tensor
-    slope: Tensor
+    weight: Tensor  # (d, d)
+    slope: Tensor  # of the hyperbolic tangent, (points, d)
 
     def take(self, points: Index) -> PoolerMap:
         """Keep the map at some points, in the given order."""

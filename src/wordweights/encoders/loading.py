@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wordweights.encoders.deferred import recall, remember
 from wordweights.encoders.encoder import Encoder, check_pooling
-from wordweights.encoders.hub import WEIGHT_FILES, commit_of
-from wordweights.encoders.registry import UNTRAINED, locate, registered, split_name
+from wordweights.encoders.hub import WEIGHT_FILES, commit_of, sha256
+from wordweights.encoders.registry import (
+    UNTRAINED,
+    check_name,
+    locate,
+    registered,
+    split_name,
+)
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
@@ -28,6 +34,9 @@ _UNUSED_KEYS = re.compile(
     r"|embeddings\.position_ids$"
 )
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, EOFError)
+# how sentence-transformers, old and new, call the poolings known here
+_POOLINGS = {"cls_token": "cls", "cls": "cls", "mean_tokens": "mean", "mean": "mean"}
+_READ = (".json", ".txt", ".model", ".safetensors", ".bin")  # endings of files of a checkpoint
 
 
 def load_encoder(
@@ -40,6 +49,9 @@ def load_encoder(
     dtype: torch.dtype | None = None,
 ) -> Encoder:
     """Load a sentence encoder by its registered name, from a folder, or from the model hub.
+
+    What has been loaded and checked once is remembered in the results folder by the digests of its
+    files; the model itself is then loaded when it is first asked for.
 
     Parameters
     ----------
@@ -72,34 +84,48 @@ def load_encoder(
         For an unknown name, a hub that cannot be reached, a checkpoint that is incomplete, altered
         or holds NaN, a tokenizer without special tokens, an unknown pooling.
     """
-    import torch
-
     name = str(name_or_path).removesuffix(UNTRAINED)
-    label, named_pooling, named_trained = split_name(str(name_or_path))
-    trained = trained and named_trained
     if pooling is not None:
         check_pooling(pooling, name)
-        label = name  # the whole of it: a folder may be called so
-    pooling = pooling or named_pooling
+    check_name(str(name_or_path), pooling)
+    label, pooling, named_trained = split_name(str(name_or_path), pooling)
+    trained = trained and named_trained
     entry = registered().get(label, {})
     folder = locate(label)
-    _check_digest(folder, entry.get("sha256"), label)
+    files = _digests(folder)
+    if "sha256" in entry:
+        _check_digest(folder, files, entry["sha256"], label)
     pooling = pooling or entry.get("pooling") or _pooling_of(folder, label)
-    model = _load_model(folder, label, trained=trained, seed=seed, pooler=pooling == "pooler")
+    # only now: what is wrong so far is told in less time than these imports take
+    import torch
+    import transformers
+
+    dtype = dtype or torch.float32
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = model.to(device=device, dtype=dtype or torch.float32)
-    encoder = Encoder(
-        name=name if trained else name + UNTRAINED,
-        pooling=pooling,
-        tokenizer=_load_tokenizer(folder, label),
-        model=model,
-        base=entry.get("base"),
-        trained=trained,
-        note=entry.get("note", "") if trained else "the same architecture with random weights",
-        commit=commit_of(folder),
-    )
+    about = {
+        "name": name if trained else name + UNTRAINED,
+        "pooling": pooling,
+        "tokenizer": _load_tokenizer(folder, label),
+        "base": entry.get("base"),
+        "trained": trained,
+        "note": entry.get("note", "") if trained else "the same architecture with random weights",
+        "commit": commit_of(folder),
+    }
+
+    def load() -> Encoder:
+        model = _load_model(folder, label, trained=trained, seed=seed, pooler=pooling == "pooler")
+        return Encoder(model=model.to(device=device, dtype=dtype), **about)
+
+    read = [pooling, str(dtype), None if trained else seed]
+    versions = [torch.__version__, transformers.__version__]
+    made_of = [files, read, versions]
+    deferred = recall(made_of, about, load, torch.device(device), dtype)
+    if deferred is not None:
+        return deferred
+    encoder = load()
     _check_derivatives(encoder)
+    remember(made_of, encoder)
     return encoder
 
 
@@ -140,7 +166,13 @@ def as_encoder(model: Encoder | SentenceTransformer) -> Encoder:
     copied = copy.deepcopy(transformer.auto_model)
     copied.set_attn_implementation("eager")
     name = str(getattr(copied.config, "_name_or_path", "") or type(copied).__name__)
-    return Encoder(name, str(mode), transformer.tokenizer, copied)
+    return Encoder(name, _POOLINGS.get(str(mode), str(mode)), transformer.tokenizer, copied)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Compute the SHA-256 of all that transformers may read of a checkpoint."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in _READ and path.is_file())
+    return {path.name: sha256(path) for path in files}
 
 
 def _check_derivatives(encoder: Encoder) -> None:
@@ -149,10 +181,11 @@ def _check_derivatives(encoder: Encoder) -> None:
 
     ids = torch.tensor([[encoder.tokenizer.cls_token_id, encoder.tokenizer.sep_token_id]])
     try:
-        x = encoder.embed(ids.to(encoder.device))
-        encoder.activation_bytes(2)
-        torch.func.jvp(encoder.vectors, (x,), (torch.ones_like(x),))
-        torch.autograd.grad(encoder.vectors(x.requires_grad_()).sum(), x)
+        with torch.enable_grad():
+            x = encoder.embed(ids.to(encoder.device))
+            encoder.activation_bytes(2)
+            torch.func.jvp(encoder.vectors, (x,), (torch.ones_like(x),))
+            torch.autograd.grad(encoder.vectors(x.requires_grad_()).sum(), x)
     except (RuntimeError, TypeError, AttributeError, ValueError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WordweightsError(
@@ -162,14 +195,11 @@ def _check_derivatives(encoder: Encoder) -> None:
         ) from None
 
 
-def _check_digest(folder: Path, expected: str | None, label: str) -> None:
-    if expected is None:
-        return
+def _check_digest(folder: Path, files: Mapping[str, str], expected: str, label: str) -> None:
     path = folder / "model.safetensors"
-    if not path.is_file():
+    found = files.get(path.name)
+    if found is None:
         raise WordweightsError(f"Encoder {label!r}: {path} is missing; reinstall its package.")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != expected:
         raise WordweightsError(
             f"Encoder {label!r}: {path} has SHA-256 {found}, but the official file has {expected}. "
@@ -194,10 +224,10 @@ def _pooling_of(folder: Path, label: str) -> str:
         raise WordweightsError(
             f"Encoder {label!r}: {path} is no JSON object, so its pooling is unknown; {choices}."
         ) from None
-    modes = {key.removeprefix("pooling_mode_") for key, value in config.items() if value is True}
-    modes = (modes | {str(config.get("pooling_mode", ""))}) - {"", "include_prompt"}
-    known = {"cls_token": "cls", "cls": "cls", "mean_tokens": "mean", "mean": "mean"}
-    found = {known.get(mode) for mode in modes}
+    prefix = "pooling_mode_"
+    modes = {key.removeprefix(prefix) for key in config if key.startswith(prefix) and config[key]}
+    modes |= {str(config["pooling_mode"])} if "pooling_mode" in config else set()
+    found = {_POOLINGS.get(mode) for mode in modes}
     if len(found) != 1 or None in found:
         raise WordweightsError(
             f"Encoder {label!r}: {path} names a pooling not known here; {choices}."
@@ -243,16 +273,10 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
                 **options,
             )
     except (*_UNREADABLE, SafetensorError, UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:300]
-        if isinstance(error, UnpicklingError):
-            # torch's own words advise to read it all the same
-            reason = "the pickle holds other things than tensors, and reading them could run code"
-        elif "trust_remote_code" in reason or "custom code" in reason:
-            reason = "it needs code that comes with it, which is never run here"
         raise WordweightsError(
-            f"Encoder {label!r}: the checkpoint in {folder} cannot be loaded ({reason}). It must "
-            f"hold config.json, the tokenizer's files and {' or '.join(WEIGHT_FILES)} of a model "
-            f"family that transformers knows."
+            f"Encoder {label!r}: the checkpoint in {folder} cannot be loaded ({_why(error)}). It "
+            f"must hold config.json, the tokenizer's files and {' or '.join(WEIGHT_FILES)} of a "
+            f"model family that transformers knows."
         ) from None
     prefix = f"{model.base_model_prefix}."
     unused = (
@@ -292,11 +316,23 @@ def _load_tokenizer(folder: Path, label: str) -> Any:
                 folder, local_files_only=True, trust_remote_code=False, use_fast=True
             )
     except _UNREADABLE as error:
-        reason = " ".join(str(error).split())[:300]
         raise WordweightsError(
-            f"Encoder {label!r}: the tokenizer in {folder} cannot be loaded ({reason}). It must "
-            f"hold tokenizer.json, or vocab.txt with tokenizer_config.json."
+            f"Encoder {label!r}: the tokenizer in {folder} cannot be loaded ({_why(error)}). It "
+            f"must hold tokenizer.json, or vocab.txt with tokenizer_config.json."
         ) from None
+
+
+def _why(error: BaseException) -> str:
+    """Say why a checkpoint cannot be loaded."""
+    from pickle import UnpicklingError
+
+    reason = " ".join(str(error).split())[:300]
+    if isinstance(error, UnpicklingError):
+        # torch's own words advise to read it all the same
+        return "the pickle holds other things than tensors, and reading them could run code"
+    if "trust_remote_code" in reason or "custom code" in reason:
+        return "it needs code that comes with it, which is never run here"
+    return reason
 
 
 @contextlib.contextmanager

@@ -22,37 +22,19 @@ from wordweights.encoders.layer_map import Index, LayerMap, NormMap, PoolerMap
 
 @dataclass(frozen=True)
 class Dense:
-    """A dense part.
+    """A dense part."""
 
-    Attributes
-    ----------
-    weight : Tensor
-        Shape (outputs, inputs).
-    bias : Tensor
-        Shape (outputs,).
-    """
-
-    weight: Tensor
-    bias: Tensor
+    weight: Tensor  # (outputs, inputs)
+    bias: Tensor  # (outputs,)
 
 
 @dataclass(frozen=True)
 class Norm:
-    """A LayerNorm.
+    """A LayerNorm."""
 
-    Attributes
-    ----------
-    weight : Tensor
-        Shape (d,).
-    bias : Tensor
-        Shape (d,).
-    eps : float
-        Added to the variance.
-    """
-
-    weight: Tensor
-    bias: Tensor
-    eps: float
+    weight: Tensor  # (d,)
+    bias: Tensor  # (d,)
+    eps: float  # added to the variance
 
     def linearise(self, x: Tensor) -> tuple[Tensor, NormMap]:
         """Normalise rows, (batch, tokens, d), and give the derivative."""
@@ -64,49 +46,22 @@ class Norm:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer.
+    """One layer."""
 
-    Attributes
-    ----------
-    qkv : Dense
-        Projections to queries, keys and values, one above the other: 3 d outputs.
-    mix : Dense
-        Projection of the heads' context.
-    mix_norm : Norm
-        After the first residual sum.
-    inner, outer : Dense
-        The feed-forward part, before and after GELU.
-    outer_norm : Norm
-        After the second residual sum.
-    """
-
-    qkv: Dense
-    mix: Dense
-    mix_norm: Norm
-    inner: Dense
-    outer: Dense
-    outer_norm: Norm
+    qkv: Dense  # projections to queries, keys and values, one above the other: 3 d outputs
+    mix: Dense  # of the heads' context
+    mix_norm: Norm  # after the first residual sum
+    inner: Dense  # of the feed-forward part, before GELU
+    outer: Dense  # after it
+    outer_norm: Norm  # after the second residual sum
 
     def linearise(
         self, x: Tensor, heads: int, bias: Tensor | None, queries: int
     ) -> tuple[Tensor, Callable[[], LayerMap]]:
-        """Compute the new states of the first tokens, and on demand the derivative.
+        """Compute new hidden states, (batch, queries, d), and on demand the derivative.
 
-        Parameters
-        ----------
-        x : Tensor
-            Hidden states, shape (batch, tokens, d).
-        heads : int
-            Attention heads.
-        bias : Tensor | None
-            Added to the scores, shape (heads, tokens, tokens).
-        queries : int
-            How many tokens, from the first, are to have new states; they ask all tokens.
-
-        Returns
-        -------
-        tuple[Tensor, Callable[[], LayerMap]]
-            New hidden states, (batch, queries, d), and what makes the map.
+        `x` has the hidden states, (batch, tokens, d); `bias` is added to the scores, (heads,
+        tokens, tokens); so many `queries`, from the first token, ask all tokens.
         """
         batch, tokens, d = x.shape
         asking = x[:, :queries]
@@ -153,41 +108,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class StackMap:
-    """The derivative of a stack at some points.
+    """The derivative of a stack at some points."""
 
-    Attributes
-    ----------
-    outputs : Tensor
-        Sentence vectors at the points, shape (points, d).
-    embedding : NormMap
-        Of the normalisation before the layers.
-    layers : tuple[LayerMap, ...]
-        From the first to the last.
-    mean : bool
-        Whether the last states are averaged over tokens.
-    pooler : PoolerMap | None
-        Of what follows the last state of the first token, if anything.
-    """
-
-    outputs: Tensor
-    embedding: NormMap
+    outputs: Tensor  # sentence vectors at the points, (points, d)
+    embedding: NormMap  # of the normalisation before the layers
     layers: tuple[LayerMap, ...]
-    mean: bool
-    pooler: PoolerMap | None = None
+    mean: bool  # whether the last states are averaged over tokens
+    pooler: PoolerMap | None = None  # of what follows the last state of the first token, if any
 
     def take(self, points: Index) -> StackMap:
-        """Keep the map at some points, in the given order.
-
-        Parameters
-        ----------
-        points : Index
-            Positions, or a slice; a point may be taken several times.
-
-        Returns
-        -------
-        StackMap
-            With a copy of what is taken by position.
-        """
+        """Keep the map at some points, in the given order; one may be taken several times."""
         return StackMap(
             self.outputs[points],
             self.embedding.take(points),
@@ -197,33 +127,11 @@ class StackMap:
         )
 
     def rounded(self, dtype: torch.dtype) -> StackMap:
-        """Compute the matrix products with weights of the layers in another type.
-
-        Parameters
-        ----------
-        dtype : torch.dtype
-            Such as bfloat16.
-
-        Returns
-        -------
-        StackMap
-            The same map, rounded; what it maps keeps its type.
-        """
+        """Compute the matrix products of the layers in another type; what is mapped keeps its."""
         return replace(self, layers=tuple(layer.rounded(dtype) for layer in self.layers))
 
     def tangent(self, change: Tensor) -> Tensor:
-        """Map a change of the embeddings to that of the sentence vectors.
-
-        Parameters
-        ----------
-        change : Tensor
-            Shape (points, tokens, d).
-
-        Returns
-        -------
-        Tensor
-            Shape (points, d).
-        """
+        """Map a change of the embeddings, (points, tokens, d), to that of the sentence vectors."""
         change = self.embedding.tangent(change)
         for layer in self.layers:
             change = layer.tangent(change)
@@ -231,18 +139,7 @@ class StackMap:
         return pooled if self.pooler is None else self.pooler.tangent(pooled)
 
     def pullback(self, gradient: Tensor) -> Tensor:
-        """Map a gradient by the sentence vectors to that by the embeddings.
-
-        Parameters
-        ----------
-        gradient : Tensor
-            Shape (points, d).
-
-        Returns
-        -------
-        Tensor
-            Shape (points, tokens, d).
-        """
+        """Map a gradient by the sentence vectors, (points, d), to that by the embeddings."""
         tokens = self.embedding.at.shape[1]
         if self.pooler is not None:
             gradient = self.pooler.pullback(gradient)
@@ -256,51 +153,23 @@ class StackMap:
 
 @dataclass(frozen=True)
 class Stack:
-    """An encoder's map from word embeddings to sentence vectors.
+    """An encoder's map from word embeddings to sentence vectors."""
 
-    Attributes
-    ----------
-    positions : Tensor
-        What is added to the embeddings at each position, shape (positions, d).
-    embedding_norm : Norm
-        Applied to the sum.
-    layers : tuple[Layer, ...]
-        From the first to the last.
-    heads : int
-        Attention heads of each.
-    score_bias : Callable[[int], Tensor] | None
-        From the number of tokens to what is added to the scores, (heads, tokens, tokens).
-    mean : bool
-        Average the last states over tokens; otherwise only the first token has one.
-    pooler : Dense | None
-        Dense part and tanh after the last state of the first token, if any.
-    """
-
-    positions: Tensor
-    embedding_norm: Norm
+    positions: Tensor  # what is added to the embeddings at each position, (positions, d)
+    embedding_norm: Norm  # of the sum
     layers: tuple[Layer, ...]
-    heads: int
+    heads: int  # of attention, in each layer
+    # from the number of tokens to what is added to the scores, (heads, tokens, tokens)
     score_bias: Callable[[int], Tensor] | None
-    mean: bool
-    pooler: Dense | None
+    mean: bool  # of the last states over tokens; otherwise only the first token has one
+    pooler: Dense | None  # dense part and tanh after the last state of the first token, if any
 
     def __call__(self, embeddings: Tensor) -> Tensor:
         """Compute sentence vectors, (points, d), of embeddings, (points, tokens, d)."""
         return self._run(embeddings, linearise=False)[0]
 
     def linearise(self, embeddings: Tensor) -> StackMap:
-        """Compute sentence vectors and the derivative there.
-
-        Parameters
-        ----------
-        embeddings : Tensor
-            Shape (points, tokens, d).
-
-        Returns
-        -------
-        StackMap
-            At the points.
-        """
+        """Compute sentence vectors of embeddings, (points, tokens, d), and the derivative there."""
         outputs, embedding, layers = self._run(embeddings, linearise=True)
         if self.pooler is None:
             return StackMap(outputs, embedding, layers, self.mean)
@@ -327,20 +196,7 @@ class Stack:
 
 
 def stack_of(model: Any, pooling: str) -> Stack | None:
-    """Read the weights of a model of a family known here.
-
-    Parameters
-    ----------
-    model : Any
-        A model of transformers.
-    pooling : str
-        ``"cls"``, ``"mean"`` or ``"pooler"``, as in the encoder.
-
-    Returns
-    -------
-    Stack | None
-        None for another family, or another activation.
-    """
+    """Read the weights of a model of transformers; None for a family not known here."""
     config = model.config
     parts = _FAMILIES.get(config.model_type)
     activation = getattr(config, "activation", None) or getattr(config, "hidden_act", None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wordweights.encoders.hub import cached_commit, fetch
 from wordweights.errors import WordweightsError
-from wordweights.files import package_folder
+from wordweights.files import expand_home, package_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,91 +28,61 @@ def known_encoders() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row an encoder: name, pooling, hub_id and revision (missing where no hub has it), base,
+        One row per encoder: name, pooling, hub_id and revision (missing where no hub has it), base,
         note.
     """
     import pandas as pd
 
-    rows = [
-        {
-            "name": name,
-            "pooling": entry["pooling"],
-            "hub_id": entry.get("hub"),
-            "revision": entry.get("revision"),
-            "base": entry.get("base"),
-            "note": entry["note"],
-        }
-        for name, entry in registered().items()
-    ]
-    return pd.DataFrame(rows, columns=["name", "pooling", "hub_id", "revision", "base", "note"])
+    columns = ["name", "pooling", "hub", "revision", "base", "note"]
+    rows = [{"name": name, **entry} for name, entry in registered().items()]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.rename(columns={"hub": "hub_id"})
 
 
 @cache
 def registered() -> Mapping[str, Mapping[str, str]]:
-    """Read the table of the registered encoders.
-
-    Returns
-    -------
-    Mapping[str, Mapping[str, str]]
-        By name; ``data/encoders.toml`` explains the keys.
-    """
+    """Read the registered encoders by name; ``data/encoders.toml`` explains the keys."""
     text = resources.files("wordweights").joinpath("data/encoders.toml").read_text("utf-8")
     return tomllib.loads(text)
 
 
-def split_name(name: str) -> tuple[str, str | None, bool]:
-    """Take a name apart: `` (untrained)`` and, where it is not registered so, its pooling.
+def split_name(name: str, pooling: str | None = None) -> tuple[str, str | None, bool]:
+    """Take a name apart: into what is looked for, the pooling, and whether it is the trained one.
 
-    Parameters
-    ----------
-    name : str
-        Registered, a folder, or a hub id, with the suffixes that say how to read it.
-
-    Returns
-    -------
-    tuple[str, str | None, bool]
-        The name without what is taken from it, the pooling that it gives, and whether the weights
-        are the trained ones.
+    A pooling that stands behind a registered name is part of it; where one is given, nothing of the
+    name is taken for it, for a folder may be called so. ``~`` is the home.
     """
     trained = not name.endswith(UNTRAINED)
     name = name.removesuffix(UNTRAINED)
-    if name not in registered():
-        for pooling, suffix in _SUFFIXES.items():
+    name = str(expand_home(name)) if name.startswith("~") else name
+    if pooling is None and name not in registered():
+        for known, suffix in _SUFFIXES.items():
             if name.endswith(suffix):
-                return name.removesuffix(suffix), pooling, trained
-    return name, None, trained
+                return name.removesuffix(suffix), known, trained
+    return name, pooling, trained
+
+
+def check_name(name: str, pooling: str | None = None) -> None:
+    """Refuse a name of an encoder that can be none, before anything heavy is imported."""
+    label, _, _ = split_name(name, pooling)
+    if label in registered() or Path(label).is_dir():
+        return
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or Path(label).exists():
+        raise WordweightsError(
+            f"Encoder {label!r} is neither a known name, nor a folder with a checkpoint, nor a hub "
+            f"id of the form owner/model. Known names: {', '.join(registered())}; each also with "
+            f"the suffix {UNTRAINED!r}."
+        )
 
 
 def locate(label: str) -> Path:
-    """Find the folder of a checkpoint: an installed package, a local folder, or the hub's cache.
+    """Find the folder of a checkpoint: of an installed package, a local one, or in the hub's cache.
 
-    Parameters
-    ----------
-    label : str
-        A name without suffixes.
-
-    Returns
-    -------
-    Path
-        The folder; what is not on this machine is downloaded.
-
-    Raises
-    ------
-    WordweightsError
-        For a name that is nothing of these, a package that is not installed and has no hub in its
-        place, and a download that fails.
+    What is not on this machine is downloaded; what cannot be had is a WordweightsError.
     """
-    entry = registered().get(label, {})
-    if not entry:
-        if Path(label).is_dir():
-            return Path(label)
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or Path(label).exists():
-            raise WordweightsError(
-                f"Encoder {label!r} is neither a known name, nor a folder with a checkpoint, nor a "
-                f"hub id of the form owner/model. Known names: {', '.join(registered())}; each "
-                f"also with the suffix {UNTRAINED!r}."
-            )
-        return fetch(label, None, label)
+    entry = registered().get(label)
+    if entry is None:
+        return Path(label) if Path(label).is_dir() else fetch(label, None, label)
     folder = _carried(entry)
     if folder is None and "hub" not in entry:
         raise WordweightsError(

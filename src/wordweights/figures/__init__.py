@@ -1,9 +1,10 @@
-"""Figures of the book: one function each, from a data frame to a matplotlib figure.
+"""Figures, tables and sentences of the book: one function each, from a data frame.
 
-No function touches pyplot, so nothing global is left behind. Text from sentences is always shown
-as it is: never as mathtext (a word may be ``$``), never as HTML.
+No figure touches pyplot, so nothing global is left behind. Text from sentences is always shown as
+it is: never as mathtext (a word may be ``$``), never as HTML.
 """
 
+from wordweights.figures import layouts, prose
 from wordweights.figures.attributions import (
     plot_contributions,
     plot_convergence,
@@ -13,25 +14,12 @@ from wordweights.figures.attributions import (
     plot_weights,
 )
 from wordweights.figures.corpora import plot_growth, plot_source_correlations, plot_zipf
-from wordweights.figures.html import (
-    claims_html,
-    comparison_html,
-    correlations_html,
-    curves_html,
-    measured_html,
-    moves_html,
-    rises_html,
-    shaded_rows,
-    shaded_text,
-    spread_html,
-    summary_html,
-    table_html,
-)
+from wordweights.figures.html import shaded_rows, shaded_text, table_html
 from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
     plot_measures,
-    plot_moves,
+    plot_swaps,
     plot_trajectory,
 )
 from wordweights.figures.words import (
@@ -43,14 +31,9 @@ from wordweights.figures.words import (
 )
 
 __all__ = [
-    "claims_html",
-    "comparison_html",
-    "correlations_html",
-    "curves_html",
     "format_number",
     "format_weight",
-    "measured_html",
-    "moves_html",
+    "layouts",
     "plot_contributions",
     "plot_convergence",
     "plot_coverage",
@@ -59,20 +42,18 @@ __all__ = [
     "plot_information",
     "plot_losses",
     "plot_measures",
-    "plot_moves",
     "plot_norms",
     "plot_path",
     "plot_rank_frequency",
     "plot_schemes",
     "plot_source_correlations",
     "plot_sources",
+    "plot_swaps",
     "plot_trajectory",
     "plot_weights",
     "plot_zipf",
-    "rises_html",
+    "prose",
     "shaded_rows",
     "shaded_text",
-    "spread_html",
-    "summary_html",
     "table_html",
 ]

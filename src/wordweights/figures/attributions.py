@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,17 @@ from wordweights.errors import WordweightsError
 from wordweights.figures.style import (
     CONTRIBUTION,
     INFORMATION,
+    MARKERS,
     WIDTH,
     finite,
     format_number,
     format_weight,
     grid_of,
+    hide_unused,
     label_point,
     legend,
     name_axes,
+    name_rows,
     new_figure,
     palette,
     shorten,
@@ -31,88 +34,78 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-_MARKERS = "osD^v"
 _WIDE = 4  # scatter plots that are two side by side; more are three
 _PANELS = 4  # bars of one sentence side by side
 
 
 def plot_convergence(table: pd.DataFrame, chosen: int | None = None) -> Figure:
-    """Draw how the completeness residual falls with the steps of the quadrature.
+    """Draw how the completeness residual falls with the nodes of the quadrature.
 
     Parameters
     ----------
     table : pd.DataFrame
-        One row for each sentence, number of steps and rule: sentence_id, n_steps, quadrature,
-        residual (relative).
+        One row per sentence, number of nodes and rule: sentence_id, n_nodes, quadrature, residual
+        (relative).
     chosen : int | None
-        The number of steps of this run, marked by a vertical line.
+        The number of nodes of this run, marked by a vertical line.
 
     Returns
     -------
     Figure
         One panel, logarithmic: a thin line for each sentence, a thick one for their median.
     """
-    finite(table, "residual", "n_steps")
+    finite(table, "residual", "n_nodes")
     # an exact integral has no place on a logarithmic axis: show it at the rounding of float64
     drawn = table.assign(residual=table["residual"].clip(lower=np.finfo(float).eps))
     figure, (ax,) = new_figure(3.8)
     for i, (rule, rows) in enumerate(drawn.groupby("quadrature", sort=True)):
-        colour, marker = palette()[i], _MARKERS[i % len(_MARKERS)]
+        look: dict[str, Any] = {"color": palette()[i], "marker": MARKERS[i]}
         for _, line in rows.groupby("sentence_id"):
-            falling = line.set_index("n_steps")["residual"].sort_index()
-            ax.plot(falling, color=colour, linewidth=0.8, alpha=0.3)
-        median = rows.groupby("n_steps")["residual"].median()
-        ax.plot(median, color=colour, linewidth=2, marker=marker, markersize=5, label=f"{rule}")
-    steps = sorted(drawn["n_steps"].unique())
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xticks(steps, [str(step) for step in steps])
+            falling = line.set_index("n_nodes")["residual"].sort_index()
+            ax.plot(falling, color=look["color"], linewidth=0.8, alpha=0.3)
+        median = rows.groupby("n_nodes")["residual"].median()
+        ax.plot(median, linewidth=2, markersize=5, label=f"{rule}", **look)
+    nodes = sorted(drawn["n_nodes"].unique())
+    ax.set(xscale="log", yscale="log")
+    ax.set_xticks(nodes, [str(n) for n in nodes])
     ax.minorticks_off()
     if chosen is not None:
-        ax.axvline(chosen, color="0.4", linestyle=":", linewidth=1.2, label="steps of this run")
+        ax.axvline(chosen, color="0.4", linestyle=":", linewidth=1.2, label="nodes of this run")
     legend(ax, loc="lower left", title="median over sentences", title_fontsize=9)
-    name_axes(ax, "steps of the quadrature", "relative completeness residual")
+    name_axes(ax, "nodes of the quadrature", "relative completeness residual")
     return figure
 
 
-def plot_path(profile: pd.DataFrame) -> Figure:
+def plot_path(speed: pd.DataFrame) -> Figure:
     """Draw how fast a sentence vector moves along its path, and where rules put their nodes.
 
     Parameters
     ----------
-    profile : pd.DataFrame
-        From :func:`wordweights.attribution.path_profile`.
+    speed : pd.DataFrame
+        From :func:`wordweights.attribution.path_speed`.
 
     Returns
     -------
     Figure
         One panel: the speed along the path, and below it a row of marks for each rule.
     """
-    finite(profile, "alpha", "speed")
-    even = profile["quadrature"].isna()
+    finite(speed, "alpha", "speed")
+    even = speed["quadrature"].isna()
     figure, (ax,) = new_figure(3.6)
-    ax.plot(profile.loc[even, "alpha"], profile.loc[even, "speed"], color="0.3", linewidth=1.5)
-    top = profile.loc[even, "speed"].max()
-    for i, (rule, nodes) in enumerate(profile[~even].groupby("quadrature", sort=True)):
+    ax.plot(speed.loc[even, "alpha"], speed.loc[even, "speed"], color="0.3", linewidth=1.5)
+    top = speed.loc[even, "speed"].max()
+    for i, (rule, nodes) in enumerate(speed[~even].groupby("quadrature", sort=True)):
         height = -(0.09 + 0.1 * i) * top
-        ax.scatter(
-            nodes["alpha"],
-            np.full(len(nodes), height),
-            marker=_MARKERS[i],
-            s=26,
-            color=palette()[i],
-            label=f"nodes, {rule}",
-        )
+        colour = palette()[i]
+        marks = nodes["alpha"], np.full(len(nodes), height)
+        ax.scatter(*marks, marker=MARKERS[i], s=26, color=colour, label=f"nodes, {rule}")
         if rule == "adaptive":
-            ax.vlines(nodes["alpha"], height, nodes["speed"], color=palette()[i], alpha=0.35)
+            ax.vlines(nodes["alpha"], height, nodes["speed"], color=colour, alpha=0.35)
     ax.set_ylim(bottom=-0.3 * top)
     ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= 1.05 * top])
     legend(ax, loc="upper right")
-    name_axes(
-        ax,
-        "place \N{GREEK SMALL LETTER ALPHA} on the path, from baseline to sentence",
-        "speed of the sentence vector",
-    )
+    place = "place \N{GREEK SMALL LETTER ALPHA} on the path, from baseline to sentence"
+    name_axes(ax, place, "speed of the sentence vector")
     return figure
 
 
@@ -129,7 +122,7 @@ def plot_estimate(estimate: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        One panel: a point a word, bars of one standard error, and the line of equality.
+        One panel: a point per word, bars of one standard error, and the line of equality.
 
     Raises
     ------
@@ -140,15 +133,10 @@ def plot_estimate(estimate: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     figure, (ax,) = new_figure(4.2)
     ends = [both["contribution_exact"].min(), both["contribution_exact"].max()]
     ax.plot(ends, ends, color="0.4", linewidth=1, linestyle="--", label="equal", zorder=1)
+    points = both["contribution_exact"], both["contribution"], both["standard_error"].fillna(0)
     ax.errorbar(
-        both["contribution_exact"],
-        both["contribution"],
-        yerr=both["standard_error"].fillna(0),
-        fmt="o",
-        color=palette()[0],
-        markersize=4,
-        elinewidth=1,
-        capsize=2,
+        *points,
+        **{"fmt": "o", "color": palette()[0], "markersize": 4, "elinewidth": 1, "capsize": 2},
         label="a word, ± one standard error",
     )
     ax.margins(0.08)
@@ -170,7 +158,7 @@ def plot_norms(frobenius: pd.DataFrame, vector: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        One panel: a point a word.
+        One panel: a point per word.
 
     Raises
     ------
@@ -179,15 +167,8 @@ def plot_norms(frobenius: pd.DataFrame, vector: pd.DataFrame) -> Figure:
     """
     both = _same_words(frobenius, vector, "_vector")
     figure, (ax,) = new_figure(4.2)
-    ax.plot(
-        both["contribution"],
-        both["contribution_vector"],
-        linestyle="",
-        marker="o",
-        markersize=3.5,
-        alpha=0.5,
-        color=palette()[0],
-    )
+    points = both["contribution"], both["contribution_vector"]
+    ax.plot(*points, "o", markersize=3.5, alpha=0.5, color=palette()[0])
     ax.margins(0.06)
     name_axes(ax, "Frobenius norm of all pairs", "length of the word's share of the vector")
     return figure
@@ -225,7 +206,7 @@ def plot_contributions(
     Returns
     -------
     Figure
-        One panel an encoder.
+        One panel per encoder.
 
     Raises
     ------
@@ -244,8 +225,7 @@ def plot_contributions(
         if correlations and encoder in correlations:
             title += f"\nr = {format_number(correlations[encoder])}"
         name_axes(ax, y=CONTRIBUTION, title=title)
-    for ax in axes[len(tables) :]:
-        ax.set_axis_off()
+    hide_unused(axes, len(tables))
     for ax in axes[max(0, len(tables) - n_columns) : len(tables)]:
         ax.tick_params(labelbottom=True)
         name_axes(ax, INFORMATION, CONTRIBUTION)
@@ -259,7 +239,7 @@ def plot_contributions(
 
 
 def plot_weights(*sentences: pd.DataFrame) -> Figure:
-    """Draw the weights of words as bars, one panel a weighting (the paper's Figure 4).
+    """Draw the weights of words as bars, one panel per weighting (the paper's Figure 4).
 
     Every panel is scaled to its own largest weight, because contributions of two encoders and
     information have different units; the number at a bar is the weight itself.
@@ -267,7 +247,7 @@ def plot_weights(*sentences: pd.DataFrame) -> Figure:
     Parameters
     ----------
     *sentences : pd.DataFrame
-        For each sentence a column ``word``, one row a word in order, and a column for every
+        For each sentence a column ``word``, one row per word in order, and a column for every
         weighting, the same for all sentences. NaN: there is no bar, and "unseen" in its place.
 
     Returns
@@ -293,11 +273,8 @@ def plot_weights(*sentences: pd.DataFrame) -> Figure:
         for i, (ax, name) in enumerate(zip(panels, names, strict=False)):
             _bars(ax, table[name].to_numpy(dtype=float), str(name), palette()[0 if i else 1])
         for ax in panels[::n_columns]:  # each row shares its words
-            words = [shorten(word) for word in table["word"]]
-            ax.set_yticks(np.arange(len(words)), words, parse_math=False)
-            ax.invert_yaxis()
-        for ax in panels[len(names) :]:
-            ax.set_axis_off()
+            name_rows(ax, [shorten(word) for word in table["word"]])
+        hide_unused(panels, len(names))
     return figure
 
 
@@ -322,26 +299,11 @@ def _contributions(ax: Axes, table: pd.DataFrame, n_bins: int, width: float) -> 
     ax.scatter(x, y, s=8, color=blue, alpha=0.25, linewidth=0, label="a word in a sentence")
     bins = spread_by_information(table, n_bins)
     centre, sd = bins["mean"], bins["sd"].fillna(0)
-    ax.fill_between(
-        bins["mean_information"],
-        centre - sd,
-        centre + sd,
-        color=orange,
-        alpha=0.3,
-        linewidth=0,
-        label="± one standard deviation",
-        zorder=3,
-    )
-    ax.plot(
-        bins["mean_information"],
-        centre,
-        color="0.1",
-        marker="o",
-        markersize=4,
-        linewidth=1.5,
-        label="mean of the bin",
-        zorder=4,
-    )
+    middle = bins["mean_information"]
+    band: dict[str, Any] = {"color": orange, "alpha": 0.3, "linewidth": 0, "zorder": 3}
+    ax.fill_between(middle, centre - sd, centre + sd, label="± one standard deviation", **band)
+    line: dict[str, Any] = {"color": "0.1", "markersize": 4, "linewidth": 1.5, "zorder": 4}
+    ax.plot(middle, centre, "o-", label="mean of the bin", **line)
     _name_extremes(ax, table, width)
     ax.set_ylim(0, 1.14 * y.max() if y.max() > 0 else 1)
     ax.margins(x=0.1)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from wordweights.figures.style import (
+    MARKERS,
     PROBABILITY,
     finite,
     legend,
+    legend_above,
     name_axes,
+    name_rows,
     new_figure,
     palette,
     shorten,
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _STYLES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v")
 
 
 def plot_zipf(ranked: Mapping[str, pd.DataFrame]) -> Figure:
@@ -43,15 +45,9 @@ def plot_zipf(ranked: Mapping[str, pd.DataFrame]) -> Figure:
         [1.0, max(finite(t, "rank", "probability")["rank"].max() for t in ranked.values())]
     )
     for i, (name, table) in enumerate(ranked.items()):
-        style = _STYLES[i % len(_STYLES)]
-        ax.loglog(
-            table["rank"],
-            table["probability"],
-            style,
-            color=palette()[i],
-            linewidth=1.8,
-            label=shorten(name, 24),
-        )
+        look: dict[str, Any] = {"linestyle": _STYLES[i % len(_STYLES)], "color": palette()[i]}
+        points = table["rank"], table["probability"]
+        ax.loglog(*points, linewidth=1.8, label=shorten(name, 24), **look)
     ax.loglog(ends, 0.1 / ends, color="0.5", linewidth=1, label="0.1 / rank", zorder=1)
     legend(ax, loc="lower left")
     name_axes(ax, "rank of the word in its source", PROBABILITY)
@@ -97,32 +93,25 @@ def plot_source_correlations(table: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        A row an encoder, a point and a bar a source.
+        A row per encoder, a point and a bar per source.
     """
-    finite(table, "r", "low", "high")
+    finite(table, "r_information", "r_information_low", "r_information_high")
     encoders = table["encoder"].unique().tolist()
-    sources = table["source"].unique().tolist()
+    sources = table["frequencies"].unique().tolist()
     figure, (ax,) = new_figure(1.1 + len(encoders) * (0.35 + 0.22 * len(sources)))
     place = table["encoder"].map(encoders.index) + 0.8 * (
-        (table["source"].map(sources.index) + 0.5) / len(sources) - 0.5
+        (table["frequencies"].map(sources.index) + 0.5) / len(sources) - 0.5
     )
     for i, source in enumerate(sources):
-        rows = table["source"] == source
-        r = table.loc[rows, "r"]
-        ax.errorbar(
-            r,
-            place[rows],
-            xerr=[r - table.loc[rows, "low"], table.loc[rows, "high"] - r],
-            fmt=_MARKERS[i % len(_MARKERS)],
-            color=palette()[i],
-            markersize=5,
-            capsize=3,
-            label=shorten(source, 24),
-        )
+        chosen = table["frequencies"] == source
+        rows = table[chosen]
+        r = rows["r_information"]
+        error = [r - rows["r_information_low"], rows["r_information_high"] - r]
+        look: dict[str, Any] = {"fmt": MARKERS[i % len(MARKERS)], "color": palette()[i]}
+        label = shorten(source, 24)
+        ax.errorbar(r, place[chosen], xerr=error, markersize=5, capsize=3, label=label, **look)
     ax.axvline(0, color="0.4", linewidth=1)
-    ax.set_yticks(range(len(encoders)), [shorten(e, 32) for e in encoders], parse_math=False)
-    ax.invert_yaxis()
-    ax.grid(visible=False, axis="y")
-    legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(sources), 4))
+    name_rows(ax, [shorten(encoder, 32) for encoder in encoders])
+    legend_above(ax, min(len(sources), 4))
     name_axes(ax, "Pearson's r of contribution and information")
     return figure

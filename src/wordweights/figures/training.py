@@ -9,6 +9,7 @@ import pandas as pd
 
 from wordweights.errors import WordweightsError
 from wordweights.figures.style import (
+    MARKERS,
     finite,
     grid_of,
     name_axes,
@@ -25,14 +26,13 @@ if TYPE_CHECKING:
 
 _STEPS = "training step"
 _R = "r with \N{MINUS SIGN}ln P(w)"
-_MARKERS = "osD^v"
 _MEASURES = {
     "onion": "share of “onion”",
     "norm_r": "r of embedding length\nwith \N{MINUS SIGN}ln P(w)",
     "sts_spearman": "Spearman's \N{GREEK SMALL LETTER RHO}\non STS-B",
 }
 # which parts are from after fine-tuning: (embeddings, layers)
-_CHANGES = {
+_PARTS = {
     ("before", "before"): "before",
     ("after", "before"): "embeddings alone",
     ("before", "after"): "layers alone",
@@ -48,12 +48,12 @@ def plot_trajectory(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pd.DataFrame
-        One row a snapshot: encoder, run, step, r, low, high.
+        One row per snapshot: encoder, run, step, r, low, high.
 
     Returns
     -------
     Figure
-        One panel a run, with a line and a band for each encoder of it. The axis of the steps is
+        One panel per run, with a line and a band for each encoder of it. The axis of the steps is
         linear up to the first snapshot and logarithmic from there, so that step 0 has a place.
     """
     finite(table, "step", "r", "low", "high")
@@ -87,7 +87,7 @@ def plot_measures(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pd.DataFrame
-        One row a snapshot: encoder, stage, step, onion, norm_r and sts_spearman; NaN where a
+        One row per snapshot: encoder, stage, step, onion, norm_r and sts_spearman; NaN where a
         snapshot was not measured.
 
     Returns
@@ -138,8 +138,8 @@ def plot_losses(log: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        One panel a run, with its own axes, for losses of different tasks cannot be compared: a thin
-        line, and a thick one for the mean of the rows around each row.
+        One panel per run, with its own axes, for losses of different tasks cannot be compared: a
+        thin line, and a thick one for the mean of the rows around each row.
     """
     finite(log, "step", "loss")
     runs = log["run"].unique().tolist()
@@ -160,18 +160,19 @@ def plot_losses(log: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_moves(moves: Mapping[str, pd.DataFrame]) -> Figure:
+def plot_swaps(swaps: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw r of encoders whose embeddings and layers are from before or after fine-tuning.
 
     Parameters
     ----------
-    moves : Mapping[str, pd.DataFrame]
-        From the name of a pair to what :func:`wordweights.training.swaps.what_moves` returned.
+    swaps : Mapping[str, pd.DataFrame]
+        From the name of a pair of encoders to its combinations: embeddings and layers (``"before"``
+        or ``"after"``), r, low, high, norm_r.
 
     Returns
     -------
     Figure
-        A row for each combination. Left r with its interval, right the correlation of the length
+        A row per combination. Left r with its interval, right the correlation of the length
         of its word embeddings with information, where they have different lengths.
 
     Raises
@@ -181,17 +182,17 @@ def plot_moves(moves: Mapping[str, pd.DataFrame]) -> Figure:
     """
     from matplotlib.patheffects import withStroke
 
-    if not moves:
+    if not swaps:
         raise WordweightsError("There is no pair of encoders to draw; name at least one.")
-    count = sum(len(rows) for rows in moves.values())
+    count = sum(len(rows) for rows in swaps.values())
     figure, (left, right) = new_figure(
-        0.9 + 0.24 * count + 0.36 * len(moves), 1, 2, sharey=True, width_ratios=[3, 2]
+        0.9 + 0.24 * count + 0.36 * len(swaps), 1, 2, sharey=True, width_ratios=[3, 2]
     )
     top, ticks, labels = 0.0, [], []
-    for i, (pair, rows) in enumerate(moves.items()):
+    for i, (pair, rows) in enumerate(swaps.items()):
         finite(rows, "r", "low", "high")
         places = top + 1 + np.arange(len(rows))
-        marker, colour = _MARKERS[i % len(_MARKERS)], palette()[i]
+        marker, colour = MARKERS[i % len(MARKERS)], palette()[i]
         error = [rows["r"] - rows["low"], rows["high"] - rows["r"]]
         left.errorbar(
             rows["r"], places, xerr=error, fmt=marker, color=colour, markersize=5, capsize=3
@@ -209,8 +210,7 @@ def plot_moves(moves: Mapping[str, pd.DataFrame]) -> Figure:
         )
         ticks += places.tolist()
         labels += [
-            _CHANGES[str(e), str(a)]
-            for e, a in zip(rows["embeddings"], rows["layers"], strict=True)
+            _PARTS[str(e), str(a)] for e, a in zip(rows["embeddings"], rows["layers"], strict=True)
         ]
         top += len(rows) + 1.5
     left.set_yticks(ticks, labels, parse_math=False)
@@ -227,7 +227,7 @@ def _styles(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """Give every encoder its colour and marker, in the order of the table."""
     names = table["encoder"].unique().tolist()
     return {
-        str(name): (palette()[i % len(palette())], _MARKERS[i % len(_MARKERS)])
+        str(name): (palette()[i % len(palette())], MARKERS[i % len(MARKERS)])
         for i, name in enumerate(names)
     }
 

@@ -15,9 +15,11 @@ from wordweights.figures.style import (
     finite,
     format_number,
     grid_of,
+    hide_unused,
     label_point,
-    legend,
+    legend_above,
     name_axes,
+    name_rows,
     new_figure,
     palette,
     shorten,
@@ -33,7 +35,7 @@ def plot_rank_frequency(words: pd.DataFrame) -> Figure:
     Parameters
     ----------
     words : pd.DataFrame
-        One row a distinct word: word, probability.
+        One row per distinct word: word, probability.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def plot_information(table: pd.DataFrame, n_bins: int = 30) -> Figure:
     Parameters
     ----------
     table : pd.DataFrame
-        One row a word occurrence: word, information (nats).
+        One row per word occurrence: word, information (nats).
     n_bins : int
         Bins of the histogram.
 
@@ -80,7 +82,7 @@ def plot_information(table: pd.DataFrame, n_bins: int = 30) -> Figure:
     ):
         shares = np.histogram(values, edges)[0] / len(values)
         ax.stairs(shares, edges, color=colour, linestyle=style, linewidth=1.8, label=label)
-    legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    legend_above(ax)
     ax.set_ylim(bottom=0)
     name_axes(ax, INFORMATION, "share in the bin")
     return figure
@@ -92,7 +94,7 @@ def plot_schemes(words: pd.DataFrame) -> Figure:
     Parameters
     ----------
     words : pd.DataFrame
-        One row a distinct word: word, information (nats), idf, sif, stop_word (bool).
+        One row per distinct word: word, information (nats), idf, sif, stop_word (bool).
 
     Returns
     -------
@@ -110,28 +112,14 @@ def plot_schemes(words: pd.DataFrame) -> Figure:
     names = {True: f"stop words\n(n = {stop.sum():,})", False: f"others\n(n = {(~stop).sum():,})"}
     groups = pd.DataFrame({"group": stop.map(names), "information": words["information"]})
     order = list(names.values())
-    sns.stripplot(
-        groups,
-        x="group",
-        y="information",
-        hue="group",
-        order=order,
-        hue_order=order,
-        palette=[orange, blue],
-        size=3,
-        alpha=0.4,
-        jitter=0.3,
-        ax=axes[2],
-    )
+    look = {"palette": [orange, blue], "size": 3, "alpha": 0.4, "jitter": 0.3}
+    axis = {"x": "group", "y": "information", "hue": "group", "order": order, "hue_order": order}
+    sns.stripplot(groups, **axis, **look, ax=axes[2])
     # matplotlib's own, for seaborn's box plot calls an interface that matplotlib deprecates
     axes[2].boxplot(
         [groups.loc[groups["group"] == name, "information"] for name in order],
-        positions=[0, 1],
-        widths=0.35,
-        showfliers=False,
-        manage_ticks=False,
-        medianprops={"color": "black", "linewidth": 1.5},
-        zorder=4,
+        **{"positions": [0, 1], "widths": 0.35, "showfliers": False, "manage_ticks": False},
+        **{"medianprops": {"color": "black", "linewidth": 1.5}, "zorder": 4},
     )
     name_axes(axes[0], "IDF in the sentence set", INFORMATION)
     name_axes(axes[1], "SIF weight a / (a + P)")
@@ -182,14 +170,10 @@ def plot_sources(information: pd.DataFrame) -> Figure:
             label_point(ax, str(both.index[i]), point, offset, ha=side, va=vertical)
         ax.set(xlim=ends, ylim=ends, box_aspect=1)
         title = f"rank correlation {format_number(rho)}\n{len(both):,} words"
-        name_axes(ax, _by(one), _by(two), title)
-    for ax in axes[len(pairs) :]:
-        ax.set_axis_off()
+        x, y = (f"{shorten(source, 24)}\n\N{MINUS SIGN}ln P(w) [nats]" for source in (one, two))
+        name_axes(ax, x, y, title)
+    hide_unused(axes, len(pairs))
     return figure
-
-
-def _by(source: str) -> str:
-    return f"{shorten(source, 24)}\n\N{MINUS SIGN}ln P(w) [nats]"
 
 
 def plot_coverage(coverage: pd.DataFrame) -> Figure:
@@ -203,7 +187,7 @@ def plot_coverage(coverage: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        Two bars a source, with their numbers.
+        Two bars per source, with their numbers.
     """
     finite(coverage, "distinct", "occurrences")
     figure, (ax,) = new_figure(0.9 + 0.65 * len(coverage))
@@ -216,11 +200,9 @@ def plot_coverage(coverage: pd.DataFrame) -> Figure:
         bars = ax.barh(place + offset, 100 * coverage[column], 0.36, color=colour, label=label)
         numbers = [f"{100 * share:.1f} %" for share in coverage[column]]
         ax.bar_label(bars, labels=numbers, padding=3, fontsize=9)
-    ax.set_yticks(place, [shorten(name, 24) for name in coverage["source"]], parse_math=False)
-    ax.invert_yaxis()
-    ax.grid(visible=False, axis="y")
+    name_rows(ax, [shorten(name, 24) for name in coverage["source"]])
     ax.set_xlim(0, 112)
     ax.set_xticks(range(0, 101, 20))
-    legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    legend_above(ax)
     name_axes(ax, "known to the source [%]")
     return figure

@@ -13,13 +13,14 @@ from wordweights.pipeline.profiles import (
     known_chapters,
     load_profile,
 )
-from wordweights.pipeline.running import ChapterRun, run_chapters
+from wordweights.pipeline.running import ChapterRun, count_run, run_chapters
 
 __all__ = [
     "ChapterRun",
     "Profile",
     "build_book",
     "choose_chapters",
+    "count_run",
     "find_root",
     "known_chapters",
     "load_profile",

@@ -35,7 +35,8 @@ def build_book(root: Path, book: Path | None = None) -> Path:
         When chapters are missing or stale, and when the build warns or fails.
     """
     book = book or root / "book"
-    _check_chapters(root, book / "chapters")
+    if problem := _problem(root, book / "chapters"):
+        raise WordweightsError(f"{problem} Run 'wordweights run' first.")
     shutil.rmtree(book / "_build", ignore_errors=True)
     command = [
         *(sys.executable, "-P", "-c", "from jupyter_book.cli.main import main; main()"),
@@ -54,40 +55,33 @@ def build_book(root: Path, book: Path | None = None) -> Path:
     return index
 
 
-def _check_chapters(root: Path, chapters: Path) -> None:
-    """Refuse chapters that are absent, older than their sources, or of different parameters."""
-    manifest = read_manifest(chapters)
+def _problem(root: Path, chapters: Path) -> str:
+    """Say why there can be no book: chapters that are absent, stale, or contradict each other."""
+    runs = read_manifest(chapters)
     known = known_chapters(root)
-    advice = "Run 'wordweights run' first."
-    missing = [n for n in known if n not in manifest or not (chapters / f"{n}.ipynb").is_file()]
+    missing = [n for n in known if n not in runs or not (chapters / f"{n}.ipynb").is_file()]
     if not missing and not (chapters / "status.md").is_file():
         missing = ["status"]
     if missing:
-        raise WordweightsError(f"The book lacks the chapters {', '.join(missing)}. {advice}")
-    stale = [
-        name
-        for name in known
-        if manifest[name].source != source_digest(root / "notebooks" / f"{name}.ipynb")
-    ]
+        return f"The book lacks the chapters {', '.join(missing)}."
+    sources = {name: root / "notebooks" / f"{name}.ipynb" for name in known}
+    stale = [name for name in known if runs[name].source != source_digest(sources[name])]
     if stale:
-        raise WordweightsError(
-            f"The chapters {', '.join(stale)} are older than their notebook or the library. "
-            f"{advice}"
-        )
-    for name in known:
-        present = file_digests(manifest[name].parameters)
-        for file, digest in manifest[name].files.items():
-            if present.get(file) != digest:
-                raise WordweightsError(
-                    f"{file!r}, a parameter of chapter {name}, is no longer what the chapter was "
-                    f"run with, or is not there (a relative path begins in {Path.cwd()}). {advice}"
-                )
+        return f"The chapters {', '.join(stale)} are older than their notebook or the library."
     values: dict[str, tuple[str, Any]] = {}
     for name in known:
-        for key, value in manifest[name].parameters.items():
+        present = file_digests(runs[name].parameters)
+        for file, digest in runs[name].files.items():
+            if present.get(file) != digest:
+                return (
+                    f"{file!r}, a parameter of chapter {name}, is no longer what the chapter was "
+                    f"run with, or is not there (a relative path begins in {Path.cwd()})."
+                )
+        for key, value in runs[name].parameters.items():
             first, other = values.setdefault(key, (name, value))
             if value != other:
-                raise WordweightsError(
+                return (
                     f"Chapters {first} and {name} were run with different values of {key!r} "
-                    f"({other!r} and {value!r}), and would contradict each other. {advice}"
+                    f"({other!r} and {value!r}), and would contradict each other."
                 )
+    return ""

@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from wordweights.attribution import attribute_each
+from wordweights.attribution import IntegratedGradients, attribute_all
 from wordweights.encoders import UNTRAINED, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.files import MEASURED_FILE, write_atomically
 from wordweights.pipeline.profiles import find_root
-from wordweights.statistics import correlation, correlation_error, number_texts
-from wordweights.words.frequencies import SOURCES, add_information, load_frequencies
+from wordweights.statistics import NORMAL_QUANTILE, correlations_by_source
+from wordweights.statistics.published import OURS_COLUMNS
+from wordweights.words.frequencies import SOURCES, load_frequencies
 from wordweights.words.sentences import filter_sentences, load_sentences
 
 ENCODERS = ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2" + UNTRAINED)
@@ -32,10 +33,9 @@ _TOLERANCE = 0.01
 _PROBES = 51  # a standard error of less than 3 % of a contribution, with 384 outputs
 _N_RESAMPLES = 2000
 _SEED = 0
-_UNSEEN = "drop"
 _SETTINGS = (
     f"n_words={_N_WORDS} tolerance={_TOLERANCE} probes={_PROBES} seed={_SEED} "
-    f"n_resamples={_N_RESAMPLES} unseen={_UNSEEN}"
+    f"n_resamples={_N_RESAMPLES} unseen=drop"
 )
 _PACKAGES = ("wordweights", "torch", "transformers")
 _QUANTITIES = ("r_information", "r_probability")
@@ -43,10 +43,13 @@ _KEYS = ("encoder", "sentences", "frequencies", "settings")
 _DIGITS = 6  # of numbers in the file
 _ROUNDING = 10.0**-_DIGITS
 _SURE = 3.0  # standard errors
-_NORMAL_QUANTILE = 1.96
 
 
-def measure(sample: int | None = None, encoders: Sequence[str] = ENCODERS) -> pd.DataFrame:
+def measure(
+    sample: int | None = None,
+    encoders: Sequence[str] = ENCODERS,
+    sources: Sequence[str] = SOURCES,
+) -> pd.DataFrame:
     """Correlate contributions with information on the STS Benchmark, by every source of P(w).
 
     Parameters
@@ -56,11 +59,13 @@ def measure(sample: int | None = None, encoders: Sequence[str] = ENCODERS) -> pd
         fixed seed; None takes all 617.
     encoders : Sequence[str]
         Their names.
+    sources : Sequence[str]
+        The names of the sources; a comparison takes those of the table that is kept.
 
     Returns
     -------
     pd.DataFrame
-        One row an encoder and source: encoder, sentences, frequencies, r_information and
+        One row per encoder and source: encoder, sentences, frequencies, r_information and
         r_probability (each with _low, _high: a 95 % interval over texts; and _error: a bound of
         the standard error that comes from the probes), n_words, n_sentences, n_texts (distinct
         sentences), n_unseen (words), relative_error (of contributions, root mean square),
@@ -71,32 +76,26 @@ def measure(sample: int | None = None, encoders: Sequence[str] = ENCODERS) -> pd
     table = filter_sentences(load_sentences(_SENTENCES), tokenizers, _N_WORDS)
     if sample is not None:
         table = table.sample(sample, random_state=_SEED)
-    sources = [load_frequencies(name) for name in SOURCES]
-    versions = " ".join(f"{name}={_version(name)}" for name in _PACKAGES)
-    weighed = attribute_each(models, table, tolerance=_TOLERANCE, probes=_PROBES, seed=_SEED)
-    rows = []
-    for name, words in weighed.items():
-        words["text"] = number_texts(words)
-        for source in sources:
-            known = add_information(words, source, _UNSEEN)
-            rows.append(
-                {
-                    "encoder": name,
-                    "sentences": _SENTENCES,
-                    "frequencies": source.source,
-                    **_correlations(known),
-                    "n_words": len(known),
-                    "n_sentences": known["sentence_id"].nunique(),
-                    "n_texts": known["text"].nunique(),
-                    "n_unseen": known.attrs["n_unseen"],
-                    "relative_error": _relative_error(words),
-                    "residual_max": words["residual"].max(),
-                    "settings": _SETTINGS,
-                    "date": datetime.now(UTC).date().isoformat(),
-                    "versions": versions,
-                }
-            )
-    return pd.DataFrame(rows)
+    method = IntegratedGradients(tolerance=_TOLERANCE, probes=_PROBES, seed=_SEED)
+    contributions = attribute_all(models, table, method)
+    found = correlations_by_source(
+        contributions,
+        [load_frequencies(name) for name in sources],
+        unit="text",
+        n_resamples=_N_RESAMPLES,
+        seed=_SEED,
+    )
+    exactness = {
+        name: (_relative_error(rows), rows["residual"].max())
+        for name, rows in contributions.items()
+    }
+    found[["relative_error", "residual_max"]] = [exactness[name] for name in found["encoder"]]
+    return found.assign(
+        sentences=_SENTENCES,
+        settings=_SETTINGS,
+        date=datetime.now(UTC).date().isoformat(),
+        versions=" ".join(f"{name}={_version(name)}" for name in _PACKAGES),
+    )[list(OURS_COLUMNS)]
 
 
 def disagreements(fresh: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
@@ -116,27 +115,25 @@ def disagreements(fresh: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
     Returns
     -------
     list[str]
-        What differs, one line each; none when all agree.
+        What differs, one line each; none where all agree.
     """
-    keys = list(_KEYS)
-    both = fresh.merge(kept, on=keys, how="outer", suffixes=("", "_kept"), indicator=True)
-    found = [
-        f"{row['encoder']}, {row['frequencies']}: only in the table "
-        f"{'measured afresh' if row['_merge'] == 'left_only' else 'that is kept'}, with "
-        f"{row['settings']}"
-        for row in both[both["_merge"] != "both"].to_dict("records")
-    ]
-    for row in both[both["_merge"] == "both"].to_dict("records"):
+    both = fresh.merge(kept, on=list(_KEYS), how="outer", suffixes=("", "_kept"), indicator=True)
+    found = []
+    for row in both.to_dict("records"):
+        name = f"{row['encoder']}, {row['frequencies']}"
+        if row["_merge"] != "both":
+            which = "measured afresh" if row["_merge"] == "left_only" else "that is kept"
+            found.append(f"{name}: only in the table {which}, with {row['settings']}")
+            continue
         share = 1 - row["n_texts"] / row["n_texts_kept"]
-        for name in _QUANTITIES:
-            width = (row[f"{name}_high"] - row[f"{name}_low"]) / (2 * _NORMAL_QUANTILE)
+        for r in _QUANTITIES:
+            width = (row[f"{r}_high"] - row[f"{r}_low"]) / (2 * NORMAL_QUANTILE)
             sampling = width * float(np.sqrt(max(share, 0.0)))
-            margin = _SURE * (row[f"{name}_error"] + row[f"{name}_error_kept"] + sampling)
-            if not abs(row[name] - row[f"{name}_kept"]) <= margin + _ROUNDING:
+            margin = _SURE * (row[f"{r}_error"] + row[f"{r}_error_kept"] + sampling)
+            if not abs(row[r] - row[f"{r}_kept"]) <= margin + _ROUNDING:
                 found.append(
-                    f"{row['encoder']}, {row['frequencies']}: {name} is {row[name]:.4f} measured "
-                    f"afresh and {row[f'{name}_kept']:.4f} in the kept table; they may differ by "
-                    f"{margin:.4f}"
+                    f"{name}: {r} is {row[r]:.4f} measured afresh and {row[f'{r}_kept']:.4f} in "
+                    f"the kept table; they may differ by {margin:.4f}"
                 )
     return found
 
@@ -145,22 +142,9 @@ def _version(package: str) -> str:
     return importlib.metadata.version(package).split("+")[0]  # any build of that version
 
 
-def _correlations(known: pd.DataFrame) -> dict[str, float]:
-    columns = {}
-    for name, y in zip(_QUANTITIES, ("information", "probability"), strict=True):
-        found = correlation(
-            known, "contribution", y, cluster="text", n_resamples=_N_RESAMPLES, seed=_SEED
-        )
-        columns[name] = found.r
-        columns[f"{name}_low"] = found.low
-        columns[f"{name}_high"] = found.high
-        columns[f"{name}_error"] = correlation_error(known, y=y, cluster="text")
-    return columns
-
-
 def _relative_error(words: pd.DataFrame) -> float:
     relative = words["standard_error"] / words["contribution"]
-    return float(np.sqrt((relative**2).mean()))
+    return float(np.sqrt((relative**2).mean(skipna=False)))
 
 
 def main() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from wordweights.errors import WordweightsError
-from wordweights.files import project_root
+from wordweights.errors import WordweightsError, did_you_mean
+from wordweights.files import expand_home, project_root
+from wordweights.pipeline.parameters import notebook_parameters, read_value, read_yaml
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Profile:
     chapters : tuple[str, ...]
         Names of notebooks, in the order of their numbers.
     parameters : Mapping[str, Any]
-        Given to every chapter that declares them.
+        Given to every chapter that has them.
     """
 
     name: str
@@ -34,18 +32,7 @@ class Profile:
 
 
 def find_root() -> Path:
-    """Find the checkout that holds the notebooks and the book.
-
-    Returns
-    -------
-    Path
-        Its folder.
-
-    Raises
-    ------
-    WordweightsError
-        Outside a checkout.
-    """
+    """Find the checkout that holds the notebooks and the book."""
     root = project_root()
     if root is None:
         raise WordweightsError(
@@ -77,80 +64,46 @@ def load_profile(root: Path, name_or_path: str | Path) -> Profile:
         For an unknown name, a file that is no profile, and chapters that do not exist.
     """
     folder = root / "notebooks" / "profiles"
-    path = Path(name_or_path)
+    path = expand_home(name_or_path)
     if path.suffix not in (".yml", ".yaml"):
         path = folder / f"{name_or_path}.yml"
     if not path.is_file():
         known = sorted(p.stem for p in folder.glob("*.yml"))
         raise WordweightsError(
             f"There is no profile {str(name_or_path)!r} ({path} is not a file)"
-            f"{close_names(str(name_or_path), known)}. Known profiles: {', '.join(known)}; or give "
-            f"the path of a file that ends in .yml."
+            f"{did_you_mean(str(name_or_path), known)}. Known profiles: {', '.join(known)}; or "
+            f"give the path of a file that ends in .yml."
         )
     try:
-        content = yaml.safe_load(path.read_text("utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise WordweightsError(f"Profile {path} is not valid YAML: {reason}.") from None
-    except OSError as error:
+        content = read_yaml(path.read_text("utf-8"), f"Profile {path}") or {}
+    except (OSError, UnicodeDecodeError) as error:
         raise WordweightsError(
-            f"Profile {path} cannot be read ({error.strerror}): give a file that you may read."
+            f"Profile {path} cannot be read ({getattr(error, 'strerror', None) or error}): give a "
+            f"file in UTF-8 that you may read."
         ) from None
-    if not isinstance(content, dict) or set(content) - {"chapters", "parameters"}:
+    kinds = {"chapters": list, "parameters": dict}
+    if not isinstance(content, dict) or not all(
+        key in kinds and isinstance(value, kinds[key] | None) for key, value in content.items()
+    ):
         raise WordweightsError(
-            f"Profile {path} must be a mapping with the keys 'chapters' (a list) and 'parameters' "
-            f"(a mapping), and no others."
+            f"Profile {path} must be a mapping with the keys 'chapters' (a list of names, such as "
+            f"[03_correlations]) and 'parameters' (a mapping from names to values), and no others."
         )
-    chapters = content.get("chapters") or known_chapters(root)
-    parameters = content.get("parameters") or {}
-    if not isinstance(chapters, list) or not isinstance(parameters, dict):
-        raise WordweightsError(
-            f"Profile {path}: 'chapters' must be a list of names, such as [03_correlations], and "
-            f"'parameters' a mapping from names to values."
-        )
+    chapters = [str(name) for name in content.get("chapters") or known_chapters(root)]
     return Profile(
         name=path.stem if path.parent == folder else str(name_or_path),
-        chapters=tuple(choose_chapters(root, [str(name) for name in chapters])),
-        parameters=parameters,
+        chapters=tuple(choose_chapters(root, chapters)),
+        parameters=content.get("parameters") or {},
     )
 
 
 def known_chapters(root: Path) -> list[str]:
-    """Name all notebooks, in the order of their numbers.
-
-    Parameters
-    ----------
-    root : Path
-        The checkout.
-
-    Returns
-    -------
-    list[str]
-        Names without their ending.
-    """
+    """Name all notebooks without their ending, in the order of their numbers."""
     return sorted(path.stem for path in (root / "notebooks").glob("[0-9]*.ipynb"))
 
 
 def choose_chapters(root: Path, names: Sequence[str]) -> list[str]:
-    """Resolve names or numbers of chapters.
-
-    Parameters
-    ----------
-    root : Path
-        The checkout.
-    names : Sequence[str]
-        Such as ``03_correlations``, ``03`` or ``3``.
-
-    Returns
-    -------
-    list[str]
-        Names, in the order of their numbers, each once.
-
-    Raises
-    ------
-    WordweightsError
-        For a name that no notebook has.
-    """
+    """Name chapters in their order, given as ``03_correlations``, ``03`` or ``3``."""
     known = known_chapters(root)
     chosen = set()
     for name in names:
@@ -159,27 +112,40 @@ def choose_chapters(root: Path, names: Sequence[str]) -> list[str]:
         found = [c for c in known if stem == c or number == c.split("_")[0].lstrip("0")]
         if not found:
             raise WordweightsError(
-                f"There is no chapter {name!r}{close_names(stem, known)}. "
+                f"There is no chapter {name!r}{did_you_mean(stem, known)}. "
                 f"Chapters: {', '.join(known)}."
             )
         chosen.update(found)
     return sorted(chosen)
 
 
-def close_names(name: str, known: Iterable[str]) -> str:
-    """Suggest what a wrong name may have meant.
+def chapter_values(
+    root: Path, profile: Profile, overrides: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Find the value of every parameter of each chapter of a profile, defaults included.
 
-    Parameters
-    ----------
-    name : str
-        As it was given.
-    known : Iterable[str]
-        The right ones.
-
-    Returns
-    -------
-    str
-        A clause to append, or nothing when none is close.
+    The profile may set a parameter of any notebook, `overrides` only those of its own chapters.
     """
-    found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
+    folder = root / "notebooks"
+    everywhere = {n: notebook_parameters(folder / f"{n}.ipynb") for n in known_chapters(root)}
+    chosen = {name: everywhere[name] for name in profile.chapters}
+    given: dict[str, Any] = {}
+    for values, chapters, place in (
+        (profile.parameters, everywhere, f"Profile {profile.name!r}: "),
+        (overrides or {}, chosen, ""),
+    ):
+        known = {name: p for parameters in chapters.values() for name, p in parameters.items()}
+        for name, value in values.items():
+            if name not in known:
+                raise WordweightsError(
+                    f"{place}No chapter has a parameter {name!r}{did_you_mean(str(name), known)}. "
+                    f"Parameters of {', '.join(chapters)}: {', '.join(sorted(known))}."
+                )
+            try:
+                given[name] = read_value(name, value, known[name].annotation)
+            except WordweightsError as error:
+                raise WordweightsError(f"{place}{error}") from None
+    return {
+        chapter: {name: given.get(name, p.default) for name, p in parameters.items()}
+        for chapter, parameters in chosen.items()
+    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import base64
 import hashlib
-import importlib
 import json
 import logging
 import os
@@ -13,22 +12,36 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wordweights.errors import WordweightsError
-from wordweights.files import MEASURED_FILE, RESULTS_VARIABLE, results_folder, write_atomically
-from wordweights.pipeline.declared import declared_parameters, read_values
-from wordweights.pipeline.profiles import Profile
+from wordweights.files import (
+    MEASURED_FILE,
+    RESULTS_VARIABLE,
+    digest,
+    expand_home,
+    package_folder,
+    results_folder,
+    write_atomically,
+)
+from wordweights.pipeline.profiles import Profile, chapter_values
 from wordweights.pipeline.status import status_page
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLAIMS_FILE = Path("book", "chapters", "03_correlations-claims.csv")
+"""The table of claims that a run leaves beside its executed chapter, for programs."""
 
 MANIFEST = "run.json"
 # what the package holds of code, tables and checkpoints
 _SOURCES = (".py", ".toml", ".csv", ".json", ".txt", ".safetensors")
-Say = Callable[[str], None]
+_WEIGHING = {"sentences", "encoders", "probes"}  # parameters of a chapter that weighs sentences
+_MEASURING = ("baseline", "n_nodes", "probes", "seed")  # those that the methods share out
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,6 @@ def run_chapters(
     overrides: Mapping[str, Any] | None = None,
     *,
     book: Path | None = None,
-    say: Say = print,
 ) -> list[ChapterRun]:
     """Execute the chapters of a profile, one after the other, into the folder of the book.
 
@@ -79,104 +91,132 @@ def run_chapters(
     profile : Profile
         What to run.
     overrides : Mapping[str, Any] | None
-        Values that replace those of the profile; text is read by the type that the chapters
-        declare: as it is for ``str``, as YAML for any other.
+        Values that replace those of the profile.
     book : Path | None
         The folder of the book's pages; None is ``book`` in the checkout. The executed chapters
         and the status page go to its folder ``chapters``.
-    say : Say
-        Takes one line of progress at a time.
 
     Returns
     -------
     list[ChapterRun]
-        One a chapter, in order.
+        One per chapter, in order.
 
     Raises
     ------
     WordweightsError
-        For parameters that no chapter declares or of another type, and for a chapter that fails:
-        then with its cell and its error.
+        For parameters that no chapter has or of another type, and for a chapter that fails: then
+        with its cell and its error.
     """
     import nbformat
 
-    notebooks = {name: root / "notebooks" / f"{name}.ipynb" for name in profile.chapters}
-    declared = {name: declared_parameters(path) for name, path in notebooks.items()}
-    given = read_values(root, profile, overrides or {}, declared)
+    values = chapter_values(root, profile, overrides)
     chapters = (book or root / "book") / "chapters"
     with _writing(chapters):
         chapters.mkdir(parents=True, exist_ok=True)
-        manifest = read_manifest(chapters)
-        (chapters / "status.md").unlink(missing_ok=True)
-        for name in profile.chapters:
-            manifest.pop(name, None)
+        manifest = {n: run for n, run in read_manifest(chapters).items() if n not in values}
         _write_manifest(chapters, manifest)
-        for name in profile.chapters:
-            glued = [path for kind in ("png", "csv") for path in chapters.glob(f"{name}-*.{kind}")]
-            for path in (chapters / f"{name}.ipynb", *glued):
-                path.unlink(missing_ok=True)
-    runs = []
-    for name, path in notebooks.items():
-        values = {key: value for key, value in given.items() if key in declared[name]}
-        parameters = {key: p.default for key, p in declared[name].items()} | values
-        source = source_digest(path)
-        files = file_digests(parameters)
+        (chapters / "status.md").unlink(missing_ok=True)
+        for name in values:
+            for pattern in (f"{name}.ipynb", f"{name}-*.png", f"{name}-*.csv"):
+                for path in chapters.glob(pattern):
+                    path.unlink()
+    for name, parameters in values.items():
+        path = root / "notebooks" / f"{name}.ipynb"
+        source, files = source_digest(path), file_digests(parameters)
         start = time.perf_counter()
-        notebook = _execute(path, values)
+        notebook = _execute(path, parameters)
         seconds = time.perf_counter() - start
-        run = ChapterRun(name, profile.name, parameters, source, files, seconds)
-        manifest[name] = run
+        manifest[name] = ChapterRun(name, profile.name, parameters, source, files, seconds)
         with _writing(chapters):
             write_atomically(chapters / path.name, nbformat.writes(notebook).encode())
             for file, content in _glued_files(notebook).items():
                 write_atomically(chapters / f"{name}-{file}", content)
             _write_manifest(chapters, manifest)
-        runs.append(run)
-        say(f"Chapter {name} took {seconds:.0f} s.")
     page = status_page([asdict(manifest[name]) for name in sorted(manifest)])
     with _writing(chapters):
         write_atomically(chapters / "status.md", page.encode())
-    return runs
+    return [manifest[name] for name in values]
+
+
+def count_run(
+    root: Path, profile: Profile, overrides: Mapping[str, Any] | None = None
+) -> dict[str, tuple[int, int]]:
+    """Count the sentences that a run has to weigh, and those of them that are stored.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    profile : Profile
+        What would be run.
+    overrides : Mapping[str, Any] | None
+        Values that replace those of the profile.
+
+    Returns
+    -------
+    dict[str, tuple[int, int]]
+        For each encoder the number of stored and of distinct sentences; empty when no chapter of
+        the profile weighs a set of sentences.
+    """
+    values = next(
+        (v for v in chapter_values(root, profile, overrides).values() if set(v) >= _WEIGHING), None
+    )
+    if values is None:
+        return {}
+    from wordweights.attribution import count_stored, pick_method
+    from wordweights.encoders import load_encoder
+    from wordweights.words.sentences import filter_sentences, load_sentences
+
+    method = pick_method(
+        values.get("method", "integrated-gradients"),
+        **{name: values[name] for name in _MEASURING if name in values},
+    )
+    table = load_sentences(values["sentences"])
+    models = {name: load_encoder(name) for name in values["encoders"]}
+    tokenizers = [model.tokenizer for model in models.values()]
+    table = filter_sentences(table, tokenizers, values.get("n_words"), values.get("limit"))
+    return {name: count_stored(model, table, method) for name, model in models.items()}
 
 
 def read_manifest(chapters: Path) -> dict[str, ChapterRun]:
-    """Read the record of the executed chapters.
-
-    Parameters
-    ----------
-    chapters : Path
-        The folder that holds them.
-
-    Returns
-    -------
-    dict[str, ChapterRun]
-        By name; empty when there is no record, or one of another version.
-    """
-    path = chapters / MANIFEST
-    if not path.is_file():
-        return {}
+    """Read the record of the executed chapters; without one, or of another version, it is empty."""
     try:
-        runs = json.loads(path.read_text("utf-8"))
+        runs = json.loads((chapters / MANIFEST).read_text("utf-8"))
         return {name: ChapterRun(**run) for name, run in runs.items()}
     except (OSError, ValueError, TypeError, AttributeError):
-        return {}  # of another version, or no text: every chapter counts as missing
+        return {}  # every chapter counts as missing
+
+
+def read_claims(path: Path) -> pd.DataFrame:
+    """Read the table of claims that a run has written, such as :data:`CLAIMS_FILE`."""
+    import pandas as pd
+
+    from wordweights.statistics.claims import NOT_SUPPORTED, NOT_TESTED, SUPPORTED
+
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError:
+        raise WordweightsError(
+            f"There are no claims in {path}: 'wordweights run 03' writes them beside the chapter."
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WordweightsError(f"The claims in {path} cannot be read: {reason}.") from None
+    missing = [name for name in ("claim", "scope", "paper", "verdict") if name not in table]
+    verdicts = (SUPPORTED, NOT_SUPPORTED, NOT_TESTED)
+    if missing or not table["verdict"].isin(verdicts).all():
+        wrong = f"it lacks the column {missing[0]!r}" if missing else "it has unknown verdicts"
+        raise WordweightsError(
+            f"{path} is no table of claims: {wrong}. Give a file that 'wordweights run' has "
+            f"written, such as {CLAIMS_FILE}."
+        )
+    return table
 
 
 def source_digest(notebook: Path) -> str:
-    """Name what a chapter is made from by a digest of notebook, library and our measured numbers.
-
-    Parameters
-    ----------
-    notebook : Path
-        The notebook's source.
-
-    Returns
-    -------
-    str
-        SHA-256, in hexadecimal digits.
-    """
-    package = Path(str(importlib.import_module("wordweights").__file__)).parent
+    """Name what a chapter is made from: a digest of notebook, library and our measured numbers."""
     sha = hashlib.sha256(notebook.read_bytes())
+    package = package_folder("wordweights") or Path()
     for path in sorted(package.rglob("*")):
         if path.suffix in _SOURCES:
             sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
@@ -187,38 +227,22 @@ def source_digest(notebook: Path) -> str:
 
 
 def file_digests(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Name what the files and folders hold that parameters name.
+    """Name by digests what the files and folders hold that parameters name.
 
-    Parameters
-    ----------
-    parameters : Mapping[str, Any]
-        A value, or an item of a list, counts when it is the path of something that exists, as it
-        is or as the name of an encoder, such as ``folder (CLS)``; a relative path begins in the
-        working folder, as in the notebooks.
-
-    Returns
-    -------
-    dict[str, str]
-        From the value to a SHA-256 in hexadecimal digits: of a file's content; of the names, sizes
-        and times of modification of the files in a folder, which may hold gigabytes.
-
-    Raises
-    ------
-    WordweightsError
-        For a file that cannot be read.
+    A value, or an item of a list, counts when it is the path of something that exists, as it is or
+    as the name of an encoder, such as ``folder (CLS)``. Of a folder, which may hold gigabytes, the
+    names, sizes and times of modification of its files are taken.
     """
     from wordweights.encoders.registry import split_name
 
     digests = {}
     for value in parameters.values():
         for item in value if isinstance(value, list) else [value]:
-            if not isinstance(item, str):
-                continue
-            path = _existing(item) or _existing(split_name(item)[0])
-            if path is None:
+            path = isinstance(item, str) and (_existing(item) or _existing(split_name(item)[0]))
+            if not path:
                 continue
             try:
-                digests[item] = _digest(path)
+                digests[item] = _digest_of(path)
             except OSError as error:
                 raise WordweightsError(
                     f"{path}, which a parameter names, cannot be read "
@@ -230,22 +254,18 @@ def file_digests(parameters: Mapping[str, Any]) -> dict[str, str]:
 def _existing(name: str) -> Path | None:
     """Find the file or folder of a name, which may as well be any text."""
     try:
-        path = Path(name).expanduser()
+        path = expand_home(name)
         return path if name and path.exists() else None
-    except (OSError, ValueError, RuntimeError):  # too long, a null byte, no such home
+    except (OSError, ValueError):  # too long, a null byte
         return None
 
 
-def _digest(path: Path) -> str:
-    if path.is_dir():
-        sha = hashlib.sha256()
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            about = file.stat()
-            name = file.relative_to(path).as_posix()
-            sha.update(json.dumps([name, about.st_size, about.st_mtime_ns]).encode())
-        return sha.hexdigest()
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _digest_of(path: Path) -> str:
+    if path.is_file():
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    files = {p.relative_to(path).as_posix(): p.stat() for p in path.rglob("*") if p.is_file()}
+    return digest({name: [about.st_size, about.st_mtime_ns] for name, about in files.items()})
 
 
 def _execute(path: Path, values: Mapping[str, Any]) -> Any:
@@ -266,9 +286,12 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
         folder.mkdir(parents=True, exist_ok=True)
         running = Path(tempfile.mkdtemp(prefix=f"{path.stem}-", dir=folder)) / path.name
     kept = f"The notebook as far as it ran is {running}."
+    # papermill takes braces for places to fill in
+    source, target = (str(p).replace("{", "{{").replace("}", "}}") for p in (path, running))
     try:
         papermill.execute_notebook(
-            *(_braces(path), _braces(running)),
+            source,
+            target,
             parameters=dict(values),
             kernel_name="python3",
             progress_bar={"desc": path.stem},
@@ -324,7 +347,6 @@ def _place(running: Path, error: Any) -> str:
 
     lines = [line.strip() for line in error.source.splitlines() if line.strip()]
     first = next((line for line in lines if not line.startswith(("#", "%"))), "")
-    place = f"cell [{error.exec_count}] ({first!r})"
     heading = ""
     for cell in nbformat.read(running, as_version=4).cells:
         if cell.cell_type == "code" and cell.source == error.source:
@@ -332,12 +354,7 @@ def _place(running: Path, error: Any) -> str:
         if cell.cell_type == "markdown":
             titles = [line for line in cell.source.splitlines() if line.startswith("#")]
             heading = titles[-1].lstrip("# ") if titles else heading
-    return f"{place} under {heading!r}" if heading else place
-
-
-def _braces(path: Path) -> str:
-    """Write a path for papermill, which takes braces for places to fill in."""
-    return str(path).replace("{", "{{").replace("}", "}}")
+    return f"cell [{error.exec_count}] ({first!r})" + (f" under {heading!r}" if heading else "")
 
 
 def _write_manifest(chapters: Path, runs: Mapping[str, ChapterRun]) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import yaml
-
-from wordweights.encoders import describe_source
-from wordweights.pipeline.parameters import as_names
 
 PACKAGES = (
     "wordweights",
@@ -36,65 +32,46 @@ PACKAGES = (
 
 
 def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Write the page in MyST Markdown.
+    """Write the page in MyST Markdown, from the fields of each chapter's record."""
+    from ruamel.yaml import YAML
 
-    Parameters
-    ----------
-    runs : Sequence[Mapping[str, Any]]
-        For every chapter its name (``chapter``), ``profile``, ``parameters`` and ``seconds``.
+    from wordweights.encoders import describe_source
 
-    Returns
-    -------
-    str
-        A page with the label ``status``.
-    """
-    total = sum(run["seconds"] for run in runs)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    versions = [("Python", platform.python_version())]
-    versions += [(name, _version(name)) for name in PACKAGES]
-    profiles = ", ".join(dict.fromkeys(run["profile"] for run in runs))
+    profiles = _code(", ".join(dict.fromkeys(run["profile"] for run in runs)))
+    times = {run["chapter"]: run["seconds"] for run in runs}
+    times["all chapters"] = sum(times.values())
+    parameters = {name: value for run in runs for name, value in run["parameters"].items()}
+    yaml, block = YAML(typ="safe", pure=True), io.StringIO()
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(parameters, block)
+    names = dict.fromkeys(n for run in runs for n in run["parameters"].get("encoders", []))
+    sources = _table("Encoder", "Checkpoint", ((name, describe_source(name)) for name in names))
+    versions = {"Python": platform.python_version()}
+    versions |= {name: _version(name) for name in PACKAGES} | {"commit": _commit()}
     return "\n\n".join(
         [
             "(status)=\n# Status of this run",
-            f"This book computed itself on {made} with the profile {_code(profiles)}. Every number "
+            f"This book computed itself on {made} with the profile {profiles}. Every number "
             "in its chapters comes from that run, unless it says there that it was measured by us "
             "on STS-B, when the small family was trained, or published.",
             "## Run time",
-            _table(
-                ("Chapter", "Seconds"),
-                [(run["chapter"], f"{run['seconds']:.0f}") for run in runs]
-                + [("all chapters", f"{total:.0f}")],
-            ),
+            _table("Chapter", "Seconds", ((name, f"{s:.0f}") for name, s in times.items())),
             "A chapter that finds its attributions in the results folder is quicker than one that "
             "computes them.",
             "## Parameters",
             "Each chapter ran with these values. A setting that chapters share has one value in "
             "all of them.",
-            _block(_parameters(runs)),
-            *_encoders(runs),
+            _fenced(block.getvalue().rstrip(), "yaml"),
+            *(["## Encoders", sources] if names else []),
             "## Hardware",
-            _table(("What", "Value"), _hardware()),
+            _table("What", "Value", _hardware().items()),
             "## Versions",
-            _table(("Package", "Version"), [*versions, ("commit", _commit())]),
+            _table("Package", "Version", versions.items()),
             "",
         ]
     )
-
-
-def _parameters(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Write the parameters of all chapters together, as YAML."""
-    together: dict[str, Any] = {}
-    for run in runs:
-        together.update(run["parameters"])
-    return yaml.safe_dump(together, sort_keys=False, allow_unicode=True, width=80)
-
-
-def _encoders(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the checkpoint behind each encoder: a branch of the hub moves, a commit does not."""
-    given = [run["parameters"]["encoders"] for run in runs if "encoders" in run["parameters"]]
-    names = dict.fromkeys(name for value in given for name in as_names(value))
-    rows = [(name, describe_source(name)) for name in names]
-    return ["## Encoders", _table(("Encoder", "Checkpoint"), rows)] if rows else []
 
 
 def _code(text: str) -> str:
@@ -103,19 +80,18 @@ def _code(text: str) -> str:
     return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
 
 
-def _block(text: str) -> str:
+def _fenced(text: str, language: str) -> str:
     fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}yaml\n{text.rstrip()}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _longest_run(text: str) -> int:
-    return max((len(run) for run in re.findall("`+", text)), default=0)
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
-def _table(head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> str:
-    lines = [f"| {head[0]} | {head[1]} |", "| :-- | :-- |"]
-    lines += [f"| {key} | {_code(value).replace('|', chr(92) + '|')} |" for key, value in rows]
-    return "\n".join(lines)
+def _table(left: str, right: str, rows: Iterable[tuple[str, str]]) -> str:
+    lines = [f"| {key} | {_code(value).replace('|', chr(92) + '|')} |" for key, value in rows]
+    return "\n".join([f"| {left} | {right} |", "| :-- | :-- |", *lines])
 
 
 def _version(name: str) -> str:
@@ -134,26 +110,18 @@ def _commit() -> str:
     return result.stdout.strip() if result.returncode == 0 else "unknown: not a git checkout"
 
 
-def _hardware() -> list[tuple[str, str]]:
+def _hardware() -> dict[str, str]:
+    import psutil  # type: ignore[import-untyped]
     import torch
 
-    rows = [
-        ("Processor", _processor()),
-        ("Cores", str(os.cpu_count())),
-        ("Threads of torch", str(torch.get_num_threads())),
-        ("System", f"{platform.system()} {platform.machine()}"),
-    ]
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        rows.append(("Memory", f"{size / 2**30:.0f} GiB"))
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
-    return [*rows, ("GPU", gpu)]
-
-
-def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
+    lines = info.read_text().splitlines() if info.is_file() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "Processor": next(iter(models), platform.processor() or "unknown"),
+        "Cores": str(os.cpu_count()),
+        "Threads of torch": str(torch.get_num_threads()),
+        "System": f"{platform.system()} {platform.machine()}",
+        "Memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "GPU": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+    }

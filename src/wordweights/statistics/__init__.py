@@ -1,5 +1,6 @@
 """Correlations of contributions with information, and summaries of what a run measured."""
 
+from wordweights.statistics.bootstrap import NORMAL_QUANTILE, Estimate, estimate
 from wordweights.statistics.claims import (
     EXAMPLES,
     judge_claims,
@@ -7,49 +8,46 @@ from wordweights.statistics.claims import (
     rises_of_correlation,
     summarise_claims,
 )
-from wordweights.statistics.columns import number_texts
+from wordweights.statistics.correlation_table import (
+    arrange_before_after,
+    choose_few,
+    correlation_table,
+    correlations_by_source,
+    main_and_control,
+)
 from wordweights.statistics.correlations import (
-    Correlation,
-    Difference,
     correlation,
     correlation_error,
     correlation_lead,
     correlation_rise,
 )
+from wordweights.statistics.published import (
+    OURS,
+    compare_published,
+    measured_correlations,
+    published_correlations,
+)
 from wordweights.statistics.sources import (
-    correlations_by_source,
+    coverage,
+    information_by_source,
     power_law,
     rank_probability,
 )
-from wordweights.statistics.spread import spread_growth
-from wordweights.statistics.summaries import (
+from wordweights.statistics.spread import spread_by_information, spread_growth
+from wordweights.statistics.weighed import (
     INFORMATION,
     certificates,
-    coverage,
-    information_by_source,
-    spread_by_information,
+    join_information,
+    number_texts,
     weights_by_sentence,
-)
-from wordweights.statistics.tables import (
-    MEASURED,
-    OURS,
-    PUBLISHED,
-    arrange_before_after,
-    choose_few,
-    compare_published,
-    correlation_table,
-    measured_correlations,
-    published_correlations,
 )
 
 __all__ = [
     "EXAMPLES",
     "INFORMATION",
-    "MEASURED",
+    "NORMAL_QUANTILE",
     "OURS",
-    "PUBLISHED",
-    "Correlation",
-    "Difference",
+    "Estimate",
     "arrange_before_after",
     "certificates",
     "choose_few",
@@ -61,9 +59,12 @@ __all__ = [
     "correlation_table",
     "correlations_by_source",
     "coverage",
+    "estimate",
     "information_by_source",
+    "join_information",
     "judge_claims",
     "lost_claims",
+    "main_and_control",
     "measured_correlations",
     "number_texts",
     "power_law",

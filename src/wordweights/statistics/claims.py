@@ -7,23 +7,17 @@ the column ``paper``: they are of interest, but they test no claim of the paper.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from wordweights.encoders import UNTRAINED
 from wordweights.errors import WordweightsError
-from wordweights.statistics.correlations import (
-    Correlation,
-    Difference,
-    correlation,
-    correlation_lead,
-    correlation_rise,
-)
+from wordweights.statistics.bootstrap import NORMAL_QUANTILE, Estimate, Resampling
+from wordweights.statistics.correlations import correlation, correlation_lead, correlation_rise
+from wordweights.statistics.published import published_correlations
 from wordweights.statistics.spread import spread_growth
-from wordweights.statistics.tables import published_correlations
 from wordweights.words.frequencies import Frequencies, look_up
 
 SUPPORTED = "supported"
@@ -43,42 +37,16 @@ EXAMPLES = ("a woman is cutting an onion .", "there are dogs in the forest .")
 """The sentences of the fifth claim."""
 
 _EXAMPLE_ENCODER = "SBERT (MEAN)"
-_NORMAL_QUANTILE = 1.96  # of a 95 % interval
+_COLUMNS = ["claim", "scope", "paper", "quantity", "estimate", "low", "high", "verdict"]
+_ARROW = " \N{RIGHTWARDS ARROW} "
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a run says about one claim for one encoder, pair of encoders or sentence.
-
-    Attributes
-    ----------
-    claim : int
-        A key of :data:`CLAIMS`.
-    scope : str
-        The encoder, the pair of encoders, or the encoder and the sentence.
-    paper : bool
-        Whether the scope is one of the paper's; other encoders test no claim of it.
-    quantity : str
-        What the estimate is of; above 0 it speaks for the claim. Empty when not tested.
-    estimate : float
-        NaN when not tested.
-    low : float
-        Lower end of its 95 % interval.
-    high : float
-        Upper end of its 95 % interval.
-    verdict : str
-        ``"supported"`` when the whole interval is above 0, ``"not supported"`` when it is not, and
-        ``"not tested"`` when the run lacks an encoder.
-    """
-
-    claim: int
-    scope: str
-    paper: bool
-    quantity: str = ""
-    estimate: float = np.nan
-    low: float = np.nan
-    high: float = np.nan
-    verdict: str = NOT_TESTED
+# by claim: what above 0 speaks for it, and how it is measured, on the words of an encoder or a pair
+_MEASURES: dict[int, tuple[str, Callable[..., Estimate]]] = {
+    1: ("r with \N{MINUS SIGN}ln P(w)", correlation),
+    2: ("rise of r with \N{MINUS SIGN}ln P(w)", correlation_rise),
+    3: ("|r| with \N{MINUS SIGN}ln P(w), less |r| with P(w)", correlation_lead),
+    4: ("relative growth of the spread for each nat", spread_growth),
+}
 
 
 def judge_claims(
@@ -87,9 +55,7 @@ def judge_claims(
     frequencies: Frequencies,
     *,
     before: Mapping[str, str | None] | None = None,
-    cluster: str = "sentence_id",
-    n_resamples: int = 2000,
-    seed: int = 0,
+    **resampling: Unpack[Resampling],
 ) -> pd.DataFrame:
     """Judge every claim of the paper by the words of a run.
 
@@ -99,7 +65,7 @@ def judge_claims(
     ----------
     words : Mapping[str, pd.DataFrame]
         From an encoder's name to its words, with columns contribution, information (nats),
-        probability and the cluster; all of the same words.
+        probability and the unit; all of the same words.
     examples : Mapping[str, pd.DataFrame]
         From an encoder's name to what :func:`wordweights.attribute` returned for
         :data:`EXAMPLES`.
@@ -107,78 +73,59 @@ def judge_claims(
         The source of P(w) for the examples.
     before : Mapping[str, str | None] | None
         From an encoder's name to the name of the encoder it was fine-tuned from, where known.
-    cluster : str
-        The column that says which words are resampled together.
-    n_resamples : int
-        Bootstrap resamples.
-    seed : int
-        Of the resamples, the same for every row.
+    **resampling : Unpack[Resampling]
+        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
     pd.DataFrame
-        One row a :class:`Verdict`, by claim; the paper's own encoders first, in its order.
+        One row per claim and scope, by claim, the paper's own encoders first: claim (a key of
+        :data:`CLAIMS`), scope (the encoder, the pair, or the encoder and the sentence), paper
+        (whether that is a case of the paper), quantity (what the estimate is of; above 0 it speaks
+        for the claim), estimate, low and high (its 95 % interval), verdict: ``"supported"`` when
+        the whole interval is above 0, ``"not supported"`` when it is not, ``"not tested"`` when
+        the run lacks an encoder (then quantity is empty and the numbers are NaN).
     """
-    paper_encoders = published_correlations()["encoder"].tolist()
-    paper_pairs = _paper_pairs()
+    paper = published_correlations()["encoder"].tolist()
     trained = [name for name in words if not name.endswith(UNTRAINED)]
-    pairs = [*paper_pairs, *_pairs(trained, before or {})]
-    options: dict[str, Any] = {"cluster": cluster, "n_resamples": n_resamples, "seed": seed}
-
+    pairs = list(dict.fromkeys([*_paper_pairs(), *_pairs(trained, before or {})]))
+    bases = [(base,) for base in dict.fromkeys(base for base, _ in pairs)]
+    everyone = [(name,) for name in dict.fromkeys([*paper, *trained])]
+    scopes: dict[int, list[Any]] = {1: bases, 2: pairs, 3: everyone, 4: everyone}
+    of_paper = {*_paper_pairs(), *((name,) for name in paper)}
     rows = []
-    for name in dict.fromkeys(base for base, _ in pairs):
-        row = Verdict(1, name, name in paper_encoders)
-        if name in trained:
-            r = correlation(words[name], "contribution", "information", **options)
-            row = _judge(row, "r with \N{MINUS SIGN}ln P(w)", r)
-        rows.append(row)
-    for base, name in dict.fromkeys(pairs):
-        row = Verdict(2, f"{base} \N{RIGHTWARDS ARROW} {name}", (base, name) in paper_pairs)
-        if base in trained and name in trained:
-            rise = correlation_rise(words[base], words[name], **options)
-            row = _judge(row, "rise of r with \N{MINUS SIGN}ln P(w)", rise)
-        rows.append(row)
-    by_encoder: tuple[tuple[int, str, Callable[..., Difference]], ...] = (
-        (3, "|r| with \N{MINUS SIGN}ln P(w), less |r| with P(w)", correlation_lead),
-        (4, "relative growth of the spread for each nat", spread_growth),
-    )
-    for claim, quantity, estimate in by_encoder:
-        for name in dict.fromkeys([*paper_encoders, *trained]):
-            row = Verdict(claim, name, name in paper_encoders)
-            if name in trained:
-                row = _judge(row, quantity, estimate(words[name], **options))
-            rows.append(row)
+    for claim, (quantity, measure) in _MEASURES.items():
+        for names in scopes[claim]:
+            case = (claim, _ARROW.join(names), names in of_paper)
+            if all(name in trained for name in names):
+                found = measure(*(words[name] for name in names), **resampling)
+                rows.append(_verdict(case, quantity, found.value, found.low, found.high))
+            else:
+                rows.append(_verdict(case))
     for name in dict.fromkeys([_EXAMPLE_ENCODER, *(n for n in examples if n in trained)]):
         weighed = _example_sentences(examples[name], frequencies) if name in examples else {}
         for sentence in EXAMPLES:
-            row = Verdict(5, f"{name}: {sentence}", name == _EXAMPLE_ENCODER)
-            rows.append(_judge_example(row, weighed[sentence]) if sentence in weighed else row)
-    rows.sort(key=lambda row: (row.claim, not row.paper))
-    return pd.DataFrame([asdict(row) for row in rows])
+            case = (5, f"{name}: {sentence}", name == _EXAMPLE_ENCODER)
+            rows.append(_judge_example(case, weighed.get(sentence)))
+    rows.sort(key=lambda row: (row[0], not row[2]))
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def rises_of_correlation(
     words: Mapping[str, pd.DataFrame],
     before: Mapping[str, str | None],
-    *,
-    cluster: str = "sentence_id",
-    n_resamples: int = 2000,
-    seed: int = 0,
+    **resampling: Unpack[Resampling],
 ) -> pd.DataFrame:
     """Measure how r with information rises from each encoder to those fine-tuned from it.
 
     Parameters
     ----------
     words : Mapping[str, pd.DataFrame]
-        As for :func:`judge_claims`.
+        From an encoder's name to its words, as for :func:`judge_claims`.
     before : Mapping[str, str | None]
         From an encoder's name to the name of the encoder it was fine-tuned from, where known.
-    cluster : str
-        The column that says which words are resampled together.
-    n_resamples : int
-        Bootstrap resamples.
-    seed : int
-        Of the resamples, the same for every row.
+    **resampling : Unpack[Resampling]
+        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
@@ -187,17 +134,13 @@ def rises_of_correlation(
         one of the paper's), r_before, r_after, rise with the ends low and high of its paired 95 %
         interval, and the verdict ``"supported"`` or ``"not supported"``; no rows for no pairs.
     """
-    options: dict[str, Any] = {"cluster": cluster, "n_resamples": n_resamples, "seed": seed}
     rows = []
     for base, name in _pairs(words, before):
-        first, second = (
-            correlation(words[one], "contribution", "information", **options).r
-            for one in (base, name)
-        )
-        paper = (base, name) in _paper_pairs()
-        rise = correlation_rise(words[base], words[name], **options)
+        rs = [words[one]["contribution"].corr(words[one]["information"]) for one in (base, name)]
+        rise = correlation_rise(words[base], words[name], **resampling)
         verdict = SUPPORTED if rise.low > 0 else NOT_SUPPORTED
-        rows.append((base, name, paper, first, second, rise.value, rise.low, rise.high, verdict))
+        paper = (base, name) in _paper_pairs()
+        rows.append((base, name, paper, *rs, rise.value, rise.low, rise.high, verdict))
     columns = ["before", "encoder", "paper", "r_before", "r_after", "rise", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "verdict"]).astype({"paper": bool})
 
@@ -213,20 +156,19 @@ def summarise_claims(verdicts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row a claim: claim, statement, tested and scopes (how many of the paper's were tested,
-        of how many), verdict: ``"not supported"`` if any of the paper's scopes is not supported,
-        ``"supported"`` if all of them are, otherwise ``"not tested"``.
+        One row per claim: claim, statement, tested and scopes (how many of the paper's were
+        tested, of how many), verdict: ``"not supported"`` if any of the paper's scopes is not
+        supported, ``"supported"`` if all of them are, otherwise ``"not tested"``.
     """
     rows = []
     for claim, statement in CLAIMS.items():
-        found = verdicts.loc[(verdicts["claim"] == claim) & verdicts["paper"], "verdict"]
-        if (found == NOT_SUPPORTED).any():
+        found = verdicts.loc[(verdicts["claim"] == claim) & verdicts["paper"], "verdict"].tolist()
+        verdict = NOT_TESTED
+        if NOT_SUPPORTED in found:
             verdict = NOT_SUPPORTED
-        elif len(found) and (found == SUPPORTED).all():
+        elif set(found) == {SUPPORTED}:
             verdict = SUPPORTED
-        else:
-            verdict = NOT_TESTED
-        tested = int((found != NOT_TESTED).sum())
+        tested = len(found) - found.count(NOT_TESTED)
         rows.append((claim, statement, tested, len(found), verdict))
     return pd.DataFrame(rows, columns=["claim", "statement", "tested", "scopes", "verdict"])
 
@@ -247,14 +189,11 @@ def lost_claims(previous: pd.DataFrame, present: pd.DataFrame) -> pd.DataFrame:
         claim, scope and the present verdict of these rows: ``"not supported"``, or
         ``"not tested"``, also for a row that is missing now.
     """
-    columns = ["claim", "scope", "verdict"]
-    now = {(row.claim, row.scope): row.verdict for row in present[columns].itertuples()}
-    rows = [
-        (row.claim, row.scope, now.get((row.claim, row.scope), NOT_TESTED))
-        for row in previous.loc[previous["paper"], columns].itertuples()
-        if row.verdict == SUPPORTED
-    ]
-    return pd.DataFrame([row for row in rows if row[-1] != SUPPORTED], columns=columns)
+    keys = ["claim", "scope"]
+    supported = previous.loc[previous["paper"] & (previous["verdict"] == SUPPORTED), keys]
+    now = supported.merge(present[[*keys, "verdict"]], on=keys, how="left")
+    now["verdict"] = now["verdict"].fillna(NOT_TESTED)
+    return now[now["verdict"] != SUPPORTED].reset_index(drop=True)
 
 
 def _pairs(names: Iterable[str], before: Mapping[str, str | None]) -> list[tuple[str, str]]:
@@ -269,16 +208,17 @@ def _paper_pairs() -> list[tuple[str, str]]:
     return list(zip(fine_tuned["before"], fine_tuned["encoder"], strict=True))
 
 
-def _judge(row: Verdict, quantity: str, found: Correlation | Difference) -> Verdict:
-    value = found.r if isinstance(found, Correlation) else found.value
-    return _decide(row, quantity, value, found.low, found.high)
-
-
-def _decide(row: Verdict, quantity: str, estimate: float, low: float, high: float) -> Verdict:
-    if np.isnan(low):  # a single probe says nothing about its error
-        return row
-    verdict = SUPPORTED if low > 0 else NOT_SUPPORTED
-    return replace(row, quantity=quantity, estimate=estimate, low=low, high=high, verdict=verdict)
+def _verdict(
+    case: tuple[int, str, bool],
+    quantity: str = "",
+    value: float = np.nan,
+    low: float = np.nan,
+    high: float = np.nan,
+) -> tuple[Any, ...]:
+    """Make a row of the table of verdicts."""
+    if np.isnan(low):  # not in the run, or nothing is known about its error
+        return (*case, "", np.nan, np.nan, np.nan, NOT_TESTED)
+    return (*case, quantity, value, low, high, SUPPORTED if low > 0 else NOT_SUPPORTED)
 
 
 def _example_sentences(table: pd.DataFrame, frequencies: Frequencies) -> dict[str, pd.DataFrame]:
@@ -288,24 +228,25 @@ def _example_sentences(table: pd.DataFrame, frequencies: Frequencies) -> dict[st
     return {" ".join(part["word"]): part for _, part in by_sentence}
 
 
-def _judge_example(row: Verdict, words: pd.DataFrame) -> Verdict:
+def _judge_example(case: tuple[int, str, bool], words: pd.DataFrame | None) -> tuple[Any, ...]:
     """Compare the weight of the most informative word with the largest weight of the others.
 
     Their standard errors are those of the probes, which all words of a sentence share, so the
     errors of two words go together and this interval is rather too wide; exact weights have none.
     """
+    if words is None:
+        return _verdict(case)
     weights = words["contribution"].to_numpy(dtype=float)
     information = words["information"].to_numpy(dtype=float)
     if np.isnan(information).all():
         raise WordweightsError(
-            f"The source of frequencies knows no word of {row.scope!r}: give another source."
+            f"The source of frequencies knows no word of {case[1]!r}: give another source."
         )
     top = int(np.nanargmax(information))
     rival = int(np.where(np.arange(len(words)) == top, -np.inf, weights).argmax())
-    ratio = weights[top] / weights[rival]
+    ratio = float(weights[top] / weights[rival])
     errors = (words["standard_error"].to_numpy(dtype=float) / weights)[[top, rival]]
-    margin = _NORMAL_QUANTILE * ratio * float(np.hypot(*errors))
+    margin = NORMAL_QUANTILE * ratio * float(np.hypot(*errors))
     names = words["word"].tolist()
     quantity = f"relative lead of “{names[top]}” over “{names[rival]}”"
-    lead = float(ratio) - 1
-    return _decide(row, quantity, lead, lead - margin, lead + margin)
+    return _verdict(case, quantity, ratio - 1, ratio - 1 - margin, ratio - 1 + margin)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from wordweights.errors import WordweightsError
-
-Array = NDArray[np.float64]
+from wordweights.statistics.bootstrap import Array
 
 
 def finite_values(table: pd.DataFrame, column: str) -> Array:
@@ -17,7 +15,7 @@ def finite_values(table: pd.DataFrame, column: str) -> Array:
     Parameters
     ----------
     table : pd.DataFrame
-        One row a word.
+        Any.
     column : str
         Its name.
 
@@ -42,67 +40,26 @@ def finite_values(table: pd.DataFrame, column: str) -> Array:
             f"Column {column!r} holds values that are not numbers; it must be numeric."
         ) from None
     if not len(values):
-        raise WordweightsError(f"Column {column!r} is empty: there are no words to use.")
+        raise WordweightsError(f"Column {column!r} is empty: the table has no rows.")
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise WordweightsError(
             f"Column {column!r} holds {len(bad)} NaN or infinite values of {len(values)}, the "
-            f"first at row {table.index[bad[0]]}; drop those words or give them a value first."
+            f"first at row {table.index[bad[0]]}; drop those rows or give them a value first."
         )
     return values
 
 
-def clusters(table: pd.DataFrame, cluster: str) -> NDArray[np.intp]:
-    """Give every row the number of its sentence, from 0.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        One row a word.
-    cluster : str
-        The column that names its sentence.
-
-    Returns
-    -------
-    NDArray[np.intp]
-        Shape (rows,).
-
-    Raises
-    ------
-    WordweightsError
-        For a missing column or missing names.
-    """
-    if cluster not in table:
+def standardised(table: pd.DataFrame, column: str) -> Array:
+    """Read a numeric column, centred, of standard deviation 1; a constant is an error."""
+    values = finite_values(table, column)
+    scale = np.abs(values).max()
+    scaled = values / scale if scale > 0 else values
+    # a spread of a few rounding errors is a constant that went through arithmetic
+    if np.ptp(scaled) <= 8 * np.finfo(float).eps:
         raise WordweightsError(
-            f"The table has no column {cluster!r} to say which words belong to one sentence; it "
-            f"has {', '.join(map(str, table.columns))}."
+            f"Column {column!r} is constant over all {len(values)} words, so it has no correlation "
+            f"with anything; give words that differ in it."
         )
-    codes, _ = pd.factorize(table[cluster])
-    if (codes < 0).any():
-        raise WordweightsError(
-            f"Column {cluster!r} is missing in {(codes < 0).sum()} rows; every word needs its "
-            f"sentence."
-        )
-    return codes
-
-
-def number_texts(table: pd.DataFrame) -> NDArray[np.intp]:
-    """Give every row the number of its text, from 0: repeated sentences have one number.
-
-    The same sentence twice has the same contributions twice, and says nothing new: a bootstrap that
-    took both for independent would promise too much. These numbers are the units to resample.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        One row a word in the order of the sentences, with columns sentence_id and word.
-
-    Returns
-    -------
-    NDArray[np.intp]
-        Shape (rows,). Upper and lower case are the same text, as they are for the encoders here.
-    """
-    lower = table["word"].str.lower()
-    text = lower.groupby(table["sentence_id"], sort=False).agg(tuple)
-    codes, _ = pd.factorize(table["sentence_id"].map(text))
-    return codes
+    centred = scaled - scaled.mean()
+    return centred / centred.std()

@@ -1,15 +1,77 @@
-"""What depends on where P(w) is from: laws of vocabularies, and correlations under each source."""
+"""Sources of P(w): what they say of the same words, and laws of vocabularies."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.statistics.correlations import correlation
 from wordweights.words.frequencies import Frequencies, look_up
+
+
+def information_by_source(words: Iterable[str], sources: Sequence[Frequencies]) -> pd.DataFrame:
+    """Look words up in several frequency sources.
+
+    Parameters
+    ----------
+    words : Iterable[str]
+        Word occurrences; case does not matter.
+    sources : Sequence[Frequencies]
+        At least one, each of its own name.
+
+    Returns
+    -------
+    pd.DataFrame
+        Index: the distinct words in lower case; one column per source with -ln P(w) in nats, NaN
+        where the source has never seen the word; column ``count`` with the occurrences.
+
+    Raises
+    ------
+    WordweightsError
+        For no words, and for two sources of one name.
+    """
+    counts = pd.Series([word.lower() for word in words], dtype=object).value_counts(sort=False)
+    names = [source.source for source in sources]
+    if counts.empty:
+        raise WordweightsError("There are no words to look up.")
+    if len(set(names)) < len(names):
+        raise WordweightsError(f"A frequency source is named twice among {', '.join(names)}.")
+    table = pd.DataFrame({"count": counts}).rename_axis("word")
+    for source in sources:
+        table[source.source] = look_up(table.index, source)["information"].to_numpy()
+    return table
+
+
+def coverage(information: pd.DataFrame) -> pd.DataFrame:
+    """Count the words that each frequency source knows.
+
+    Parameters
+    ----------
+    information : pd.DataFrame
+        From :func:`information_by_source`.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per source: source, distinct and occurrences (the shares that it knows), n_unseen
+        (distinct words) and unseen (the most frequent of them, at most ten).
+    """
+    counts = information["count"]
+    rows = []
+    for source in information.columns.drop("count"):
+        unseen = information[source].isna()
+        rows.append(
+            {
+                "source": source,
+                "distinct": 1 - unseen.mean(),
+                "occurrences": 1 - counts[unseen].sum() / counts.sum(),
+                "n_unseen": int(unseen.sum()),
+                "unseen": " ".join(counts[unseen].sort_values(ascending=False).index[:10]),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def power_law(x: pd.Series, y: pd.Series) -> float:
@@ -33,7 +95,7 @@ def power_law(x: pd.Series, y: pd.Series) -> float:
         For fewer than two different x.
     """
     if x.nunique() < 2:
-        raise WordweightsError("A power law needs at least two different places to be fitted at.")
+        raise WordweightsError("A power law needs at least two different x to be fitted to.")
     return float(np.polyfit(np.log(x.to_numpy(float)), np.log(y.to_numpy(float)), 1)[0])
 
 
@@ -57,70 +119,3 @@ def rank_probability(source: Frequencies, n_points: int = 60) -> pd.DataFrame:
     ranks = np.unique(np.geomspace(1, len(ordered), n_points).round().astype(int))
     chosen = ordered.iloc[ranks - 1]
     return pd.DataFrame({"word": chosen.index, "rank": ranks, "probability": chosen.to_numpy()})
-
-
-def correlations_by_source(
-    tables: Mapping[str, pd.DataFrame],
-    sources: Sequence[Frequencies],
-    *,
-    cluster: str = "sentence_id",
-    n_resamples: int = 2000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Correlate contributions with information by each source, on the words that all of them know.
-
-    A source that knows other words would be compared on other words; the correlation over all
-    words that it knows itself stands beside.
-
-    Parameters
-    ----------
-    tables : Mapping[str, pd.DataFrame]
-        From an encoder's name to its words, with columns word, contribution and the cluster.
-    sources : Sequence[Frequencies]
-        Each of its own name.
-    cluster : str
-        Words that are resampled together.
-    n_resamples : int
-        Bootstrap resamples.
-    seed : int
-        Of the resamples; the same for every source.
-
-    Returns
-    -------
-    pd.DataFrame
-        One row an encoder and source: encoder, source, r, low, high and n_words on the common
-        words; r_own and n_own on those that the source knows.
-
-    Raises
-    ------
-    WordweightsError
-        As :func:`wordweights.correlation`; and when the sources share no word.
-    """
-    rows = []
-    for encoder, table in tables.items():
-        nats = {s.source: look_up(table["word"], s)["information"].to_numpy() for s in sources}
-        common = np.logical_and.reduce([~np.isnan(values) for values in nats.values()])
-        if not common.any():
-            raise WordweightsError(
-                f"The sources {', '.join(nats)} have none of the words of {encoder!r} in common."
-            )
-        for name, values in nats.items():
-            known = table.assign(information=values)
-            found = correlation(
-                known[common],
-                "contribution",
-                "information",
-                cluster=cluster,
-                n_resamples=n_resamples,
-                seed=seed,
-            )
-            own = known[~np.isnan(values)]
-            alone = own["contribution"].corr(own["information"])
-            rows.append(
-                {
-                    **{"encoder": encoder, "source": name},
-                    **{"r": found.r, "low": found.low, "high": found.high, "n_words": found.n},
-                    **{"r_own": alone, "n_own": len(own)},
-                }
-            )
-    return pd.DataFrame(rows)

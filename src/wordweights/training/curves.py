@@ -1,18 +1,68 @@
-"""Reading curves of training: where they begin and end, and whether a fresh one agrees."""
+"""Curves of training: those that come with the package, and whether a fresh one agrees."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from importlib import resources
+from pathlib import Path
 
 import pandas as pd
 
 from wordweights.errors import WordweightsError
 
-if TYPE_CHECKING:
-    from wordweights.statistics import Difference
+FAMILY = Path(str(resources.files("wordweights").joinpath("data/family")))
+"""The folder of the shipped checkpoints and tables, written by the program ``family``."""
 
 _MEASURES = ("r", "low", "high", "onion", "norm_r", "sts_spearman")
+
+
+def shipped_trajectory() -> pd.DataFrame:
+    """Read how the weighing of words changed while the family was trained.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per snapshot: encoder (a registered name), run, step; r of contribution and
+        information with its 95 % interval (low, high); onion, the share of "onion" in the
+        contributions of one sentence; norm_r, Pearson's r of the lengths of word embeddings with
+        information; sts_spearman, on the test split of the STS Benchmark (NaN where it was not at
+        hand); stage (``"pre-training"`` or ``"fine-tuning"``), settings, date and versions.
+    """
+    return pd.read_csv(_shipped("trajectory.csv"))
+
+
+def shipped_log() -> pd.DataFrame:
+    """Read the losses of the family's training.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns run, step, loss (nats) and seconds since the start of the run.
+    """
+    return pd.read_csv(_shipped("training.csv"))
+
+
+def shipped_card() -> dict[str, pd.DataFrame]:
+    """Read the tables of the family's card: what it is and what it was trained by.
+
+    Returns
+    -------
+    dict[str, pd.DataFrame]
+        ``"model"`` (what, value), ``"sources"`` (text, licence, words, read in), ``"triplets"``
+        (close to the premise, far from it, triplets) and ``"runs"`` (training, result, steps,
+        batch, learning rate, seed).
+    """
+    card = json.loads(_shipped("about.json").read_text("utf-8"))["card"]
+    return {name: pd.DataFrame(rows) for name, rows in card.items()}
+
+
+def _shipped(name: str) -> Path:
+    path = FAMILY / name
+    if not path.is_file():
+        raise WordweightsError(
+            f"{path} is missing: it comes with the package; reinstall it, or run `make family`."
+        )
+    return path
 
 
 def ends_of_curves(table: pd.DataFrame) -> pd.DataFrame:
@@ -21,14 +71,14 @@ def ends_of_curves(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : pd.DataFrame
-        One row a snapshot, as :func:`wordweights.training.shipped_trajectory` gives it.
+        One row per snapshot, as from :func:`shipped_trajectory`.
 
     Returns
     -------
     pd.DataFrame
-        One row a curve, in the order of the table: encoder, run, steps (of the last snapshot),
-        n_snapshots, top and top_step (the largest r and its step), and each of r, low, high,
-        onion, norm_r and sts_spearman with ``_first`` and ``_last``.
+        One row per curve, in the order of the table: encoder, run, steps (of the last snapshot),
+        top and top_step (the largest r and its step), and each of r, low, high, onion, norm_r and
+        sts_spearman with ``_first`` and ``_last``.
 
     Raises
     ------
@@ -46,7 +96,6 @@ def ends_of_curves(table: pd.DataFrame) -> pd.DataFrame:
                 "encoder": encoder,
                 "run": run,
                 "steps": int(last["step"]),
-                "n_snapshots": len(ordered),
                 "top": top["r"],
                 "top_step": int(top["step"]),
                 **{f"{name}_first": first[name] for name in _MEASURES},
@@ -56,61 +105,40 @@ def ends_of_curves(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """Whether a fresh training moves r as a shipped curve does.
-
-    Attributes
-    ----------
-    step : int
-        The snapshot of the shipped curve that the fresh training is compared with.
-    change : float
-        Of r on the shipped curve up to there.
-    verdict : str
-        ``"the same direction"`` or ``"the opposite direction"`` when the interval of the fresh rise
-        is all on one side of zero, else ``"undecided"``.
-    """
-
-    step: int
-    change: float
-    verdict: str
-
-
-def compare_with_curve(rise: Difference, curve: pd.DataFrame, steps: int) -> Agreement:
+def compare_with_curve(fresh: pd.DataFrame, curve: pd.DataFrame) -> pd.Series:
     """Compare the rise of r over a fresh training with a shipped curve over as many steps.
 
     Parameters
     ----------
-    rise : Difference
-        Of the fresh training, from its first to its last snapshot, with its paired interval.
+    fresh : pd.DataFrame
+        The snapshots of the fresh training: step, and rise, rise_low, rise_high since the first.
     curve : pd.DataFrame
         The snapshots of one shipped curve: step and r.
-    steps : int
-        Of the fresh training.
 
     Returns
     -------
-    Agreement
-        With the last snapshot of the curve that is no later than the fresh training, or with the
-        first after step 0 where all are later.
+    pd.Series
+        step, the last snapshot of the curve that is no later than the fresh training, or the first
+        after step 0 where all are later; change, that of r on the curve up to there; verdict,
+        ``"the same direction"`` or ``"the opposite direction"`` when the interval of the fresh rise
+        is all on one side of zero, else ``"undecided"``.
 
     Raises
     ------
     WordweightsError
         For a curve of fewer than two snapshots.
     """
-    ordered = curve.sort_values("step")
+    ordered, end = curve.sort_values("step"), fresh.sort_values("step").iloc[-1]
     if len(ordered) < 2:
         raise WordweightsError(
             f"The shipped curve has {len(ordered)} snapshot(s), and a direction takes two."
         )
-    later = ordered.iloc[1:]
-    reached = later[later["step"] <= steps]
-    chosen = reached.iloc[-1] if len(reached) else later.iloc[0]
+    reached = max(2, int((ordered["step"] <= end["step"]).sum()))
+    chosen = ordered.iloc[reached - 1]
     change = float(chosen["r"] - ordered["r"].iloc[0])
-    if rise.low <= 0 <= rise.high:
+    if end["rise_low"] <= 0 <= end["rise_high"]:
         verdict = "undecided"
     else:
-        same = (rise.value > 0) == (change > 0)
+        same = (end["rise"] > 0) == (change > 0)
         verdict = "the same direction" if same else "the opposite direction"
-    return Agreement(int(chosen["step"]), change, verdict)
+    return pd.Series({"step": int(chosen["step"]), "change": change, "verdict": verdict})

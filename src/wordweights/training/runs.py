@@ -1,7 +1,7 @@
-"""Training runs that leave snapshots: what they wrote, and the part that both kinds share.
+"""Runs of training that leave snapshots.
 
-A run is a folder. Its checkpoints let a killed run go on; its snapshots are the weights as they
-were after some steps; ``log.csv`` holds loss and time. What is finished is never trained again.
+A run is a folder. Checkpoints let a killed run go on; its snapshots are the weights as they were
+after some steps; ``log.csv`` is written last and says that it is finished: it is not trained again.
 """
 
 from __future__ import annotations
@@ -13,23 +13,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
-from transformers import TrainerCallback
-from transformers.trainer import TRAINER_STATE_NAME
 
 from wordweights.encoders import Encoder
 from wordweights.encoders.loading import quiet_transformers
 from wordweights.files import write_atomically
 
-if TYPE_CHECKING:
-    import torch
-    from transformers import TrainerControl, TrainerState, TrainingArguments
-
 _LOG = "log.csv"
-_DONE = "done"
-_CHECKPOINTS = "checkpoints"
 _LOGGED = 200  # losses of a run, at most
 _SAVED = 10  # checkpoints of a run, of which the last one is kept
 
@@ -83,47 +75,24 @@ class Run:
 
 
 def snapshot_steps(total: int, n: int) -> list[int]:
-    """Choose the steps to look at: 0, and others up to the last one, which lie closer at first.
+    """Choose at most n steps to look at, 0 and the last among them, which lie closer at first.
 
     Most of what happens happens early; equal ratios would leave hardly a look at the rest. So the
     steps grow as the third power. The first update is not looked at, for its rate is zero.
-
-    Parameters
-    ----------
-    total : int
-        Steps of the run.
-    n : int
-        Snapshots, at least 2; fewer where a run is short.
-
-    Returns
-    -------
-    list[int]
-        Rising; 0 and `total` are among them.
     """
     steps = {-(-total * i**3 // (n - 1) ** 3) for i in range(1, n)}  # rounded up
     return [0, *sorted({max(step, min(2, total)) for step in steps})]
 
 
-def shared_arguments(folder: Path, steps: int, seed: int) -> dict[str, Any]:
-    """Set what all runs have in common, for ``TrainingArguments``.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    steps : int
-        Updates.
-    seed : int
-        Of everything that is random.
-
-    Returns
-    -------
-    dict[str, Any]
-        By name.
-    """
+def shared_arguments(
+    folder: Path, steps: int, batch: int, learning_rate: float, seed: int
+) -> dict[str, Any]:
+    """Set what all runs have in common, for ``TrainingArguments``."""
     return {
-        "output_dir": str(folder / _CHECKPOINTS),
+        "output_dir": str(folder / "checkpoints"),
         "max_steps": steps,
+        "per_device_train_batch_size": batch,
+        "learning_rate": learning_rate,  # its peak; it begins and ends at zero
         "seed": seed,
         "warmup_steps": max(1, steps // 20),
         "lr_scheduler_type": "linear",
@@ -136,68 +105,33 @@ def shared_arguments(folder: Path, steps: int, seed: int) -> dict[str, Any]:
     }
 
 
-def train(trainer: Any, recorder: Recorder, like: Encoder) -> Run:
-    """Run a trainer to its end, from its last checkpoint where there is one.
+def train(
+    trainer: Any, weights: Callable[[], dict[str, Any]], n: int, name: str, like: Encoder
+) -> Run:
+    """Run a trainer to its end, from its last checkpoint where there is one, with n snapshots.
 
-    Parameters
-    ----------
-    trainer : Any
-        A ``Trainer`` of transformers, or of sentence-transformers.
-    recorder : Recorder
-        Of its snapshots.
-    like : Encoder
-        Of the architecture, tokenizer and pooling that its snapshots have.
-
-    Returns
-    -------
-    Run
-        As :func:`finished` reads it from now on.
+    `weights` are the encoder's at a moment, without what is only trained along with it.
     """
     from transformers.trainer_callback import PrinterCallback
 
+    checkpoints, steps = Path(trainer.args.output_dir), trainer.args.max_steps
+    folder = checkpoints.parent
+    (folder / "snapshots").mkdir(parents=True, exist_ok=True)
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(recorder)
-    folder = Path(trainer.args.output_dir)
+    trainer.add_callback(_recorder(folder / "snapshots", weights, snapshot_steps(steps, n), name))
     with quiet_transformers():
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
-    write_atomically(recorder.folder / _DONE, b"")
-    shutil.rmtree(folder, ignore_errors=True)
-    return _read(recorder.folder, recorder.name, like)
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """Find the last one that is whole: the state of the trainer is written at the end."""
-
-    def whole(checkpoint: Path) -> bool:
-        try:
-            json.loads((checkpoint / TRAINER_STATE_NAME).read_bytes())
-        except (OSError, ValueError):
-            return False
-        return True
-
-    found = [path for path in folder.glob("checkpoint-*") if whole(path)]
-    last = max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-    return None if last is None else str(last)
+        trainer.train(resume_from_checkpoint=_last_checkpoint(checkpoints))
+    # a run that was killed after its last checkpoint takes one more step, of rate zero
+    rows = [row for row in trainer.state.log_history if "loss" in row and row["step"] <= steps]
+    log = pd.DataFrame(rows, columns=["step", "loss", "seconds"])
+    write_atomically(folder / _LOG, log.to_csv(index=False).encode())
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return _read(folder, name, like)
 
 
 def finished(folder: Path, name: str, like: Encoder) -> Run | None:
-    """Read a run that was finished before.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    name : str
-        What was trained for.
-    like : Encoder
-        Of the architecture, tokenizer and pooling that its snapshots have.
-
-    Returns
-    -------
-    Run | None
-        None when it was never finished.
-    """
-    return _read(folder, name, like) if (folder / _DONE).is_file() else None
+    """Read a run that was finished before."""
+    return _read(folder, name, like) if (folder / _LOG).is_file() else None
 
 
 def _read(folder: Path, name: str, like: Encoder) -> Run:
@@ -206,101 +140,52 @@ def _read(folder: Path, name: str, like: Encoder) -> Run:
     return Run(name, snapshots, pd.read_csv(folder / _LOG))
 
 
-class Recorder(TrainerCallback):
-    """Writes snapshots, loss and time of a run, and shows its progress.
+def _last_checkpoint(folder: Path) -> str | None:
+    """Find the last one that is whole: the state of the trainer is written at the end."""
+    from transformers.trainer import TRAINER_STATE_NAME
 
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    weights : Callable[[], dict[str, torch.Tensor]]
-        The encoder's weights at this moment, without what is only trained along.
-    steps : list[int]
-        At which to write them.
-    name : str
-        What is trained for.
-    """
+    steps = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
+    for _, path in sorted(steps.items(), reverse=True):
+        try:
+            json.loads((path / TRAINER_STATE_NAME).read_bytes())
+        except (OSError, ValueError):
+            continue
+        return str(path)
+    return None
 
-    def __init__(
-        self,
-        folder: Path,
-        weights: Callable[[], dict[str, torch.Tensor]],
-        steps: list[int],
-        name: str,
-    ) -> None:
-        self.folder, self.name = folder, name
-        self._weights, self._steps = weights, set(steps)
-        self._rows: list[tuple[int, float, float]] = []
-        self._begun = 0.0
-        self._bar: Any = None
 
-    def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Take up the log where the checkpoint was written."""
-        from tqdm import tqdm
+def _recorder(
+    folder: Path, weights: Callable[[], dict[str, Any]], steps: list[int], name: str
+) -> Any:
+    """Make the callback that writes snapshots, times the losses and shows the progress."""
+    from safetensors.torch import save
+    from tqdm import tqdm
+    from transformers import TrainerCallback
 
-        path = self.folder / _LOG
-        if state.global_step and path.is_file():
-            rows = pd.read_csv(path)
-            kept = rows[rows["step"] <= state.global_step]
-            self._rows = list(kept.itertuples(index=False, name=None))
-        before = self._rows[-1][2] if self._rows else 0.0
-        self._begun = time.monotonic() - before
-        self._bar = tqdm(
-            total=state.max_steps, initial=state.global_step, desc=self.name, unit="step"
-        )
-        self._write(state.global_step)
+    class Recorder(TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            before = state.log_history[-1]["seconds"] if state.log_history else 0.0
+            self.begun = time.monotonic() - before
+            done = state.global_step
+            self.bar = tqdm(total=state.max_steps, initial=done, desc=name, unit="step")
+            self.look(done)
 
-    def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Write a snapshot when it is time."""
-        self._bar.update()
-        self._write(state.global_step)
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self.bar.update()
+            self.look(state.global_step)
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Keep a loss."""
-        if logs and "loss" in logs:
-            seconds = round(time.monotonic() - self._begun, 1)
-            self._rows.append((state.global_step, float(logs["loss"]), seconds))
-            self._bar.set_postfix(loss=f"{logs['loss']:.3f}")
-            table = pd.DataFrame(self._rows, columns=["step", "loss", "seconds"])
-            write_atomically(self.folder / _LOG, table.to_csv(index=False).encode())
+        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            row = state.log_history[-1]  # which checkpoints hold
+            row["seconds"] = round(time.monotonic() - self.begun, 1)
+            if "loss" in row:
+                self.bar.set_postfix(loss=f"{row['loss']:.3f}")
 
-    def on_train_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Close the bar."""
-        self._bar.close()
+        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self.bar.close()
 
-    def _write(self, step: int) -> None:
-        if step not in self._steps:
-            return
-        from safetensors.torch import save
+        def look(self, step: int) -> None:
+            if step in steps:
+                now = {key: value.detach().cpu().contiguous() for key, value in weights().items()}
+                write_atomically(folder / f"{step:08}.safetensors", save(now))
 
-        tensors = {
-            name: value.detach().cpu().contiguous() for name, value in self._weights().items()
-        }
-        path = self.folder / "snapshots" / f"{step:08}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, save(tensors))
+    return Recorder()

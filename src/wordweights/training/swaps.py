@@ -1,140 +1,73 @@
-"""What fine-tuning moved: the word embeddings of an encoder, or the layers above them."""
+"""Embeddings of one encoder under the layers of another: which of the two carries a change."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+import copy
 
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.statistics import correlation, correlation_rise
-from wordweights.training.trajectory import norm_correlation, swap_embeddings, weigh_words
-from wordweights.words.frequencies import Frequencies
-
-if TYPE_CHECKING:
-    from wordweights.statistics import Difference
 
 
-def rise_between(
-    first: Encoder,
-    second: Encoder,
-    sentences: pd.DataFrame,
-    frequencies: Frequencies,
-    *,
-    n_steps: int | None = None,
-    probes: int | str = 16,
-    seed: int = 0,
-    n_resamples: int = 2000,
-) -> Difference:
-    """Measure how much r with information rises from one encoder to another.
+def swap_embeddings(embeddings: Encoder, layers: Encoder) -> Encoder:
+    """Put the word embeddings of one encoder under the layers of another.
 
     Parameters
     ----------
-    first : Encoder
-        Before.
-    second : Encoder
-        After, with the same tokenizer.
-    sentences : pd.DataFrame
-        As for :func:`weigh_words`.
-    frequencies : Frequencies
-        The source of P(w).
-    n_steps : int | None
-        Nodes of the quadrature; None chooses them for each sentence.
-    probes : int | str
-        Of the attribution.
-    seed : int
-        Of the probes and of the resamples.
-    n_resamples : int
-        Bootstrap resamples.
+    embeddings : Encoder
+        Whose word embeddings are taken.
+    layers : Encoder
+        Whose everything else is taken: positions, layers, pooling.
 
     Returns
     -------
-    Difference
-        The second r less the first, with the interval of a paired bootstrap over texts.
-    """
-    options = {"n_steps": n_steps, "probes": probes, "seed": seed}
-    before, after = (weigh_words(e, sentences, frequencies, **options) for e in (first, second))
-    return correlation_rise(before, after, cluster="text", n_resamples=n_resamples, seed=seed)
-
-
-def what_moves(
-    base: Encoder,
-    tuned: Encoder,
-    sentences: pd.DataFrame,
-    frequencies: Frequencies,
-    *,
-    n_steps: int | None = None,
-    probes: int | str = 16,
-    seed: int = 0,
-    n_resamples: int = 2000,
-) -> pd.DataFrame:
-    """Attribute with the embeddings of one encoder and the layers of another, in every combination.
-
-    Parameters
-    ----------
-    base : Encoder
-        Before fine-tuning.
-    tuned : Encoder
-        After it.
-    sentences : pd.DataFrame
-        As for :func:`weigh_words`.
-    frequencies : Frequencies
-        The source of P(w).
-    n_steps : int | None
-        Nodes of the quadrature; None chooses them for each sentence.
-    probes : int | str
-        Of the attribution.
-    seed : int
-        Of the probes and of the resamples.
-    n_resamples : int
-        Bootstrap resamples.
-
-    Returns
-    -------
-    pd.DataFrame
-        Four rows: embeddings and layers (``"before"`` or ``"after"``), r, low, high, norm_r (of
-        the embeddings; NaN where all are of one length), rise, rise_low, rise_high against the
-        first row, in which nothing is from after (NaN there), and, in the row of the layers alone,
-        lead, lead_low, lead_high against the row of the embeddings alone.
+    Encoder
+        A new one.
 
     Raises
     ------
     WordweightsError
-        For encoders of two poolings or vocabularies, which cannot be mixed.
+        When their vocabularies, widths or poolings differ.
     """
-    if base.pooling != tuned.pooling:
+    shapes = [tuple(encoder.embedding_matrix.shape) for encoder in (embeddings, layers)]
+    if shapes[0] != shapes[1] or (
+        embeddings.tokenizer.get_vocab() != layers.tokenizer.get_vocab()
+        or embeddings.pooling != layers.pooling
+    ):
         raise WordweightsError(
-            f"The embeddings of {base.name!r} and {tuned.name!r} cannot be exchanged: the two are "
-            f"read by {base.pooling!r} and by {tuned.pooling!r}. Give an encoder and one that was "
-            f"fine-tuned from it."
+            f"The embeddings of {embeddings.name!r} {shapes[0]} do not fit under the layers of "
+            f"{layers.name!r} {shapes[1]}, read by {embeddings.pooling!r} and by "
+            f"{layers.pooling!r}: give an encoder and one that was fine-tuned from it."
         )
-    variants = {
-        ("before", "before"): base,
-        ("after", "before"): swap_embeddings(tuned, base),
-        ("before", "after"): swap_embeddings(base, tuned),
-        ("after", "after"): tuned,
-    }
-    options = {"n_steps": n_steps, "probes": probes, "seed": seed}
-    drawing: dict[str, Any] = {"cluster": "text", "n_resamples": n_resamples, "seed": seed}
-    weighed = {
-        parts: weigh_words(encoder, sentences, frequencies, **options)
-        for parts, encoder in variants.items()
-    }
-    before, embedded, layered, _ = weighed.values()
-    rows = []
-    for (embeddings, layers), words in weighed.items():
-        r = correlation(words, "contribution", "information", **drawing)
-        row: dict[str, Any] = {"embeddings": embeddings, "layers": layers}
-        row |= {"r": r.r, "low": r.low, "high": r.high}
-        row["norm_r"] = norm_correlation(words)
-        if words is not before:
-            row |= _ends("rise", correlation_rise(before, words, **drawing))
-        if words is layered:
-            row |= _ends("lead", correlation_rise(embedded, layered, **drawing))
-        rows.append(row)
-    return pd.DataFrame(rows)
+    model = copy.deepcopy(layers.model)
+    model.get_input_embeddings().weight.data.copy_(embeddings.embedding_matrix)
+    name = f"{layers.name} with the embeddings of {embeddings.name}"
+    return Encoder(name, layers.pooling, layers.tokenizer, model)
 
 
-def _ends(name: str, found: Difference) -> dict[str, float]:
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+def swap_parts(before: Encoder, after: Encoder) -> dict[tuple[str, str], Encoder]:
+    """Combine the embeddings and the layers of an encoder before and after fine-tuning.
+
+    Parameters
+    ----------
+    before : Encoder
+        Before fine-tuning.
+    after : Encoder
+        After it.
+
+    Returns
+    -------
+    dict[tuple[str, str], Encoder]
+        By where the embeddings and the layers are from, each ``"before"`` or ``"after"``: nothing
+        from after, the embeddings alone, the layers alone, and all.
+
+    Raises
+    ------
+    WordweightsError
+        For encoders of two vocabularies, widths or poolings, which cannot be mixed.
+    """
+    return {
+        ("before", "before"): before,
+        ("after", "before"): swap_embeddings(after, before),
+        ("before", "after"): swap_embeddings(before, after),
+        ("after", "after"): after,
+    }

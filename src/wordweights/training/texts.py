@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,26 @@ def read_sentences(corpora: Sequence[str]) -> list[str]:
                 f"in the corpora before it: give one with prose."
             )
     return list(found)
+
+
+def digest_text(corpora: Sequence[str]) -> str:
+    """Name the text of some corpora by what stands in it.
+
+    Parameters
+    ----------
+    corpora : Sequence[str]
+        As for :func:`read_sentences`.
+
+    Returns
+    -------
+    str
+        SHA-256 of its lines.
+    """
+    sha = hashlib.sha256()
+    for corpus in corpora:
+        for line in read_lines(corpus_files(corpus)):
+            sha.update(line + b"\n")
+    return sha.hexdigest()
 
 
 def read_nli(source: str | Path) -> pd.DataFrame:

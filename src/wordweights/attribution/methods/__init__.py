@@ -1,0 +1,91 @@
+"""Measures of how much each word weighs in a sentence vector, one per file."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from dataclasses import fields
+from typing import Any
+
+from wordweights.attribution.methods.gradient_times_input import GradientTimesInput
+from wordweights.attribution.methods.integrated_gradients import IntegratedGradients
+from wordweights.attribution.methods.method import Method, one_of
+from wordweights.attribution.methods.occlusion import Occlusion
+from wordweights.errors import WordweightsError
+
+METHODS: dict[str, type[Method]] = {
+    member.name: member
+    for file in pkgutil.iter_modules(__path__)
+    for member in vars(importlib.import_module(f"{__name__}.{file.name}")).values()
+    if inspect.isclass(member) and issubclass(member, Method) and hasattr(member, "name")
+}
+"""By name, whatever the files of this folder define: a new one is a file beside these."""
+
+
+def make_method(method: Method | str, **settings: Any) -> Method:
+    """Take a method, or make one of its name and settings.
+
+    Parameters
+    ----------
+    method : Method | str
+        Such as ``IntegratedGradients(probes="all")``, or a name of :data:`METHODS`.
+    **settings : Any
+        Fields of the method, where it is given by its name.
+
+    Returns
+    -------
+    Method
+        Checked.
+
+    Raises
+    ------
+    WordweightsError
+        For an unknown name or setting, a value out of range, and settings beside an instance.
+    """
+    if isinstance(method, Method):
+        if settings:
+            raise WordweightsError(
+                f"The method is given with its settings, and so are {', '.join(settings)}: set "
+                f"them in {type(method).__name__}(...), or give the name {method.name!r}."
+            )
+        return method
+    one_of("method", method, list(METHODS))
+    known = [field.name for field in fields(METHODS[method])]
+    for name in settings:
+        if name not in known:
+            raise WordweightsError(
+                f"The method {method!r} has no setting {name!r}; it has {', '.join(known)}."
+            )
+    return METHODS[method](**settings)
+
+
+def pick_method(method: str, **settings: Any) -> Method:
+    """Make a method from those of some settings that it has.
+
+    Parameters
+    ----------
+    method : str
+        A name of :data:`METHODS`.
+    **settings : Any
+        Of any method: what this one lacks, such as probes for occlusion, is left out.
+
+    Returns
+    -------
+    Method
+        Checked as by :func:`make_method`.
+    """
+    one_of("method", method, list(METHODS))
+    known = {field.name for field in fields(METHODS[method])}
+    return make_method(method, **{k: v for k, v in settings.items() if k in known})
+
+
+__all__ = [
+    "METHODS",
+    "GradientTimesInput",
+    "IntegratedGradients",
+    "Method",
+    "Occlusion",
+    "make_method",
+    "pick_method",
+]

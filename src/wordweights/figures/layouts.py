@@ -1,0 +1,220 @@
+"""What the tables of the book show: their columns, for :func:`wordweights.figures.table_html`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from wordweights.errors import WordweightsError
+from wordweights.statistics.claims import CLAIMS, NOT_TESTED
+
+_R = "r with \N{MINUS SIGN}ln P(w)"
+_ARROW = "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}"
+
+
+def interval(value: str, low: str = "", high: str = "") -> str:
+    """Show a column with its interval, from the columns low and high, on a second line.
+
+    Parameters
+    ----------
+    value : str
+        The column.
+    low : str
+        The column of the lower end; by default the first with ``_low``.
+    high : str
+        That of the upper end.
+
+    Returns
+    -------
+    str
+        The cells of a layout.
+    """
+    ends = low or f"{value}_low", high or f"{value}_high"
+    return f"{{{value}}}\n[{{{ends[0]}}},\N{NO-BREAK SPACE}{{{ends[1]}}}]"
+
+
+COUNTS = "{n_words:count}\n({n_sentences:count})"
+"""Words, and the sentences that they are of."""
+
+CERTIFICATES = {
+    "encoder": "{encoder}",
+    "sentences": "{n_sentences}",
+    "words": "{n_words}",
+    "residual, median [%]": "{residual_median:percent}",
+    "residual, 95th percentile [%]": "{residual_p95:percent}",
+    "residual, largest [%]": "{residual_max:percent}",
+    "standard error, median [%]": "{error_median:percent}",
+}
+"""Of :func:`wordweights.statistics.certificates`."""
+
+CORRELATIONS = {
+    "encoder": "{encoder}",
+    "origin": "{origin}",
+    "fine-tuned from": "{made_from}",
+    _R: interval("r_information"),
+    "r with P(w)": interval("r_probability"),
+    "Spearman with \N{MINUS SIGN}ln P(w)": interval("spearman"),
+    "words\n(sentences)": COUNTS,
+}
+"""Of :func:`wordweights.statistics.arrange_before_after`."""
+
+MEASURED = {
+    "encoder": "{encoder}",
+    "origin": "{origin}",
+    "P(w) from": "{frequencies}",
+    _R: interval("r_information"),
+    "r with P(w)": interval("r_probability"),
+    "words\n(sentences)": COUNTS,
+}
+"""Of :func:`wordweights.statistics.measured_correlations`."""
+
+RANKS = {"word": "{word}", "rank": "{rank:count}", "probability": "{probability:weight}"}
+"""Of :func:`wordweights.statistics.rank_probability`."""
+
+SOURCES = {
+    "encoder": "{encoder}",
+    "P(w) from": "{frequencies}",
+    _R: interval("r_information"),
+    "words in common": "{n_words}",
+    "r, own words": "{r_own}",
+    "own words": "{n_own}",
+}
+"""Of :func:`wordweights.statistics.correlations_by_source`, on common and on own words."""
+
+COMPARISON = {
+    "encoder": "{encoder}",
+    "quantity": "{quantity}",
+    "published": "{published}",
+    "this run": interval("measured", "low", "high"),
+    "this run\nless published": "{difference}",
+}
+"""Of :func:`wordweights.statistics.compare_published`."""
+
+RISES = {
+    "before": "{before}",
+    "after": "{encoder}",
+    "r before": "{r_before}",
+    "r after": "{r_after}",
+    "rise\n[95 % interval]": interval("rise", "low", "high"),
+    "a rise": "{verdict:whole}",
+    "case of\nthe paper": "{paper}",
+}
+"""Of :func:`wordweights.statistics.rises_of_correlation`."""
+
+SUMMARY = {
+    "no.": "({claim})",
+    "claim of the paper": "{statement}",
+    "cases tested": "{tested} of {scopes}",
+    "in this run": "{verdict:whole}",
+}
+"""Of :func:`wordweights.statistics.summarise_claims`."""
+
+VERDICTS = {
+    "no.": "({claim})",
+    "case": "{scope}",
+    "quantity": "{quantity}",
+    "estimate\n[95 % interval]": interval("estimate", "low", "high"),
+    "verdict": "{verdict:whole}",
+}
+"""Of :func:`arrange_verdicts`."""
+
+CURVES = {
+    "encoder": "{encoder}",
+    "steps": "{steps}",
+    f"{_R}\nat step 0": interval("r_first", "low_first", "high_first"),
+    f"{_R}\nat the end": interval("r_last", "low_last", "high_last"),
+    "share of\n“onion”": f"{{onion_first}}{_ARROW}{{onion_last}}",
+    "r of embedding\nlength": f"{{norm_r_first}}{_ARROW}{{norm_r_last}}",
+    "STS-B\nSpearman": f"{{sts_spearman_first}}{_ARROW}{{sts_spearman_last}}",
+}
+"""Of :func:`wordweights.training.curves.ends_of_curves`."""
+
+SWAPS = {
+    "pair": "{pair}",
+    "embeddings": "{embeddings}",
+    "layers": "{layers}",
+    _R: interval("r", "low", "high"),
+    "rise against\nthe first row": interval("rise"),
+    "r of embedding\nlength": "{norm_r}",
+}
+"""Of :func:`arrange_swaps`."""
+
+
+def arrange_spreads(spreads: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Put means and standard deviations by information side by side, encoder by encoder.
+
+    Parameters
+    ----------
+    spreads : Mapping[str, pd.DataFrame]
+        From an encoder's name to what :func:`wordweights.statistics.spread_by_information`
+        returned, all of the same words.
+
+    Returns
+    -------
+    tuple[pd.DataFrame, dict[str, str]]
+        The table, one row per bin, and its layout.
+
+    Raises
+    ------
+    WordweightsError
+        For no encoders, and encoders with different bins.
+    """
+    if not spreads:
+        raise WordweightsError("There is no encoder to show; name at least one.")
+    bins = ["low", "high", "n"]
+    table = next(iter(spreads.values()))[bins].copy()
+    layout = {"from [nats]": "{low}", "to [nats]": "{high}", "words": "{n}"}
+    for i, (encoder, spread) in enumerate(spreads.items()):
+        if not spread[bins].equals(table[bins]):
+            raise WordweightsError(
+                f"Encoder {encoder!r} has other bins of information than the first one; give all "
+                f"of them the same words."
+            )
+        table[[f"mean_{i}", f"sd_{i}"]] = spread[["mean", "sd"]]
+        cells = f"{{mean_{i}:weight}}\N{NO-BREAK SPACE}({{sd_{i}:weight}})"
+        layout[f"{encoder}:\nmean (s.d.)"] = cells
+    return table, layout
+
+
+def arrange_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Give the cases of a claim that were not tested one row, and say which are not the paper's.
+
+    Parameters
+    ----------
+    verdicts : pd.DataFrame
+        From :func:`wordweights.statistics.judge_claims`.
+
+    Returns
+    -------
+    pd.DataFrame
+        The same columns, fewer rows.
+    """
+    scope = verdicts["scope"].str.replace(" ", "\N{NO-BREAK SPACE}")
+    example = verdicts["claim"] == max(CLAIMS)  # an encoder and a sentence
+    scope = scope.mask(example, verdicts["scope"].str.replace(": ", ":\n", n=1))
+    scope = scope.where(verdicts["paper"], scope + "\n(not a case of the paper)")
+    rows = verdicts.assign(scope=scope)
+    idle = rows["verdict"] == NOT_TESTED
+    cases = rows[idle].groupby(["claim", "paper", "verdict"], sort=False)["scope"]
+    together = cases.agg("\n".join).reset_index()
+    return pd.concat([rows[~idle], together], ignore_index=True).sort_values(
+        ["claim", "paper"], ascending=[True, False], kind="stable"
+    )
+
+
+def arrange_swaps(swaps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put what swaps of embeddings and layers gave below one another, each pair named once.
+
+    Parameters
+    ----------
+    swaps : Mapping[str, pd.DataFrame]
+        From the name of a pair of encoders to its combinations, one row each.
+
+    Returns
+    -------
+    pd.DataFrame
+        Their rows, with the column pair.
+    """
+    rows = pd.concat([table.assign(pair=pair) for pair, table in swaps.items()], ignore_index=True)
+    return rows.assign(pair=rows["pair"].mask(rows["pair"].duplicated(), ""))

@@ -1,0 +1,403 @@
+"""Sentences of the book that hold numbers of a run, as Markdown.
+
+The tables that they take are those of :mod:`wordweights.statistics`, under the names that the
+notebooks give them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from wordweights.figures.style import format_number, format_weight
+from wordweights.statistics import INFORMATION, Estimate, main_and_control, summarise_claims
+from wordweights.words.frequencies import Frequencies
+
+if TYPE_CHECKING:
+    from wordweights.counting import Report
+
+
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """Write a 95 % interval: ``95 % interval 0.87 to 0.89``."""
+    return f"95 % interval {format_number(low, digits)} to {format_number(high, digits)}"
+
+
+def sentences_used(table: pd.DataFrame, every: pd.DataFrame, words: pd.DataFrame) -> str:
+    """Say how many sentences passed the filter, and how many words they hold."""
+    return (
+        f"{len(table):,} of {len(every):,} sentences are used. They hold {len(words):,} word "
+        f"occurrences, {words['word'].nunique():,} distinct words."
+    )
+
+
+def words_unknown(n_words: int, known: pd.DataFrame, source: Frequencies, unseen: str) -> str:
+    """Say how many words a source of frequencies does not know, and what the source is."""
+    return (
+        f"Of {n_words:,} word occurrences, {known.attrs['n_unseen']:,} "
+        f"({len(known.attrs['unseen_words']):,} distinct words) are unknown to the source "
+        f"`{source.source}`; the policy for them is `{unseen}`.\n\n> {source.note}"
+    )
+
+
+def frequency_takeaways(
+    known: pd.DataFrame, distinct: pd.DataFrame, by_source: pd.DataFrame, coverage: pd.DataFrame
+) -> str:
+    """Say what chapter 01 has found."""
+    half = [format_number(table["information"].median(), 1) for table in (known, distinct)]
+    medians = distinct.groupby("stop_word")["information"].median()
+    stop, other = (
+        f"{format_number(medians[group], 1)} nats"
+        if group in medians
+        else "missing, as there are none"
+        for group in (True, False)
+    )
+    ranks = distinct["information"].corr(distinct["idf"], method="spearman")
+    agreement = by_source.drop(columns="count").corr(method="spearman").min().min()
+    return (
+        f"- Half of the word occurrences carry less than {half[0]} nats; half of the distinct "
+        f"words carry less than {half[1]}.\n"
+        f"- The median information of stop words is {stop}, of other words {other}.\n"
+        f"- The rank correlation of information with IDF is {format_number(ranks)}; with SIF it is "
+        f"1, since both are functions of P(w).\n"
+        f"- The lowest rank correlation between two of the sources is {format_number(agreement)}, "
+        f"and the least that a source knows of the word occurrences is "
+        f"{format_number(100 * coverage['occurrences'].min(), 1)} %."
+    )
+
+
+def residual_of_example(one: pd.DataFrame, encoder: str) -> str:
+    """Say how exactly a sentence was integrated, and with how many nodes."""
+    return (
+        f"The completeness residual of this sentence with {one['n_nodes'].iloc[0]} nodes is "
+        f"{format_weight(100 * one['residual'].iloc[0])} %, by `{encoder}`."
+    )
+
+
+def error_of_estimates(estimate: pd.DataFrame, exact: pd.DataFrame) -> str:
+    """Say how far estimates are from exact contributions, in percent and in standard errors."""
+    error = estimate["contribution"] - exact["contribution"]
+    relative = ((error / exact["contribution"]) ** 2).mean() ** 0.5
+    within = (error.abs() <= 2 * estimate["standard_error"]).mean()
+    return (
+        f"Over {len(exact)} words, the relative difference has a root mean square of "
+        f"{format_number(100 * relative, 1)} %, and {format_number(100 * within, 0)} % of the "
+        f"estimates are within two standard errors."
+    )
+
+
+def agreement_of_norms(frobenius: pd.DataFrame, vector: pd.DataFrame) -> str:
+    """Say how well two measures of contribution agree on the order of words."""
+    agreement = frobenius["contribution"].corr(vector["contribution"], method="spearman")
+    return (
+        f"Over {len(vector)} words of {vector['sentence_id'].nunique()} sentences, the rank "
+        f"correlation of the two measures is {format_number(agreement)}. The other chapters use "
+        f"the first, as the paper does."
+    )
+
+
+def least_exact(certificates: pd.DataFrame) -> str:
+    """Say whose integrals are the least exact of a run."""
+    known = certificates.dropna(subset="residual_p95")
+    if known.empty:
+        return "- The method of this run has no integral, and so no residual."
+    worst = known.sort_values("residual_p95").to_dict("records")[-1]
+    return (
+        f"- The least exact integrals of this run are those of `{worst['encoder']}`: half of the "
+        f"{worst['n_sentences']:,} sentences have a residual below "
+        f"{format_weight(100 * worst['residual_median'])} %, 95 % of them below "
+        f"{format_weight(100 * worst['residual_p95'])} %."
+    )
+
+
+def words_correlated(words: pd.DataFrame, frequencies: str, unseen: str) -> str:
+    """Say how many words are correlated, and how many were unknown."""
+    return (
+        f"{len(words):,} words of {words['sentence_id'].nunique():,} sentences are correlated. "
+        f"{words.attrs['n_unseen']:,} word occurrences are unknown to the source `{frequencies}`; "
+        f"the policy for them is `{unseen}`."
+    )
+
+
+def only_published(published: pd.DataFrame, encoders: Sequence[str]) -> str:
+    """Name the encoders of the paper that a run lacks."""
+    rest = [name for name in published["encoder"] if name not in encoders]
+    if not rest:
+        return "This run measured every encoder of the paper."
+    return (
+        f"Not measured in this run, and only published here: {', '.join(rest)}. With the model "
+        f"hub, or a cache of it, `make paper` measures them. `make measured` measures ours on "
+        f"STS-B again."
+    )
+
+
+def how_measured(ours: pd.DataFrame) -> str:
+    """Say when and how our own numbers on the STS Benchmark were measured."""
+    if ours.empty:
+        return ""
+    row = ours.sort_values("relative_error").to_dict("records")[-1]
+    return (
+        f"Measured on {row['date']}, with `{row['versions']}` and the settings "
+        f"`{row['settings']}`. The standard error of contributions is "
+        f"{format_number(100 * row['relative_error'], 1)} % or less (root mean square), the "
+        f"residual of a sentence {format_number(100 * row['residual_max'], 1)} % or less."
+    )
+
+
+def rises_of_others(rises: pd.DataFrame) -> str:
+    """Say for which pairs of a run, other than the paper's, r is seen to rise by fine-tuning."""
+    others = rises[~rises["paper"]]
+    if others.empty:
+        return "This run has no pair of encoders, before and after, other than the paper's."
+    said = []
+    for verdict, rows in others.groupby("verdict", sort=False):
+        cases = [
+            f"{row['before']} \N{RIGHTWARDS ARROW} {row['encoder']} ("
+            f"{format_number(row['rise'])}, {interval(row['low'], row['high'])})"
+            for row in rows.to_dict("records")
+        ]
+        said.append(f"a rise is {verdict} for {', '.join(cases)}")
+    return f"Of the pairs of this run that are none of the paper's: {'; '.join(said)}."
+
+
+def answer(measured: pd.DataFrame, main: str, control: str | None, frequencies: str) -> str:
+    """Say how contributions correlate with information, for an encoder and for its control."""
+    numbers = key_numbers(measured, main, control)
+    said = (
+        f"For `{main}`, the contribution of a word to the sentence vector correlates with its "
+        f"information \N{MINUS SIGN}ln P(w) with r = {numbers['r-main']} (95 % interval "
+        f"{numbers['r-main-low']} to {numbers['r-main-high']}), over {numbers['n-words']} words of "
+        f"{numbers['n-sentences']} sentences, with P(w) from `{frequencies}`. "
+    )
+    if control is None:
+        return said + "This run measured no control with random weights."
+    return said + (
+        f"For the same architecture with random weights it is r = {numbers['r-control']} (95 % "
+        f"interval {numbers['r-control-low']} to {numbers['r-control-high']})."
+    )
+
+
+def key_numbers(measured: pd.DataFrame, main: str, control: str | None) -> dict[str, str]:
+    """Write the numbers of chapter 03 that other pages quote."""
+    rows = measured.set_index("encoder").to_dict("index")
+    numbers = {"encoder-main": main, "encoder-control": control or "none"}
+    for role, name in (("main", main), ("control", control)):
+        for end in ("", "-low", "-high"):
+            column = f"r_information{end.replace('-', '_')}"
+            value = format_number(rows[name][column]) if name else "not measured"
+            numbers[f"r-{role}{end}"] = value
+    for key, column in (("n-sentences", "n_sentences"), ("n-words", "n_words")):
+        numbers[key] = f"{rows[main][column]:,}"
+    return numbers
+
+
+def correlation_takeaways(
+    main: str, spreads: Mapping[str, pd.DataFrame], rises: pd.DataFrame, verdicts: pd.DataFrame
+) -> str:
+    """Say what chapter 03 has found beside its answer."""
+    growth = {name: rows["sd"].iloc[-1] / rows["sd"].iloc[0] for name, rows in spreads.items()}
+    least, most = (format_number(end(growth.values()), 1) for end in (min, max))
+    found = summarise_claims(verdicts)["verdict"].tolist()
+    supported = (rises["verdict"] == "supported").sum()
+    return (
+        f"- Among the words of most information, the standard deviation of contributions is "
+        f"{format_number(growth[main], 1)} times that among the words of least information for "
+        f"`{main}`. Over the encoders of this run, this ratio is between {least} and {most}.\n"
+        f"- A rise of r by fine-tuning is supported for {supported} of {len(rises)} pairs of this "
+        f"run. Of these pairs, {rises['paper'].sum()} are the paper's.\n"
+        f"- Of the five claims of the paper, this run supports {found.count('supported')}, does "
+        f"not support {found.count('not supported')}, and does not test "
+        f"{found.count('not tested')}."
+    )
+
+
+def examples_shown(
+    sentences: Sequence[pd.DataFrame], frequencies: str, left_out: Sequence[str]
+) -> str:
+    """Say how many words are shown and how many are unknown, and which encoders are left out."""
+    unseen = sum(int(table[INFORMATION].isna().sum()) for table in sentences)
+    return (
+        f"{len(sentences)} sentences with {sum(map(len, sentences))} words; {unseen} of the words "
+        f"are unknown to the source `{frequencies}`. Such a word is shown without a number for its "
+        f"information; its contributions are there."
+        + (f"\n\nNot shown, though in this run: {', '.join(left_out)}." if left_out else "")
+    )
+
+
+def example_takeaways(sentences: Sequence[pd.DataFrame]) -> str:
+    """Say how often the word of most information is the word of the largest contribution."""
+    known = [table.dropna(subset=INFORMATION) for table in sentences]
+    known = [table for table in known if len(table)]
+    lines = []
+    for name in sentences[0].columns.drop(["word", INFORMATION]):
+        agree = sum(table[INFORMATION].idxmax() == table[name].idxmax() for table in known)
+        lines.append(
+            f"- `{name}`: in {agree} of {len(known)} sentences the word of most information is "
+            f"also the word of the largest contribution."
+        )
+    return "\n".join(lines)
+
+
+# Chapter 06: fine-tuning
+
+
+def curves_measured(shipped: pd.DataFrame) -> str:
+    """Say when and by what the shipped curves were measured."""
+    runs = shipped[["date", "versions", "settings"]].drop_duplicates()
+    lines = [
+        f"Measured on {run.date}, with `{run.versions}` and the settings `{run.settings}`."
+        for run in runs.itertuples()
+    ]
+    if shipped["sts_spearman"].isna().all():
+        lines.append("The STS Benchmark was not at hand then, so its column is empty.")
+    return "\n\n".join(lines)
+
+
+def curves_ended(ends: pd.DataFrame) -> str:
+    """Say where each curve begins and ends, and where it is highest."""
+    return "\n".join(
+        f"- `{row['encoder']}`, {row['run']}: r begins at {format_number(row['r_first'])} "
+        f"({interval(row['low_first'], row['high_first'])}) and ends at "
+        f"{format_number(row['r_last'])} ({_from_to(row['low_last'], row['high_last'])}) after "
+        f"{row['steps']:,} steps. Its largest value is {format_number(row['top'])}, at step "
+        f"{row['top_step']:,}."
+        for row in ends.to_dict("records")
+    )
+
+
+def family_changes(ends: pd.DataFrame) -> dict[str, str]:
+    """Say what training has changed in the family: r by pre-training, r and STS-B by fine-tuning.
+
+    The names are those that the pages of the book glue the sentences by.
+    """
+    first = ends["run"] == "pre-training"
+    learned, changed = (_changes(ends[rows], "r") for rows in (first, ~first))
+    scores = _changes(ends[~first].dropna(subset="sts_spearman_last"), "sts_spearman")
+    return {
+        "learned": f"While mini-BERT is pre-trained, r changes: {learned}.",
+        "changed": f"Fine-tuning then changes it: {changed}.",
+        "sts": f"On the test split of the STS Benchmark, Spearman's coefficient changes: {scores}."
+        if scores
+        else "It was not measured on the STS Benchmark, which was not at hand.",
+    }
+
+
+def training_done(
+    log: pd.DataFrame, base: str, objective: str, batch: int, sentences: pd.DataFrame
+) -> str:
+    """Say what a fresh training was, and what it is measured on."""
+    first, last = (format_number(log["loss"].iloc[i], 3) for i in (0, -1))
+    return (
+        f"`{base}`, fine-tuned with `{objective}` in steps of {batch:,} sentences: the loss begins "
+        f"at {first} and ends at {last}, in step {log['step'].iloc[-1]:,}. The snapshots are "
+        f"measured on {len(sentences):,} sentences."
+    )
+
+
+def training_direction(
+    curve: pd.DataFrame, base: str, objective: str, agreement: pd.Series | None
+) -> str:
+    """Say whether r changes over a fresh training, and as on the shipped curve, if there is one."""
+    end = curve.iloc[-1]
+    says = "is not seen to change"
+    if not end["rise_low"] <= 0 <= end["rise_high"]:
+        says = "rises" if end["rise"] > 0 else "falls"
+    own = (
+        f"In {end['step']:,.0f} steps of a fresh training of {base} with {objective}, r with "
+        f"\N{MINUS SIGN}ln P(w) {says}: it changes by {format_number(end['rise'], 3)} (95 % "
+        f"interval {_from_to(end['rise_low'], end['rise_high'], 3)})."
+    )
+    if agreement is None:
+        return f"{own} There is no shipped curve of this encoder with this objective to compare."
+    against = (
+        "the fresh training is too short, or its sentences are too few, to tell whether it agrees"
+        if agreement["verdict"] == "undecided"
+        else agreement["verdict"]
+    )
+    return (
+        f"{own} On the shipped curve it changes by {format_number(agreement['change'], 3)} up to "
+        f"step {agreement['step']:,}: {against}."
+    )
+
+
+def swaps_compared(swaps: Mapping[str, pd.DataFrame], leads: Mapping[str, Estimate]) -> str:
+    """Say how r changes with the embeddings, the layers or both from after fine-tuning."""
+    parts = ("the embeddings alone", "the layers alone", "both together")
+    said = []
+    for pair, rows in swaps.items():
+        changes = [
+            f"{part} change r by {format_number(row['rise'])} "
+            f"({_from_to(row['rise_low'], row['rise_high'])})"
+            for part, row in zip(parts, rows.iloc[1:].to_dict("records"), strict=True)
+        ]
+        lead = leads[pair]
+        said.append(
+            f"- {pair}: {', '.join(changes)}. With the layers alone, r is "
+            f"{format_number(lead.value)} ({_from_to(lead.low, lead.high)}) above that with the "
+            f"embeddings alone."
+        )
+    return "\n".join(said)
+
+
+def training_takeaways(
+    changes: Mapping[str, str], direction: str, leads: Mapping[str, Estimate]
+) -> str:
+    """Say what chapter 06 has found."""
+    higher, lower = (
+        sum(seen(lead) for lead in leads.values())
+        for seen in (lambda lead: lead.low > 0, lambda lead: lead.high < 0)
+    )
+    return (
+        f"- {changes['learned']} {changes['changed']} These numbers were measured when the family "
+        f"was trained.\n"
+        f"- {direction}\n"
+        f"- With the layers alone from after, r is seen to be higher than with the embeddings "
+        f"alone from after in {higher} of {len(leads)} pairs, and lower in {lower}."
+    )
+
+
+def _from_to(low: float, high: float, digits: int = 2) -> str:
+    return f"{format_number(low, digits)} to {format_number(high, digits)}"
+
+
+def _changes(ends: pd.DataFrame, measure: str) -> str:
+    """Write where a measure begins and ends, encoder by encoder."""
+    columns = ends[["encoder", f"{measure}_first", f"{measure}_last"]]
+    return "; ".join(
+        f"{encoder} from {format_number(first)} to {format_number(last)}"
+        for encoder, first, last in columns.itertuples(index=False)
+    )
+
+
+def corpus_counted(report: Report, counted: Frequencies) -> str:
+    """Say how large a corpus is, and what the counts of its words are."""
+    return (
+        f"{report.tally.total:,} words in {report.tally.documents:,} lines or documents, "
+        f"{report.words:,} of them distinct.\n\n> {counted.note}"
+    )
+
+
+def counting_takeaways(
+    report: Report,
+    counted: Frequencies,
+    exponent: float,
+    compared: pd.DataFrame,
+    coverage: pd.DataFrame,
+) -> str:
+    """Say what chapter 05 has found."""
+    main, _ = main_and_control(compared["encoder"].unique())
+    rows = compared[compared["encoder"] == main].set_index("frequencies")["r_information"]
+    half = counted.probabilities.sort_values(ascending=False).cumsum()
+    return (
+        f"- Half of the corpus is {int((half < 0.5).sum()) + 1:,} different words; it has "
+        f"{report.words:,} in all, and while it is read their number grows with the power "
+        f"{format_number(exponent)} of the length.\n"
+        f"- On the words that all sources know, r for `{main}` is between "
+        f"{format_number(rows.min())} (`{rows.idxmin()}`) and {format_number(rows.max())} "
+        f"(`{rows.idxmax()}`).\n"
+        f"- `{counted.source}` knows "
+        f"{format_number(100 * coverage['occurrences'].iloc[0], 1)} % of the word occurrences. "
+        f"What a source does not know, it cannot weigh: coverage is its own question beside "
+        f"agreement."
+    )

@@ -1,0 +1,85 @@
+"""Correlations that no run of the book measures: the paper's, and our own on the STS Benchmark."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+
+from wordweights.files import MEASURED_FILE, project_root
+
+OURS = "measured by us on STS-B"
+PUBLISHED = "published"
+
+OURS_COLUMNS = (
+    *("encoder", "sentences", "frequencies"),
+    *("r_information", "r_information_low", "r_information_high", "r_information_error"),
+    *("r_probability", "r_probability_low", "r_probability_high", "r_probability_error"),
+    *("n_words", "n_sentences", "n_texts", "n_unseen", "relative_error", "residual_max"),
+    *("settings", "date", "versions"),
+)
+"""Columns of the table that `make measured` writes."""
+
+_QUANTITIES = {
+    "r_information": "r with \N{MINUS SIGN}ln P(w)",
+    "r_probability": "r with P(w)",
+}
+
+
+def published_correlations() -> pd.DataFrame:
+    """Read the correlations that the paper reports, on 617 sentences of the STS Benchmark.
+
+    Returns
+    -------
+    pd.DataFrame
+        encoder, before, r_information, r_probability, citation (a key of the bibliography) and
+        origin (``"published"``); five rows.
+    """
+    path = resources.files("wordweights").joinpath("data/published.csv")
+    with path.open(encoding="utf-8") as file:
+        return pd.read_csv(file).assign(origin=PUBLISHED)
+
+
+def measured_correlations() -> pd.DataFrame:
+    """Read the correlations that `make measured` has measured on the STS Benchmark.
+
+    Returns
+    -------
+    pd.DataFrame
+        From :func:`wordweights.pipeline.measured.measure`, with origin (``"measured by us on
+        STS-B"``); no rows outside a checkout, which the installed package alone is.
+    """
+    root = project_root() or project_root(Path(__file__).parent)
+    path = root / MEASURED_FILE if root else None
+    if path is None or not path.is_file():
+        return pd.DataFrame(columns=[*OURS_COLUMNS, "origin"])
+    return pd.read_csv(path).assign(origin=OURS)
+
+
+def compare_published(measured: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Put the published correlations of encoders beside those of a run, with the difference.
+
+    Parameters
+    ----------
+    measured : pd.DataFrame
+        From :func:`wordweights.statistics.correlation_table`.
+    published : pd.DataFrame
+        From :func:`published_correlations`.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row for every encoder that is in both and each of r_information and r_probability:
+        encoder, quantity (in words), published, measured, low, high (of the measured one),
+        difference (measured less published).
+    """
+    both = published.merge(measured, on="encoder", suffixes=("_published", ""))
+    parts = []
+    for quantity, text in _QUANTITIES.items():
+        names = {f"{quantity}_published": "published", quantity: "measured"}
+        names |= {f"{quantity}_low": "low", f"{quantity}_high": "high"}
+        part = both[["encoder", *names]].rename(columns=names)
+        part.insert(1, "quantity", text)
+        parts.append(part.assign(difference=part["measured"] - part["published"]))
+    return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)

@@ -1,0 +1,34 @@
+"""The path of a sentence: its speed integrates to its change, and its nodes are those of a rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import simpson
+
+from wordweights.attribution import path_speed
+from wordweights.attribution.quadrature import gauss_legendre
+from wordweights.encoders import Encoder
+
+
+def test_the_speed_is_the_length_of_the_derivative(tiny_encoder: Encoder) -> None:
+    table = path_speed(tiny_encoder, "the dogs are running .", n_nodes=5)
+    ids = torch.tensor([tiny_encoder.tokenizer("the dogs are running .")["input_ids"]])
+    pads = ids.clone()
+    pads[:, 1:-1] = tiny_encoder.tokenizer.pad_token_id
+    w, b = tiny_encoder.embed(ids), tiny_encoder.embed(pads)
+    change = (tiny_encoder.vectors(w) - tiny_encoder.vectors(b)).norm()
+    for alpha, speed in table.loc[[0, 40, 203], ["alpha", "speed"]].to_numpy():
+        slope = torch.func.jvp(tiny_encoder.vectors, (b + alpha * (w - b),), (w - b,))[1]
+        assert speed == pytest.approx(float(slope.norm() / change), rel=1e-9)
+    even = table[table["quadrature"].isna()]
+    assert simpson(even["speed"], x=even["alpha"]) >= 1 - 1e-6  # a way is no shorter than straight
+
+
+def test_the_nodes_are_those_of_the_rules(tiny_encoder: Encoder) -> None:
+    table = path_speed(tiny_encoder, "the dogs are running .", n_nodes=5)
+    nodes = {rule: rows["alpha"].to_numpy() for rule, rows in table.groupby("quadrature")}
+    assert set(nodes) == {"adaptive", "gauss-legendre"}
+    np.testing.assert_array_equal(nodes["gauss-legendre"], gauss_legendre(5).nodes)
+    assert len(nodes["adaptive"]) == 5

@@ -1,0 +1,83 @@
+"""An encoder by itself: its vectors, what it refuses, and its digest."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from wordweights.encoders import Encoder
+from wordweights.errors import WordweightsError
+
+
+def tokenizer_like(encoder: Encoder, *roles: str) -> PreTrainedTokenizerFast:
+    """The encoder's tokenizer, with the special tokens of some roles only."""
+    backend = Tokenizer.from_str(encoder.tokenizer.backend_tokenizer.to_str())
+    backend.no_padding()
+    names = {f"{role}_token": f"[{role.upper()}]" for role in ("unk", *roles)}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **names)
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_vectors_are_those_of_the_model_from_embeddings_before_positions(
+    tiny_encoder: Encoder, pooling: str
+) -> None:
+    encoder = Encoder("tiny", pooling, tiny_encoder.tokenizer, tiny_encoder.model)
+    sentences = ["a woman is cutting an onion .", "there are dogs !"]
+    for sentence, vector in zip(sentences, encoder.encode(sentences), strict=True):
+        ids = encoder.tokenizer(sentence, return_tensors="pt")["input_ids"]
+        hidden = encoder.model(input_ids=ids).last_hidden_state[0]
+        expected = hidden[0] if pooling == "cls" else hidden.mean(dim=0)
+        torch.testing.assert_close(vector, expected)
+        assert torch.equal(encoder.embed(ids), encoder.model.get_input_embeddings()(ids))
+        torch.testing.assert_close(encoder(encoder.embed(ids))[0], expected)
+        torch.testing.assert_close(encoder(encoder.embed(ids), torch.ones_like(ids))[0], expected)
+
+
+def test_a_sentence_that_is_too_long_is_cut_where_that_is_asked_for(tiny_encoder: Encoder) -> None:
+    long = " ".join(["dog"] * 30)
+    fits = " ".join(["dog"] * (tiny_encoder.max_tokens - 2))
+    torch.testing.assert_close(tiny_encoder.encode([long], cut=True), tiny_encoder.encode([fits]))
+
+
+def test_an_encoder_is_frozen_and_its_digest_is_that_of_its_weights(tiny_encoder: Encoder) -> None:
+    assert not tiny_encoder.model.training
+    assert not any(p.requires_grad for p in tiny_encoder.model.parameters())
+    before = tiny_encoder.digest
+    bias = tiny_encoder.model.embeddings.LayerNorm.bias
+    bias[0] += 1e-3
+    changed = tiny_encoder.digest
+    bias[0] -= 1e-3
+    tiny_encoder.model.float()
+    assert len({before, changed, tiny_encoder.digest}) == 3
+    assert tiny_encoder.model.double() is tiny_encoder.model
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tiny_encoder: Encoder, value: float) -> None:
+    name = "encoder.layer.0.output.dense.bias"
+    tiny_encoder.model.state_dict()[name].fill_(value)
+    with pytest.raises(WordweightsError, match=rf"'{name}' holds 16 NaN or infinite"):
+        Encoder("tiny", "cls", tiny_encoder.tokenizer, tiny_encoder.model)
+
+
+@pytest.mark.parametrize("role", ["pad", "cls", "sep"])
+def test_special_tokens_are_needed(tiny_encoder: Encoder, role: str) -> None:
+    tokenizer = tokenizer_like(tiny_encoder, *({"pad", "cls", "sep"} - {role}))
+    with pytest.raises(WordweightsError, match=rf"defines no \[{role.upper()}\] token"):
+        Encoder("tiny", "cls", tokenizer, tiny_encoder.model)
+
+
+def test_a_tokenizer_of_another_model_is_refused(tiny_encoder: Encoder) -> None:
+    tokenizer = tokenizer_like(tiny_encoder, "pad", "cls", "sep")
+    tokenizer.add_tokens(["new"])
+    with pytest.raises(WordweightsError, match="belong to different checkpoints"):
+        Encoder("tiny", "cls", tokenizer, tiny_encoder.model)
+
+
+def test_poolings_that_cannot_be_are_refused(tiny_encoder: Encoder) -> None:
+    with pytest.raises(WordweightsError, match="pooling 'max' is not known; use one of 'cls'"):
+        Encoder("tiny", "max", tiny_encoder.tokenizer, tiny_encoder.model)
+    with pytest.raises(WordweightsError, match=r"needs a pooler in the model.*'cls' or 'mean'"):
+        Encoder("tiny", "pooler", tiny_encoder.tokenizer, tiny_encoder.model)

@@ -1,0 +1,134 @@
+"""Table 1: its rows, those of every source of P(w), and their order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up_words import weighed
+
+from wordweights.errors import WordweightsError
+from wordweights.statistics import (
+    arrange_before_after,
+    choose_few,
+    correlation,
+    correlation_table,
+    correlations_by_source,
+    main_and_control,
+    published_correlations,
+)
+from wordweights.words.frequencies import Frequencies
+
+
+def test_table_one():
+    tables = {"a": weighed(1.0, 1), "b": weighed(1.0, 2, n_sentences=30)}
+    found = correlation_table(tables, before={"b": "a"}, n_resamples=200, seed=3)
+    assert found["encoder"].tolist() == ["a", "b"]
+    assert found["before"].tolist()[1] == "a"
+    assert pd.isna(found["before"][0])
+    assert found[["n_words", "n_sentences", "n_texts"]].to_numpy().tolist() == [
+        [420, 60, 60],
+        [210, 30, 30],
+    ]
+    assert set(found["origin"]) == {"this run"}
+    for column, y, method in (
+        ("r_information", "information", "pearson"),
+        ("r_probability", "probability", "pearson"),
+        ("spearman", "information", "spearman"),
+    ):
+        one = correlation(tables["b"], y=y, method=method, n_resamples=200, seed=3)
+        row = found.loc[1, [column, f"{column}_low", f"{column}_high"]].tolist()
+        assert row == [one.r, one.low, one.high]
+
+
+def test_table_one_names_the_encoder_that_failed():
+    broken = weighed(1.0).assign(contribution=1.0)
+    with pytest.raises(WordweightsError, match=r"Encoder 'b': .*'contribution' is constant"):
+        correlation_table({"a": weighed(1.0), "b": broken}, n_resamples=100)
+    with pytest.raises(WordweightsError, match="at least one"):
+        correlation_table({})
+
+
+def test_sources_on_their_own_words_and_on_those_that_all_know():
+    draw = np.random.default_rng(0)
+    known = {f"w{i}": 0.5 ** (i % 7 + 1) for i in range(20)}
+    words = pd.DataFrame(
+        {
+            "sentence_id": np.repeat(np.arange(30), 5),
+            "word": draw.choice(list(known), 150),
+            "contribution": draw.random(150),
+            "standard_error": 0.01,
+        }
+    )
+    whole = Frequencies("whole", pd.Series(known), "")
+    # the square of every probability doubles the information: nothing that a correlation sees
+    few = {word: p**2 for word, p in list(known.items())[5:]}
+    part = Frequencies("part", pd.Series(few), "")
+    inside = words["word"].isin(few)
+    resampling = {"unit": "text", "n_resamples": 100, "seed": 3}
+
+    own = correlations_by_source({"e": words, "f": words}, [whole, part], **resampling)
+    assert own[["encoder", "frequencies"]].to_numpy().tolist() == [
+        *(["e", "whole"], ["e", "part"], ["f", "whole"], ["f", "part"])
+    ]
+    assert own["n_words"].tolist() == [150, inside.sum()] * 2
+    assert own["n_unseen"].tolist() == [0, (~inside).sum()] * 2
+    assert (own[["r_information_error", "r_probability_error"]] > 0).all(axis=None)
+
+    common = correlations_by_source({"e": words}, [whole, part], common=True, **resampling)
+    nats = -np.log(words["word"].map(known))
+    expected = correlation(words.assign(information=nats)[inside], n_resamples=100, seed=3)
+    columns = ["r_information", "r_information_low", "r_information_high"]
+    for row in common[columns].to_numpy().tolist():
+        assert row == pytest.approx([expected.r, expected.low, expected.high], abs=1e-12)
+    assert common["n_words"].tolist() == [inside.sum()] * 2
+
+    apart = Frequencies("apart", pd.Series({"w0": 0.5}), "")
+    with pytest.raises(WordweightsError, match="none of the words of 'e' in common"):
+        correlations_by_source({"e": words}, [part, apart], common=True)
+
+
+def test_rows_are_arranged_before_and_after():
+    measured = pd.DataFrame(
+        {
+            "encoder": ["SBERT (MEAN)", "mini", "mini (untrained)"],
+            "before": ["BERT (MEAN)", None, None],
+            "origin": "this run",
+        }
+    )
+    found = arrange_before_after(published_correlations(), measured)
+    assert found[["encoder", "role", "origin"]].to_numpy().tolist() == [
+        ["BERT (MEAN)", "before", "published"],
+        ["SBERT (MEAN)", "after", "this run"],
+        ["SBERT (MEAN)", "after", "published"],
+        ["mini (untrained)", "control", "this run"],
+        ["mini", "", "this run"],
+        ["BERT (CLS)", "before", "published"],
+        ["Unsup. SimCSE (CLS)", "after", "published"],
+        ["Sup. SimCSE (CLS)", "after", "published"],
+    ]
+    assert found["group"].tolist()[:4] == ["BERT (MEAN)"] * 3 + ["mini"]
+    assert found["made_from"].tolist()[1:4] == ["BERT (MEAN)"] * 2 + ["(random weights)"]
+
+
+def test_fine_tuning_in_a_circle_ends():
+    table = pd.DataFrame({"encoder": ["a", "b"], "before": ["b", "a"], "origin": "this run"})
+    assert len(arrange_before_after(table)) == 2
+
+
+def test_a_figure_with_room_for_a_few_shows_what_was_fine_tuned_from_what():
+    run = {"all": None, "all (untrained)": None, "base": None, "one": "base", "two": "base"}
+    assert choose_few(run) == ["all", "base", "two"]
+    assert choose_few(run, 4) == ["all", "all (untrained)", "base", "two"]
+    assert choose_few(run, None) == list(run)
+    assert choose_few(dict.fromkeys("abcd")) == ["a", "b", "c"]
+    assert choose_few({"a": None, "b": None}) == ["a", "b"]
+    assert choose_few(run | {"two (untrained)": "base"}) == ["all", "base", "two"]
+    with pytest.raises(WordweightsError, match="at least 1"):
+        choose_few(run, 0)
+
+
+def test_a_run_is_about_its_first_trained_encoder():
+    assert main_and_control(["a (untrained)", "b", "a"]) == ("b", None)
+    assert main_and_control(["a", "b", "a (untrained)"]) == ("a", "a (untrained)")
+    assert main_and_control(["a (untrained)"]) == ("a (untrained)", None)

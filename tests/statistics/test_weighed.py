@@ -1,0 +1,71 @@
+"""Words that an encoder has weighed, beside their information."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wordweights.errors import WordweightsError
+from wordweights.statistics import (
+    INFORMATION,
+    certificates,
+    join_information,
+    number_texts,
+    weights_by_sentence,
+)
+from wordweights.words.frequencies import Frequencies
+
+SOURCE = Frequencies("one", pd.Series({"a": 0.5, "dog": 0.1}), "")
+WORDS = pd.DataFrame(
+    {
+        "sentence_id": [7, 7, 3],
+        "position": [0, 1, 0],
+        "word": ["A", "xyzzy", "dog"],
+        "contribution": [2.0, 4.0, 0.0],
+        "standard_error": [0.2, 0.2, 0.0],
+        "residual": [0.1, 0.1, 0.3],
+    }
+)
+
+
+def test_repeated_sentences_have_one_number():
+    texts = ["A dog runs .", "a cat .", "a dog runs .", "dog a runs ."]
+    rows = [(9 - i, word) for i, text in enumerate(texts) for word in text.split()]
+    table = pd.DataFrame(rows, columns=["sentence_id", "word"])
+    table["text"] = number_texts(table)
+    assert table.drop_duplicates("sentence_id")["text"].tolist() == [0, 1, 0, 2]
+
+
+def test_texts_are_numbered_before_unknown_words_are_dropped():
+    # without its unknown word the first sentence would be the second
+    table = pd.DataFrame({"sentence_id": [0, 0, 1], "word": ["a", "xyzzy", "a"]})
+    (found,) = join_information({"e": table}, SOURCE).values()
+    assert found["text"].tolist() == [0, 1]
+    assert found["information"].tolist() == pytest.approx([np.log(2)] * 2)
+    assert found.attrs["n_unseen"] == 1
+
+
+def test_weights_of_sentences_keep_unseen_words():
+    first, second = weights_by_sentence(
+        {"e": WORDS, "f": WORDS.assign(contribution=4.0)},
+        SOURCE,
+    )
+    assert list(first.columns) == ["word", INFORMATION, "e", "f"]
+    assert first["word"].tolist() == ["A", "xyzzy"]
+    assert first[INFORMATION].tolist() == pytest.approx([np.log(2), np.nan], nan_ok=True)
+    assert second[["e", "f"]].to_numpy().tolist() == [[0.0, 4.0]]
+    with pytest.raises(WordweightsError, match="'f' was attributed on other sentences"):
+        weights_by_sentence({"e": WORDS, "f": WORDS.iloc[:2]}, SOURCE)
+    with pytest.raises(WordweightsError, match="no encoder"):
+        weights_by_sentence({}, SOURCE)
+
+
+def test_certificates():
+    row = certificates({"a": WORDS}).iloc[0]
+    assert (row["n_sentences"], row["n_words"]) == (2, 3)
+    assert (row["residual_median"], row["residual_max"]) == pytest.approx((0.2, 0.3))
+    assert row["error_median"] == pytest.approx(0.075)  # of 0.1 and 0.05; no error of nothing
+    without = certificates({"a": WORDS.drop(columns="residual")}).iloc[0]
+    assert np.isnan(without["residual_max"])
+    assert without["n_sentences"] == 2
