@@ -44,18 +44,18 @@ SPLITS: dict[str, Callable[[str], list[str]]] = {"bert": split_bert, "spacy": sp
 
 
 def cut(text: bytes, tokens: str) -> pa.Array:
-    """Cut text into pieces."""
+    """Cut text in UTF-8 into pieces, each with the spaces that follow it."""
     classes, folded = _tables(tokens)
     kinds = np.frombuffer(text.translate(classes), np.uint8)
     begins = np.empty(len(kinds), np.bool_)
     begins[:1] = kinds[:1] > _SPACE
     # inside a piece nothing begins; a mark alone is one, and so is what follows it
     np.greater(kinds[1:], kinds[:-1] & 1, out=begins[1:])
-    letters = text.translate(folded, SPACES)
-    # without spaces one piece ends where the next begins, so that no byte is copied for Arrow
-    starts = np.flatnonzero(begins[kinds > _SPACE])
-    offsets = np.append(starts, len(letters)).astype(np.int32)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(letters)]
+    starts = np.flatnonzero(begins)
+    offsets = np.empty(len(starts) + 1, np.int32)
+    offsets[:-1], offsets[-1] = starts, len(text)
+    # the bytes are not copied: one piece ends where the next begins
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text.translate(folded))]
     return pa.Array.from_buffers(pa.string(), len(starts), buffers)
 
 
@@ -68,7 +68,7 @@ def _tables(tokens: str) -> tuple[bytes, bytes]:
         for mark in _PUNCTUATION:
             classes[mark] = _ALONE
     for space in SPACES:
-        classes[space] = _SPACE
+        classes[space], folded[space] = _SPACE, ord(" ")
     return bytes(classes), bytes(folded)
 
 

@@ -167,7 +167,8 @@ def _count_pieces(
     schema = pa.schema([("piece", pa.string())])
     database.register("incoming", pa.RecordBatchReader.from_batches(schema, pieces))
     database.execute(
-        "create or replace table pieces as select piece, count(*) as n from incoming group by piece"
+        "create or replace table pieces as select rtrim(piece, ' ') as piece, n from "
+        "(select piece, count(*) as n from incoming group by piece)"
     )
     # of printable ASCII, a piece that was cut for BERT is a token already
     plain = "regexp_full_match(piece, '[!-~]+')" if tokens == "bert" else "false"
@@ -208,8 +209,8 @@ def _table(totals: dict[str, int]) -> pa.Table:
 def _valid(text: bytes) -> tuple[bytes, int]:
     """Replace what is not UTF-8 by U+FFFD, and count it."""
     try:
-        text.decode()
-    except UnicodeDecodeError:
+        pa.array([text], pa.binary()).cast(pa.string())  # checks by vector instructions
+    except pa.ArrowInvalid:
         replaced = text.decode(errors="replace")
         return replaced.encode(), replaced.count("\ufffd") - text.count(b"\xef\xbf\xbd")
     return text, 0
