@@ -153,7 +153,7 @@ def test_a_run_that_was_broken_off_goes_on_with_its_own_batches(
     encoder: Encoder, undisturbed: pd.DataFrame, tmp_path: Path
 ) -> None:
     """Also in process: sentences share passes with the same others, so the bits are the same."""
-    shutil.copytree(tmp_path / "undisturbed", tmp_path / "results")
+    shutil.copytree(tmp_path / "undisturbed", tmp_path / "results", dirs_exist_ok=True)
     for path in sorted(stored(tmp_path / "results"))[::3]:
         path.unlink()
     left = stored(tmp_path / "results")
