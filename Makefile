@@ -42,11 +42,15 @@ paper: $(READY) ## the same with the encoders, sentences and counts of the paper
 	$(BIN)/wordweights run --profile paper $(PAPER)
 	@$(BIN)/wordweights book
 
+# a process for each core, up to four, with a thread each; tests/conftest.py says what each gets
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 \
+  --dist loadfile --no-loadscope-reorder
+
 check: lint ## lint, types, docstrings, notebooks without outputs, quick tests: under a minute
-	$(BIN)/python -m pytest --quiet -m "not slow" --durations=5 --durations-min=2
+	$(PYTEST) --quiet -m "not slow" --durations=5 --durations-min=2
 
 test: lint ## check everything: what lint does, all tests, the notebooks, a strict book build
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: $(READY) ## check what needs no test: format, style, types, docstrings, notebooks without outputs
 	$(BIN)/ruff check .

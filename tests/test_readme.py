@@ -36,6 +36,7 @@ def test_there_is_something_to_type() -> None:
     assert commands(PAGES[0], "papermill")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", blocks(PAGES[0], "python"))
 def test_python_runs_and_shows_contributions(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -18,6 +18,8 @@ import pytest
 WORDS = ["woman", "man", "dog", "dogs", "forest", "onion", "cutting", "running", "sleeping"]
 N = 96
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., subprocess.Popen[str]]
 
 # A run of its own: a random encoder from a folder, 96 sentences, a table at the end. Small batches

@@ -97,6 +97,7 @@ def test_the_smoke_run_executed_every_cell_with_its_profile(smoke: Any, chapter:
         assert given[name] == wanted.get(name, parameter.default)
 
 
+@pytest.mark.slow
 def test_papermill_alone_runs_a_chapter_with_parameters_as_text(tmp_path: Path) -> None:
     mine = tmp_path / "mine.csv"
     mine.write_text("sentence\nthe dogs are asleep .\na man is cooking soup .\nwho is there ?\n")

@@ -198,7 +198,7 @@ class Integral:
     def _kept(self) -> list[_Part] | None:
         """Linearise at all nodes, once, where memory allows; else it is done for every use."""
         batch, n = self.weights.shape
-        if batch * n > self.path.points_at_once:
+        if batch * n > self.path.points_kept:
             return None
         size = max(1, self.path.points_in_pass // n)
         starts = range(0, batch, size)

@@ -104,7 +104,12 @@ class StraightPath:
         """How many points a pass should have, to be fast."""
         if self.inputs.device.type != "cpu":
             return self.points_at_once
-        return max(1, min(self.points_at_once // 2, ROWS // self.inputs.shape[1]))
+        return min(self.points_kept, max(1, ROWS // self.inputs.shape[1]))
+
+    @property
+    def points_kept(self) -> int:
+        """At how many points the model may stay linearised, beside the passes under way."""
+        return max(1, self.points_at_once // 2)
 
     @property
     def threads(self) -> int | None:

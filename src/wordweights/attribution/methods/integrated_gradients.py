@@ -205,7 +205,8 @@ class IntegratedGradients(JacobianMethod):
                 # what the pilot already sees failing needs no certificate
                 if last or foreseen <= self.tolerance:
                     rules[example] = rule
-            chosen, size = list(rules), max(1, path.points_at_once // n)
+            chosen, in_pass = list(rules), max(1, path.points_in_pass // n)
+            size = max(1, path.points_kept // n // in_pass) * in_pass  # whole passes
             for group in (chosen[start : start + size] for start in range(0, len(chosen), size)):
                 integral = Integral(
                     path.select(group), tuple(rules[i] for i in group), change.shape[-1]
