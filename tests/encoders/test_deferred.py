@@ -100,11 +100,12 @@ def test_what_is_misspelt_or_stored_needs_no_model() -> None:
     code = """
 import sys
 from wordweights import WordweightsError, load_encoder, load_frequencies, load_sentences
+from wordweights.attribution import attribute, make_method
 from wordweights.encoders import check_name
 
-def refused(call, *arguments):
+def refused(call, *arguments, **settings):
     try:
-        call(*arguments)
+        call(*arguments, **settings)
     except WordweightsError:
         return
     raise AssertionError(arguments)
@@ -114,8 +115,10 @@ refused(load_frequencies, "misspelt")
 refused(check_name, "misspelt")
 refused(load_encoder, "misspelt")
 refused(load_encoder, "mini-BERT (CLS)", "misspelt")
+refused(make_method, "misspelt")
+refused(make_method, "integrated-gradients", misspelt=3)
+refused(make_method, "occlusion", baseline="misspelt")
 assert not {"torch", "spacy", "transformers"} & set(sys.modules)
-from wordweights import attribute
 attribute(load_encoder("mini-BERT (CLS)"), ["a dog ."], progress=False)
 assert not {"transformers.modeling_utils", "scipy", "captum"} & set(sys.modules)
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from wordweights.attribution.attribute import attribute, attribute_all, count_stored
@@ -12,9 +13,9 @@ from wordweights.attribution.methods import (
     make_method,
     pick_method,
 )
-from wordweights.attribution.speed import path_speed
 
 if TYPE_CHECKING:
+    from wordweights.attribution.speed import path_speed
     from wordweights.attribution.word_attribution import WordAttribution
 
 __all__ = [
@@ -32,9 +33,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "WordAttribution":
+    # not before settings are checked: torch, and captum with matplotlib and IPython
+    homes = {"WordAttribution": "word_attribution", "path_speed": "speed"}
+    if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # captum brings matplotlib and IPython along, which only this one needs
-    from wordweights.attribution.word_attribution import WordAttribution
-
-    return WordAttribution
+    return getattr(importlib.import_module(f"{__name__}.{homes[name]}"), name)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 from tqdm import tqdm
 
 from wordweights.attribution.alignment import TokenisedSentence, tokenise
@@ -24,6 +23,7 @@ from wordweights.encoders import Encoder, as_encoder
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
+    import torch
     from distributed import Client
     from sentence_transformers import SentenceTransformer
 
@@ -323,6 +323,8 @@ def _evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 
 def _free_memory(device: torch.device) -> int:
+    import torch
+
     if device.type != "cuda":
         return _MEMORY * max(_LEAST_CORES, torch.get_num_threads())
     return int(torch.cuda.mem_get_info(device)[0]) // 2

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BASELINES = ("pad", "mask", "zero", "mean")
 
@@ -36,6 +38,8 @@ def baseline_embeddings(encoder: Encoder, ids: Tensor, special: Tensor, kind: st
     WordweightsError
         For ``"mask"`` where the tokenizer has no [MASK].
     """
+    import torch
+
     token = neutral_token(encoder, kind)
     if token is not None:
         neutral = encoder.embedding_matrix[token]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordweights.attribution.integral import Integral
 from wordweights.attribution.probes import (
     ALL_PROBES,
     Squares,
@@ -16,6 +16,9 @@ from wordweights.attribution.probes import (
     probe_directions,
     project,
 )
+
+if TYPE_CHECKING:
+    from wordweights.attribution.integral import Integral
 
 Array = NDArray[np.float64]
 

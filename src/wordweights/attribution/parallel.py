@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import torch
-
 T = TypeVar("T")
 
 
@@ -34,6 +32,8 @@ def run_all(tasks: Sequence[Callable[[], T]], threads: int | None) -> list[T]:
     list[T]
         Their results, in order. The first error of a task is raised, after all have ended.
     """
+    import torch
+
     if threads is None:
         return [task() for task in tasks]
     before = torch.get_num_threads()

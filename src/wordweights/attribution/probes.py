@@ -8,15 +8,18 @@ so m passes estimate what d passes compute exactly (Hutchinson 1990 with orthogo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from wordweights.attribution.integral import Integral
 from wordweights.attribution.quadrature import thinned
 from wordweights.errors import WordweightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wordweights.attribution.integral import Integral
 
 Array = NDArray[np.float64]
 
@@ -77,6 +80,8 @@ def probe_directions(
     WordweightsError
         For a number of probes out of range.
     """
+    import torch
+
     if probes == ALL_PROBES:
         return torch.eye(n_outputs, dtype=torch.float64)[skip:, None].expand(-1, len(seeds), -1)
     if isinstance(probes, bool) or not isinstance(probes, int) or not 1 <= probes <= n_outputs:
@@ -157,6 +162,8 @@ def project(integral: Integral, probes: Tensor, skip: int = 0) -> Squares:
     Squares
         Each of shape (probes, examples, rows).
     """
+    import torch
+
     places = np.arange(skip, skip + len(probes))
     many = 2 * (skip + len(probes)) > integral.outputs or integral.n_nodes < 4
     carried = np.full(len(probes), True) if many else (places % _CARRY == 0) | (places == 1)

@@ -9,10 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from wordweights.attribution.alignment import TokenisedSentence
-from wordweights.attribution.integral import Integral
 from wordweights.attribution.methods.jacobian import JacobianMethod
 from wordweights.attribution.methods.method import Row
-from wordweights.attribution.path import lay_path
 from wordweights.attribution.quadrature import Rule
 from wordweights.encoders import Encoder
 
@@ -34,6 +32,9 @@ class GradientTimesInput(JacobianMethod):
         self, encoder: Encoder, sentences: Sequence[TokenisedSentence], memory: int
     ) -> list[Row]:
         """Weigh words; see :class:`Method`."""
+        from wordweights.attribution.integral import Integral
+        from wordweights.attribution.path import lay_path
+
         path = lay_path(encoder, sentences, self.baseline, memory)
         integral = Integral(path, (_END,) * len(sentences), encoder.hidden_size)
         memberships = [sentence.membership for sentence in sentences]

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from wordweights.attribution.alignment import TokenisedSentence
-from wordweights.attribution.integral import Integral
 from wordweights.attribution.methods.jacobian import JacobianMethod
 from wordweights.attribution.methods.method import Row, one_of, share, whole
 from wordweights.attribution.norms import Weights
-from wordweights.attribution.path import StraightPath, lay_path
 from wordweights.attribution.quadrature import Rule, choose_rule, gauss_legendre, pilot_nodes
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wordweights.attribution.integral import Integral
+    from wordweights.attribution.path import StraightPath
 
 QUADRATURES = ("adaptive", "gauss-legendre")
 
@@ -113,6 +115,8 @@ class IntegratedGradients(JacobianMethod):
         self, encoder: Encoder, sentences: Sequence[TokenisedSentence], memory: int
     ) -> list[Row]:
         """Weigh words; see :class:`Method`."""
+        from wordweights.attribution.path import lay_path
+
         path = lay_path(encoder, sentences, self.baseline, memory, bfloat16=self.bfloat16)
         memberships = [sentence.membership for sentence in sentences]
         rows: dict[int, Row] = {}
@@ -176,6 +180,8 @@ class IntegratedGradients(JacobianMethod):
         WordweightsError
             For a model that gives no vector.
         """
+        from wordweights.attribution.integral import Integral
+
         batch, adaptive = len(path.inputs), self.quadrature == "adaptive"
         alphas = pilot_nodes() if adaptive else np.array([0.0, 1.0])
         pilot = path.outputs(np.tile(alphas, (batch, 1)))  # (batch, points, outputs)
@@ -221,6 +227,8 @@ class IntegratedGradients(JacobianMethod):
 
 
 def _relative(gap: Tensor, change: Tensor) -> Tensor:
+    import torch
+
     size, scale = (torch.linalg.vector_norm(v, dim=-1) for v in (gap, change))
     # an input equal to its baseline moves nothing, and leaves no gap either; NaN stays NaN
     return torch.where(size == 0, torch.zeros_like(size), size / scale)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordweights.attribution.alignment import TokenisedSentence
-from wordweights.attribution.integral import Integral
 from wordweights.attribution.methods.method import Method, Row, one_of, share, whole
 from wordweights.attribution.norms import (
     AUTO_PROBES,
@@ -21,6 +21,9 @@ from wordweights.attribution.norms import (
 from wordweights.attribution.probes import ALL_PROBES
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
+
+if TYPE_CHECKING:
+    from wordweights.attribution.integral import Integral
 
 _TYPICAL_PROBES = 64  # of "auto"
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from wordweights.attribution.alignment import TokenisedSentence
 from wordweights.attribution.methods.method import Method, Row
-from wordweights.attribution.path import lay_path
 from wordweights.encoders import Encoder
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,10 @@ class Occlusion(Method):
         self, encoder: Encoder, sentences: Sequence[TokenisedSentence], memory: int
     ) -> list[Row]:
         """Weigh words; see :class:`Method`."""
+        import torch
+
+        from wordweights.attribution.path import lay_path
+
         path = lay_path(encoder, sentences, self.baseline, memory)
         # a point for each word, without it, and one with all of them: word -1
         pairs = [(i, word) for i, s in enumerate(sentences) for word in range(-1, len(s.words))]
