@@ -17,9 +17,6 @@ CONNECT = 20.0
 WAIT = 60.0
 """Seconds for the first worker to join it."""
 
-SHARED = 10.0
-"""Seconds until what one machine has written must be seen by the others, in a shared folder."""
-
 
 @contextmanager
 def connected(cluster: Client | str) -> Iterator[Client]:
