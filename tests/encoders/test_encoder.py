@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, processors
 from transformers import PreTrainedTokenizerFast
 
+from wordweights.attribution import attribute
+from wordweights.attribution.alignment import tokenise
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
@@ -62,11 +64,25 @@ def test_weights_that_are_not_finite_are_refused(tiny_encoder: Encoder, value: f
         Encoder("tiny", "cls", tiny_encoder.tokenizer, tiny_encoder.model)
 
 
-@pytest.mark.parametrize("role", ["pad", "cls", "sep"])
-def test_special_tokens_are_needed(tiny_encoder: Encoder, role: str) -> None:
-    tokenizer = tokenizer_like(tiny_encoder, *({"pad", "cls", "sep"} - {role}))
-    with pytest.raises(WordweightsError, match=rf"defines no \[{role.upper()}\] token"):
-        Encoder("tiny", "cls", tokenizer, tiny_encoder.model)
+def test_no_special_token_is_needed_but_by_a_baseline_of_it(tiny_encoder: Encoder) -> None:
+    """Special are those that the tokenizer adds, whatever they are called, or none."""
+    text = ["a woman is cutting an onion ."]
+    for template, special in ((None, []), ("$A [SEP]", [-1]), ("[CLS] $A", [0])):
+        tokenizer = tokenizer_like(tiny_encoder)
+        if template:
+            tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+                single=template, special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+            )
+        else:
+            tokenizer.backend_tokenizer.post_processor = processors.Sequence([])
+        encoder = Encoder("tiny", "lasttoken", tokenizer, tiny_encoder.model)
+        (sentence,) = tokenise(encoder, text)
+        word_of = list(sentence.word_of)
+        assert [word_of.pop(place) for place in special] == [-1] * len(special)
+        assert word_of == list(range(7))
+        with pytest.raises(WordweightsError, match=r"needs a \[PAD\] token.* of 'mask', 'zero'"):
+            attribute(encoder, text, progress=False)
+        assert (attribute(encoder, text, baseline="zero", progress=False)["contribution"] > 0).all()
 
 
 def test_a_tokenizer_of_another_model_is_refused(tiny_encoder: Encoder) -> None:
@@ -77,7 +93,8 @@ def test_a_tokenizer_of_another_model_is_refused(tiny_encoder: Encoder) -> None:
 
 
 def test_poolings_that_cannot_be_are_refused(tiny_encoder: Encoder) -> None:
-    with pytest.raises(WordweightsError, match="pooling 'max' is not known; use one of 'cls'"):
-        Encoder("tiny", "max", tiny_encoder.tokenizer, tiny_encoder.model)
+    for unknown in ("middle", "cls+middle", "pooler+mean", ""):
+        with pytest.raises(WordweightsError, match=r"pooling '.*' is not known; use one of 'cls'"):
+            Encoder("tiny", unknown, tiny_encoder.tokenizer, tiny_encoder.model)
     with pytest.raises(WordweightsError, match=r"needs a pooler in the model.*'cls' or 'mean'"):
         Encoder("tiny", "pooler", tiny_encoder.tokenizer, tiny_encoder.model)

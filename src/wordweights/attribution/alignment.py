@@ -29,7 +29,8 @@ class TokenisedSentence:
     ids : tuple[int, ...]
         Wordpiece ids with the special tokens.
     word_of : tuple[int, ...]
-        For every wordpiece the position of its word, -1 for special tokens.
+        For every wordpiece the position of its word, -1 for those that the tokenizer adds and for
+        those of the encoder's prompt.
     """
 
     text: str
@@ -91,26 +92,28 @@ def tokenise(
             )
     if not sentences:
         return []
-    encoded = encoder.tokenizer(list(sentences), return_offsets_mapping=True)
-    special = set(encoder.tokenizer.all_special_ids) - {encoder.tokenizer.unk_token_id}
+    texts, lead = [encoder.prompt + sentence for sentence in sentences], len(encoder.prompt)
+    encoded = encoder.tokenizer(texts, return_offsets_mapping=True, return_special_tokens_mask=True)
     result = []
     for row, (label, sentence) in enumerate(zip(labels, sentences, strict=True)):
         pieces, offsets = encoded["input_ids"][row], encoded["offset_mapping"][row]
+        added, text = encoded["special_tokens_mask"][row], texts[row]
         if len(pieces) > encoder.max_tokens:
             raise WordweightsError(
-                f"Sentence {label} has {len(pieces)} wordpieces with the special tokens, but "
+                f"Sentence {label} has {len(pieces)} wordpieces with the special tokens"
+                f"{' and the prompt' if lead else ''}, but "
                 f"encoder {encoder.name!r} reads at most {encoder.max_tokens}: "
                 f"{sentence[:60]!r}... Shorten or split it."
             )
         words = split_words(sentence)
         starts = np.array([word.start for word in words])
         word_of = []
-        for token, (start, end) in zip(pieces, offsets, strict=True):
-            if start == end and token in special:
+        for special, (start, end) in zip(added, offsets, strict=True):
+            if special or (lead and end <= lead):
                 word_of.append(-1)
                 continue
             # RoBERTa's offsets may include the space before a word
-            first = start + len(sentence[start:end]) - len(sentence[start:end].lstrip())
+            first = start + len(text[start:end]) - len(text[start:end].lstrip()) - lead
             word_of.append(max(0, int(np.searchsorted(starts, first, side="right")) - 1))
         result.append(
             TokenisedSentence(sentence, tuple(w.text for w in words), tuple(pieces), tuple(word_of))

@@ -42,9 +42,9 @@ def baseline_embeddings(encoder: Encoder, ids: Tensor, special: Tensor, kind: st
 
     token = neutral_token(encoder, kind)
     if token is not None:
-        neutral = encoder.embedding_matrix[token]
+        neutral = encoder.embed(torch.tensor(token, device=encoder.device))
     elif kind == "zero":
-        neutral = torch.zeros_like(encoder.embedding_matrix[0])
+        neutral = torch.zeros(encoder.hidden_size, dtype=encoder.dtype, device=encoder.device)
     else:
         neutral = encoder.embedding_matrix.mean(dim=0)
     return torch.where(special.to(ids.device).unsqueeze(-1), encoder.embed(ids), neutral)
@@ -58,6 +58,7 @@ def neutral_token(encoder: Encoder, kind: str) -> int | None:
     if token is None:
         raise WordweightsError(
             f"Baseline {kind!r} needs a [{kind.upper()}] token, and the tokenizer of encoder "
-            f"{encoder.name!r} defines none; use another of {', '.join(map(repr, BASELINES))}."
+            f"{encoder.name!r} defines none; use another of "
+            f"{', '.join(repr(known) for known in BASELINES if known != kind)}."
         )
     return int(token)

@@ -137,7 +137,7 @@ def batch_size(encoder: Encoder, method: Method) -> Callable[[int], int]:
     weights = sum(weight.numel() for name, weight in parameters if "embeddings" not in name)
 
     def size(tokens: int) -> int:
-        work = 2 * tokens * weights * method.passes(tokens, encoder.hidden_size)
+        work = 2 * tokens * weights * method.passes(tokens, encoder.vector_size)
         return max(1, min(LONGEST, int(_WORK / work)))
 
     return size

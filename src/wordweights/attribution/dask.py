@@ -330,7 +330,7 @@ def _checked(encoder: Encoder, address: Address) -> Encoder:
             f"The checkpoint {address.label!r} is not the sender's encoder: configuration or "
             f"weights differ."
         )
-    encoder.model.to(address.device)
+    encoder.to(address.device)
     return encoder
 
 

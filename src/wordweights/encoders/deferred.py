@@ -21,8 +21,8 @@ from wordweights.files import digest, results_folder, write_atomically
 if TYPE_CHECKING:
     import torch
 
-_VERSION = 1  # raised by any change of what the facts mean
-_FACTS = ("digest", "hidden_size", "max_tokens")
+_VERSION = 2  # raised by any change of what the facts mean
+_FACTS = ("digest", "hidden_size", "vector_size", "max_tokens")
 
 
 def recall(
@@ -35,7 +35,8 @@ def recall(
     """Make an encoder that was remembered, without its model; None for one that was not.
 
     `made_of` is all that it depends on, as JSON can hold it: files by their digests, how they are
-    read, versions. `about` has its attributes but the model, which `load` will load.
+    read, versions. `about` has its attributes but the model and the modules behind it, which `load`
+    will load.
     """
     try:
         kept = json.loads(_record(made_of).read_bytes())
@@ -67,7 +68,7 @@ class _Deferred(Encoder):
     _load: Callable[[], Encoder]
 
     def __getattr__(self, name: str) -> Any:
-        if name != "model":
+        if name not in ("model", "behind"):
             raise AttributeError(name)
         import torch
 
@@ -78,8 +79,8 @@ class _Deferred(Encoder):
                 f"Encoder {self.name!r}: the files of its checkpoint have been changed since it "
                 f"was asked for; load it again."
             )
-        vars(self)["model"] = loaded.model
-        return loaded.model
+        vars(self).update(model=loaded.model, behind=loaded.behind)
+        return vars(self)[name]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # to another process with its weights, not with a path of this machine
@@ -96,6 +97,10 @@ class _Deferred(Encoder):
     @property
     def hidden_size(self) -> int:
         return self._facts["hidden_size"] if self._waits else super().hidden_size
+
+    @property
+    def vector_size(self) -> int:
+        return self._facts["vector_size"] if self._waits else super().vector_size
 
     @property
     def max_tokens(self) -> int:

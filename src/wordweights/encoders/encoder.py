@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from wordweights.errors import WordweightsError
@@ -20,10 +21,18 @@ if TYPE_CHECKING:
 
     from wordweights.encoders.post_norm import Stack
 
-POOLINGS = ("cls", "mean", "pooler")
+POOLINGS = ("cls", "mean", "pooler", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 
 # Entries of a configuration that say where a checkpoint came from, not what it computes.
-_IDLE_SETTINGS = ("architectures", "dtype", "torch_dtype", "transformers_version", "name_or_path")
+_IDLE_SETTINGS = (
+    "architectures",
+    "dtype",
+    "torch_dtype",
+    "transformers_version",
+    "name_or_path",
+    "use_cache",
+)
+_UNBOUNDED = 2**31  # tokens that a model without a limit can take
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,9 @@ class Encoder:
     pooling : str
         ``"cls"``: the last hidden state of the first token; ``"mean"``: the mean of the last
         hidden states of all tokens, special ones included; ``"pooler"``: the hyperbolic tangent of
-        the checkpoint's own dense layer on the last hidden state of the first token.
+        the checkpoint's own dense layer on the last hidden state of the first token; ``"max"``,
+        ``"mean_sqrt_len_tokens"``, ``"weightedmean"`` and ``"lasttoken"`` as sentence-transformers
+        defines them. Several are joined by ``+``, such as ``"cls+mean"``.
     tokenizer : PreTrainedTokenizerBase
         A fast tokenizer (it knows character offsets).
     model : PreTrainedModel
@@ -50,6 +61,15 @@ class Encoder:
         One line about it.
     commit : str or None
         The commit of the hub repository that it was loaded from, when it was.
+    prompt : str
+        Text that is put before every sentence. Its tokens are no words: like special tokens they
+        keep their embeddings in the baseline.
+    include_prompt : bool
+        Whether the tokens of the prompt are pooled with the others.
+    truncate_dim : int or None
+        How many of the numbers of the sentence vector are kept, from the first; None keeps all.
+    behind : tuple
+        Modules of sentence-transformers that are run behind the pooling, such as a ``Dense``.
     """
 
     name: str
@@ -60,49 +80,72 @@ class Encoder:
     trained: bool = True
     note: str = ""
     commit: str | None = None
+    prompt: str = ""
+    include_prompt: bool = True
+    truncate_dim: int | None = None
+    behind: tuple[Any, ...] = field(default_factory=tuple, repr=False)
 
     def __post_init__(self) -> None:
         check_pooling(self.pooling, self.name)
         if self.pooling == "pooler":
             _check_pooler(self.model, self.name)
         _check_tokenizer(self.tokenizer, self.model, self.name)
-        _check_finite(self.model, self.name)
-        self.model.eval()
-        self.model.requires_grad_(False)
+        for part in (self.model, *self.behind):
+            _check_finite(part, self.name)
+            part.eval()
+            part.requires_grad_(False)
 
     @property
     def hidden_size(self) -> int:
-        """Width d of the word embeddings, in the known families that of the sentence vector too."""
-        return int(self.embedding_matrix.shape[1])
+        """Width d of the word embeddings; some families go on with another width."""
+        return int(self.model.get_input_embeddings().weight.shape[1])
+
+    @cached_property
+    def vector_size(self) -> int:
+        """Numbers in a sentence vector."""
+        import torch
+
+        token = torch.zeros((1, 1), dtype=torch.long, device=self.device)
+        with torch.no_grad():
+            return int(self.vectors(self.embed(token)).shape[1])
 
     @property
     def embedding_matrix(self) -> Tensor:
-        """Word embeddings, shape (vocabulary, d)."""
-        return self.model.get_input_embeddings().weight
+        """Word embeddings as the model takes them in, shape (vocabulary, d)."""
+        import torch
+
+        layer = self.model.get_input_embeddings()
+        if type(layer) is torch.nn.Embedding:
+            return layer.weight
+        # Gemma's, for one, scales its rows
+        return self.embed(torch.arange(len(layer.weight), device=self.device))
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.embedding_matrix.device
+        return self.model.get_input_embeddings().weight.device
 
     @property
     def dtype(self) -> torch.dtype:
         """Floating-point type of the weights."""
-        return self.embedding_matrix.dtype
+        return self.model.get_input_embeddings().weight.dtype
 
     @property
     def max_tokens(self) -> int:
-        """Longest sentence it can read, in wordpieces with the special tokens."""
-        config = self.model.config
-        positions = int(config.max_position_embeddings)
-        if config.model_type in ("roberta", "mpnet", "xlm-roberta", "camembert"):
-            # these families number positions from padding_idx + 1
-            positions -= int(config.pad_token_id) + 1
-        return min(positions, int(self.tokenizer.model_max_length))
+        """Longest sentence it can read, in wordpieces with the special tokens and the prompt."""
+        limits = [_UNBOUNDED, int(self.tokenizer.model_max_length)]
+        positions = getattr(self.model.config, "max_position_embeddings", None)
+        if positions is not None and positions > 0:  # it is -1 where positions have no end
+            embeddings = getattr(self.model, "embeddings", None)
+            table = getattr(embeddings, "position_embeddings", None)
+            # RoBERTa and its kin number positions from that of padding + 1
+            first = getattr(table, "padding_idx", None)
+            limits.append(positions if first is None else positions - first - 1)
+        return min(limits)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over configuration and weights: what makes two encoders compute the same."""
+        """SHA-256 over all between a text and its vector: two encoders that share it are one."""
         import torch
 
         # not remembered: the weights of a model can be changed in place, and its type too
@@ -111,11 +154,22 @@ class Encoder:
             for name, value in self.model.config.to_dict().items()
             if name not in _IDLE_SETTINGS and not name.startswith("_")
         }
-        sha = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-        for name, tensor in sorted(self.model.state_dict().items()):
-            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            sha.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+        around = [
+            *(self.pooling, self.prompt, self.include_prompt, self.truncate_dim, self.max_tokens),
+            *((type(module).__name__, module.get_config_dict()) for module in self.behind),
+        ]
+        sha = hashlib.sha256(json.dumps([config, around], sort_keys=True, default=str).encode())
+        sha.update(_reading_of(self.tokenizer).encode())
+        for part in (self.model, *self.behind):
+            for name, tensor in sorted(part.state_dict().items()):
+                sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+                sha.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
         return sha.hexdigest()
+
+    def to(self, device: torch.device | str) -> None:
+        """Move the weights to a device."""
+        for part in (self.model, *self.behind):
+            part.to(device)
 
     def activation_bytes(self, tokens: int) -> int:
         """Estimate the memory that one sentence takes between its forward and backward passes.
@@ -132,14 +186,14 @@ class Encoder:
             layer, and the attention weights before and after the softmax and its mask.
         """
         config = self.model.config
-        layers = int(config.num_hidden_layers)
-        inner = int(getattr(config, "intermediate_size", 4 * self.hidden_size))
-        numbers = 14 * self.hidden_size + 3 * inner + 3 * tokens * int(config.num_attention_heads)
+        layers, width = int(config.num_hidden_layers), int(config.hidden_size)
+        inner = int(getattr(config, "intermediate_size", 4 * width))
+        numbers = 14 * width + 3 * inner + 3 * tokens * int(config.num_attention_heads)
         return layers * tokens * numbers * self.dtype.itemsize
 
     def embed(self, ids: Tensor) -> Tensor:
         """Look up the word embeddings of wordpiece ids: (..., tokens) to (..., tokens, d)."""
-        return self.embedding_matrix[ids]
+        return self.model.get_input_embeddings()(ids)
 
     def vectors(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute M: from word embeddings to sentence vectors.
@@ -154,7 +208,7 @@ class Encoder:
         Returns
         -------
         Tensor
-            Shape (batch, d).
+            Shape (batch, vector size).
         """
         import torch
 
@@ -180,21 +234,50 @@ class Encoder:
 
         from wordweights.encoders.post_norm import stack_of
 
+        plain = self.pooling in ("cls", "mean", "pooler") and self.include_prompt
+        if not plain or self.behind or self.truncate_dim is not None:
+            return None
         stack = stack_of(self.model, self.pooling)
         if stack is None:
             return None
-        tokens = [getattr(self.tokenizer, f"{name}_token_id") for name in ("cls", "pad", "sep")]
-        x = self.embed(torch.tensor([tokens], device=self.device))
+        tokens = torch.arange(3, device=self.device)  # any
+        x = self.embed(tokens.unsqueeze(0))
         close = torch.allclose(stack(x), self.vectors(x), rtol=1e-3, atol=1e-4)
         return stack if close else None
 
     def _pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """Read the sentence vectors, (batch, d), from the last hidden states."""
-        if self.pooling == "mean":
-            weights = mask.to(hidden.dtype).unsqueeze(-1)  # (batch, tokens, 1)
-            return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+        """Go on from last hidden states, (batch, tokens, width), to the sentence vectors."""
         first = hidden[:, 0]
-        return first if self.pooling == "cls" else self.model.pooler.dense(first).tanh()
+        if self.pooling == "pooler":
+            vectors = self.model.pooler.dense(first).tanh()
+        elif self.pooling == "cls" and self.include_prompt:
+            vectors = first
+        elif self.pooling == "mean" and self.include_prompt:
+            weights = mask.to(hidden.dtype).unsqueeze(-1)  # (batch, tokens, 1)
+            vectors = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+        else:
+            vectors = self._pool_otherwise(hidden, mask)
+        features = {"sentence_embedding": vectors}
+        for module in self.behind:
+            features = module(features)
+        return features["sentence_embedding"][:, : self.truncate_dim]
+
+    def _pool_otherwise(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Pool by sentence-transformers, whose import takes longer than that of the model."""
+        from sentence_transformers.sentence_transformer.modules import Pooling
+
+        modes: Any = self.pooling.split("+")
+        module = Pooling(hidden.shape[-1], modes, include_prompt=self.include_prompt)
+        features: dict[str, Any] = {"token_embeddings": hidden, "attention_mask": mask}
+        features |= {} if self.include_prompt else {"prompt_length": self._prompt_tokens}
+        pooled: Tensor = module(features)["sentence_embedding"]
+        return pooled
+
+    @cached_property
+    def _prompt_tokens(self) -> int:
+        """Count the tokens up to the end of the prompt, as sentence-transformers does."""
+        ids = self.tokenizer(self.prompt)["input_ids"]
+        return len(ids) - (ids[-1] in self.tokenizer.all_special_ids)
 
     def encode(self, sentences: Sequence[str], *, cut: bool = False) -> Tensor:
         """Sentence vectors of texts.
@@ -209,26 +292,41 @@ class Encoder:
         Returns
         -------
         Tensor
-            Shape (sentences, d).
+            Shape (sentences, vector size).
         """
         import torch
 
         limit: dict[str, Any] = {"truncation": True, "max_length": self.max_tokens} if cut else {}
-        batch = self.tokenizer(list(sentences), padding=True, return_tensors="pt", **limit)
-        ids, mask = (batch[name].to(self.device) for name in ("input_ids", "attention_mask"))
+        texts = [self.prompt + sentence for sentence in sentences]
+        ids = self.tokenizer(texts, **limit)["input_ids"]
+        # those of one length together: some families see the padding of others
+        by_length: dict[int, list[int]] = {}
+        for row, tokens in enumerate(ids):
+            by_length.setdefault(len(tokens), []).append(row)
+        vectors: dict[int, Tensor] = {}
         with torch.no_grad():
-            # from ids, not embeddings: some families number positions by the ids of padding
-            hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
-            return self._pool(hidden, mask)
+            for rows in by_length.values():
+                some = torch.tensor([ids[row] for row in rows], device=self.device)
+                mask = torch.ones_like(some)
+                hidden = self.model(input_ids=some, attention_mask=mask).last_hidden_state
+                vectors.update(zip(rows, self._pool(hidden, mask), strict=True))
+        return torch.stack([vectors[row] for row in range(len(ids))])
 
 
 def check_pooling(pooling: str, label: str) -> None:
     """Refuse a pooling that is not known, by a WordweightsError that names the encoder."""
-    if pooling not in POOLINGS:
+    modes = pooling.split("+")
+    if not set(modes) <= set(POOLINGS) or ("pooler" in modes and len(modes) > 1):
         raise WordweightsError(
             f"Encoder {label!r}: pooling {pooling!r} is not known; use one of "
-            f"{', '.join(map(repr, POOLINGS))}."
+            f"{', '.join(map(repr, POOLINGS))}, or several but 'pooler' joined by '+'."
         )
+
+
+def _reading_of(tokenizer: Any) -> str:
+    """Write down how a tokenizer reads a text, without the last call's cut and padding."""
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    return json.dumps(state | {"truncation": None, "padding": None}, sort_keys=True)
 
 
 def _check_tokenizer(tokenizer: Any, model: Any, label: str) -> None:
@@ -236,14 +334,6 @@ def _check_tokenizer(tokenizer: Any, model: Any, label: str) -> None:
         raise WordweightsError(
             f"Encoder {label!r}: its tokenizer is not a fast one, so words cannot be aligned with "
             f"wordpieces by character offsets; use a checkpoint with tokenizer.json or vocab.txt."
-        )
-    roles = {"[PAD]": "pad_token_id", "[CLS]": "cls_token_id", "[SEP]": "sep_token_id"}
-    absent = [role for role, name in roles.items() if getattr(tokenizer, name, None) is None]
-    if absent:
-        raise WordweightsError(
-            f"Encoder {label!r}: its tokenizer defines no {', '.join(absent)} token. The baseline "
-            f"is made of [PAD] embeddings between [CLS] and [SEP], so all three are needed; add "
-            f"them to tokenizer_config.json."
         )
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:

@@ -16,7 +16,7 @@ from wordweights.errors import WordweightsError
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 # By their names, not by patterns: the repositories also hold copies for other frameworks.
-_SMALL_FILES = (
+_ROOT_FILES = (
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -26,7 +26,16 @@ _SMALL_FILES = (
     "vocab.json",
     "merges.txt",
     "*.model",
-    "1_Pooling/config.json",
+    "sentence_*_config.json",
+)
+# Modules of sentence-transformers lie in folders that begin with their number; in old checkpoints
+# the transformer does, too.
+_SMALL_FILES = (
+    *_ROOT_FILES,
+    "modules.json",
+    "config_sentence_transformers.json",
+    *(f"0_Transformer/{name}" for name in _ROOT_FILES),
+    *(f"[1-9]_*/{name}" for name in ("config.json", *WEIGHT_FILES)),
 )
 _PAUSES = (1, 2, 4)  # seconds before further attempts, where the hub asks for no other
 _PATIENCE = 300  # seconds; a hub that asks for a longer pause is told of at once
@@ -45,9 +54,10 @@ def fetch(hub_id: str, revision: str | None, label: str) -> Path:
     files, files that stay damaged, and a repository without weights are a WordweightsError.
     """
     for weights in WEIGHT_FILES:  # safetensors first; the .bin only where there is none
-        files = [*_SMALL_FILES, weights]
+        places = [weights, f"0_Transformer/{weights}"]
+        files = [*_SMALL_FILES, *places]
         folder = _download(hub_id, revision, label, files)
-        if (folder / weights).exists():
+        if any((folder / place).exists() for place in places):
             return _checked(folder, files, hub_id, revision, label)
     raise WordweightsError(
         f"The hub repository {hub_id!r} of encoder {label!r} holds neither of "

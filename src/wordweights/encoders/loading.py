@@ -5,15 +5,23 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wordweights.encoders.deferred import recall, remember
 from wordweights.encoders.encoder import Encoder, check_pooling
 from wordweights.encoders.hub import WEIGHT_FILES, commit_of, sha256
+from wordweights.encoders.recipe import (
+    Given,
+    load_behind,
+    make_recipe,
+    read_checkpoint,
+    read_model,
+    set_up_tokenizer,
+)
 from wordweights.encoders.registry import (
     UNTRAINED,
     check_name,
@@ -30,12 +38,29 @@ if TYPE_CHECKING:
 # Heads and buffers that a checkpoint may carry although the encoder does not use them, by their
 # place at the top: a layer somewhere below that is called so is none of them.
 _UNUSED_KEYS = re.compile(
-    r"(pooler|cls|lm_head|vocab_transform|vocab_layer_norm|vocab_projector|classifier|mlp)\."
+    r"(pooler|cls|lm_head|vocab_transform|vocab_layer_norm|vocab_projector|classifier|mlp"
+    r"|predictions|sop_classifier|generator_predictions|generator_lm_head"  # ALBERT, ELECTRA
+    r"|discriminator_predictions|lm_predictions|mask_predictions"  # ELECTRA, DeBERTa
+    r"|head|decoder)\."  # ModernBERT, T5
     r"|embeddings\.position_ids$"
 )
+# Of encoders with a decoder, those that sentence-transformers and we read without it.
+_ENCODER_CLASSES = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5EncoderModel"}
+_PROBE = "A woman is cutting an onion."
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, EOFError)
-# how sentence-transformers, old and new, call the poolings known here
-_POOLINGS = {"cls_token": "cls", "cls": "cls", "mean_tokens": "mean", "mean": "mean"}
+_FAILURES = (
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    NotImplementedError,
+    LookupError,
+    AssertionError,
+)
+_KNOWN_FAMILIES = (
+    "Families known to work: BERT, RoBERTa, XLM-R, MPNet, DistilBERT, ALBERT, ELECTRA, ConvBERT, "
+    "DeBERTa, ModernBERT, NomicBert, the encoder of T5; Qwen3, Llama and Gemma 3."
+)
 _READ = (".json", ".txt", ".model", ".safetensors", ".bin")  # endings of files of a checkpoint
 
 
@@ -47,8 +72,15 @@ def load_encoder(
     seed: int = 0,
     device: str = "cpu",
     dtype: torch.dtype | None = None,
+    prompt_name: str | None = None,
+    normalised: bool = False,
 ) -> Encoder:
     """Load a sentence encoder by its registered name, from a folder, or from the model hub.
+
+    It does what sentence-transformers would do between a text and its vector, as the checkpoint's
+    ``modules.json`` says: prompt, lower-casing, limit of length, pooling, what stands behind it,
+    and truncation. Only a normalisation to length 1 at the end is left out unless it is asked for,
+    because it hides how long the sentence vector is.
 
     What has been loaded and checked once is remembered in the results folder by the digests of its
     files; the model itself is then loaded when it is first asked for.
@@ -60,9 +92,9 @@ def load_encoder(
         hub. A folder or hub id may end in `` (CLS)``, `` (MEAN)`` or `` (pooler)`` to say its
         pooling, and any name in `` (untrained)`` for the control of that encoder.
     pooling : str | None
-        ``"cls"``, ``"mean"`` or ``"pooler"``; None takes what the registry or the checkpoint's
-        ``1_Pooling/config.json`` says. There is no silent default: SimCSE has no such file, and
-        reading it by its mean would be another encoder.
+        ``"cls"``, ``"mean"``, ``"pooler"`` or another that :class:`Encoder` lists; None takes what
+        the registry or the checkpoint's ``modules.json`` says. There is no silent default: SimCSE
+        has no such file, and reading it by its mean would be another encoder.
     trained : bool
         False: the same architecture and tokenizer with random weights, the control that must not
         show the effect.
@@ -72,6 +104,11 @@ def load_encoder(
         A torch device; ``"auto"`` takes a GPU where there is one.
     dtype : torch.dtype | None
         Floating-point type of the weights; None is float32, whatever the checkpoint holds.
+    prompt_name : str | None
+        One of the prompts that the checkpoint names, such as ``"query"``; None takes its default
+        prompt, if it has one.
+    normalised : bool
+        Keep a normalisation that the checkpoint has at its end.
 
     Returns
     -------
@@ -82,7 +119,8 @@ def load_encoder(
     ------
     WordweightsError
         For an unknown name, a hub that cannot be reached, a checkpoint that is incomplete, altered
-        or holds NaN, a tokenizer without special tokens, an unknown pooling.
+        or holds NaN, an unknown pooling, prompt or module, and a family whose sentence vector
+        cannot be computed from word embeddings.
     """
     name = str(name_or_path).removesuffix(UNTRAINED)
     if pooling is not None:
@@ -92,10 +130,17 @@ def load_encoder(
     trained = trained and named_trained
     entry = registered().get(label, {})
     folder = locate(label)
-    files = _digests(folder)
+    given = read_checkpoint(folder, label)
+    files = _digests(folder, given)
     if "sha256" in entry:
         _check_digest(folder, files, entry["sha256"], label)
-    pooling = pooling or entry.get("pooling") or _pooling_of(folder, label)
+    recipe = make_recipe(
+        given,
+        label,
+        pooling or entry.get("pooling"),
+        prompt_name=prompt_name,
+        normalised=normalised,
+    )
     # only now: what is wrong so far is told in less time than these imports take
     import torch
     import transformers
@@ -103,43 +148,67 @@ def load_encoder(
     dtype = dtype or torch.float32
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer = _load_tokenizer(folder / recipe.transformer, label)
+    set_up_tokenizer(tokenizer, recipe)
     about = {
         "name": name if trained else name + UNTRAINED,
-        "pooling": pooling,
-        "tokenizer": _load_tokenizer(folder, label),
+        "tokenizer": tokenizer,
         "base": entry.get("base"),
         "trained": trained,
         "note": entry.get("note", "") if trained else "the same architecture with random weights",
         "commit": commit_of(folder),
+        **recipe.settings,
     }
 
     def load() -> Encoder:
-        model = _load_model(folder, label, trained=trained, seed=seed, pooler=pooling == "pooler")
-        return Encoder(model=model.to(device=device, dtype=dtype), **about)
+        model = _load_model(
+            folder / recipe.transformer,
+            label,
+            trained=trained,
+            seed=seed,
+            pooler=recipe.pooling == "pooler",
+        )
+        behind = load_behind(given, recipe, folder, label)
+        encoder = Encoder(
+            model=model.to(dtype),
+            behind=tuple(module.to(dtype) for module in behind),
+            **about,
+        )
+        encoder.to(device)
+        return encoder
 
-    read = [pooling, str(dtype), None if trained else seed]
+    read = [str(dtype), None if trained else seed, asdict(recipe)]
     versions = [torch.__version__, transformers.__version__]
     made_of = [files, read, versions]
     deferred = recall(made_of, about, load, torch.device(device), dtype)
     if deferred is not None:
         return deferred
     encoder = load()
-    _check_derivatives(encoder)
+    _check_reading(encoder)
     remember(made_of, encoder)
     return encoder
 
 
-def as_encoder(model: Encoder | SentenceTransformer) -> Encoder:
+def as_encoder(
+    model: Encoder | SentenceTransformer,
+    *,
+    prompt_name: str | None = None,
+    normalised: bool = False,
+) -> Encoder:
     """Take an encoder as it is, or one that sentence-transformers has loaded.
 
-    Of the latter, the transformer and its pooling are read; a normalisation after them is not part
-    of the sentence vector here. The weights are copied, so the given model keeps its modes and
-    gradients, and its attention implementation, which may lack the derivatives needed.
+    The latter is read as :func:`load_encoder` reads the checkpoint that it would be saved as. The
+    weights are copied, so the given model keeps its modes and gradients, and its attention
+    implementation, which may lack the derivatives needed.
 
     Parameters
     ----------
     model : Encoder | SentenceTransformer
         Either.
+    prompt_name : str | None
+        One of the model's prompts; None takes its default prompt, if it has one.
+    normalised : bool
+        Keep a normalisation that the model has at its end.
 
     Returns
     -------
@@ -149,7 +218,7 @@ def as_encoder(model: Encoder | SentenceTransformer) -> Encoder:
     Raises
     ------
     WordweightsError
-        For another kind of model, and a pooling that is not known here.
+        For another kind of model, and what :func:`load_encoder` refuses in one of this kind.
     """
     if isinstance(model, Encoder):
         return model
@@ -161,38 +230,75 @@ def as_encoder(model: Encoder | SentenceTransformer) -> Encoder:
             f"An encoder was expected, from load_encoder() or sentence-transformers with a "
             f"transformer and a pooling module, not {type(model).__name__}."
         )
-    transformer, pooling = modules[:2]
-    mode = getattr(pooling, "pooling_mode", None)
+    transformer = modules[0]
+    name = str(
+        getattr(transformer.auto_model.config, "_name_or_path", "")
+        or type(transformer.auto_model).__name__
+    )
+    recipe = make_recipe(read_model(model), name, prompt_name=prompt_name, normalised=normalised)
     copied = copy.deepcopy(transformer.auto_model)
     copied.set_attn_implementation("eager")
-    name = str(getattr(copied.config, "_name_or_path", "") or type(copied).__name__)
-    return Encoder(name, _POOLINGS.get(str(mode), str(mode)), transformer.tokenizer, copied)
+    if _without_pooler(copied.config):
+        copied.pooler = None  # sentence-transformers makes one, and reads the states before it
+    encoder = Encoder(
+        name,
+        tokenizer=copy.deepcopy(transformer.tokenizer),
+        model=copied,
+        behind=tuple(copy.deepcopy(modules[i]) for i in recipe.behind),
+        **recipe.settings,
+    )
+    _check_reading(encoder)
+    return encoder
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    """Compute the SHA-256 of all that transformers may read of a checkpoint."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in _READ and path.is_file())
-    return {path.name: sha256(path) for path in files}
+def _digests(folder: Path, given: Given) -> dict[str, str]:
+    """Compute the SHA-256 of all that may be read of a checkpoint."""
+    folders = {folder, *(folder / part.path for part in given.parts)}
+    files = sorted(
+        path
+        for some in folders
+        if some.is_dir()
+        for path in some.iterdir()
+        if path.suffix in _READ and path.is_file()
+    )
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
 
 
-def _check_derivatives(encoder: Encoder) -> None:
-    """Refuse a family whose sentence vector cannot be computed, or derived, from embeddings."""
+def _check_reading(encoder: Encoder) -> None:
+    """Refuse a model whose sentence vector no word embeddings give, with derivatives."""
     import torch
 
-    ids = torch.tensor([[encoder.tokenizer.cls_token_id, encoder.tokenizer.sep_token_id]])
-    try:
-        with torch.enable_grad():
-            x = encoder.embed(ids.to(encoder.device))
-            encoder.activation_bytes(2)
-            torch.func.jvp(encoder.vectors, (x,), (torch.ones_like(x),))
-            torch.autograd.grad(encoder.vectors(x.requires_grad_()).sum(), x)
-    except (RuntimeError, TypeError, AttributeError, ValueError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())[:200]
+    family = encoder.model.config.model_type
+    cannot = f"Encoder {encoder.name!r}: models of the family {family!r} cannot be attributed, for"
+    encoded = encoder.tokenizer(
+        encoder.prompt + _PROBE, truncation=True, max_length=encoder.max_tokens
+    )
+    if any(encoded.get("token_type_ids", ())):
         raise WordweightsError(
-            f"Encoder {encoder.name!r}: models of the family {encoder.model.config.model_type!r} "
-            f"cannot be attributed, for they give no derivatives by word embeddings ({reason}). "
-            f"Families known to work: BERT, RoBERTa, MPNet, DistilBERT."
+            f"{cannot} the tokenizer marks tokens by types other than 0, and only the embeddings "
+            f"of words are read. {_KNOWN_FAMILIES}"
+        )
+    ids = torch.tensor([encoded["input_ids"]], device=encoder.device)
+    try:
+        expected = encoder.encode([_PROBE], cut=True)
+        with torch.enable_grad():
+            x = encoder.embed(ids)
+            encoder.activation_bytes(ids.shape[1])
+            vector = torch.func.jvp(encoder.vectors, (x,), (torch.ones_like(x),))[0]
+            torch.autograd.grad(encoder.vectors(x.requires_grad_()).sum(), x)
+    except _FAILURES as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise WordweightsError(
+            f"{cannot} they give no sentence vector with derivatives by word embeddings "
+            f"({reason}). {_KNOWN_FAMILIES}"
         ) from None
+    gap = float((vector - expected).norm() / expected.norm())
+    if not gap <= torch.finfo(encoder.dtype).eps ** 0.5:
+        raise WordweightsError(
+            f"{cannot} their sentence vector from word embeddings is not the one from the tokens "
+            f"(it is off by {gap:.2g} of its length): they do more with a token than to look up "
+            f"its embedding. {_KNOWN_FAMILIES}"
+        )
 
 
 def _check_digest(folder: Path, files: Mapping[str, str], expected: str, label: str) -> None:
@@ -208,37 +314,11 @@ def _check_digest(folder: Path, files: Mapping[str, str], expected: str, label: 
         )
 
 
-def _pooling_of(folder: Path, label: str) -> str:
-    """Read the pooling that sentence-transformers recorded beside a checkpoint."""
-    path = folder / "1_Pooling" / "config.json"
-    choices = f"write {label + ' (CLS)'!r} or {label + ' (MEAN)'!r}, or pass pooling="
-    if not path.is_file():
-        raise WordweightsError(
-            f"Encoder {label!r}: the checkpoint does not say how its sentence vector is pooled "
-            f"({path.name} of 1_Pooling is missing), and guessing would make it another encoder; "
-            f"{choices}."
-        )
-    try:
-        config = dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        raise WordweightsError(
-            f"Encoder {label!r}: {path} is no JSON object, so its pooling is unknown; {choices}."
-        ) from None
-    prefix = "pooling_mode_"
-    modes = {key.removeprefix(prefix) for key in config if key.startswith(prefix) and config[key]}
-    modes |= {str(config["pooling_mode"])} if "pooling_mode" in config else set()
-    found = {_POOLINGS.get(mode) for mode in modes}
-    if len(found) != 1 or None in found:
-        raise WordweightsError(
-            f"Encoder {label!r}: {path} names a pooling not known here; {choices}."
-        )
-    return str(found.pop())
-
-
 def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: bool) -> Any:
     from pickle import UnpicklingError
 
     import torch
+    import transformers
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
 
@@ -249,10 +329,20 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
             config = AutoConfig.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
+            encoder_class = _ENCODER_CLASSES.get(config.model_type)
+            if config.is_encoder_decoder and encoder_class is None:
+                raise WordweightsError(
+                    f"Encoder {label!r}: models of the family {config.model_type!r} are encoders "
+                    f"with decoders; of these, only the encoders of "
+                    f"{', '.join(_ENCODER_CLASSES)} are read without their decoders."
+                )
             options = {} if pooler else _without_pooler(config)
             if not trained:
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(seed)
+                    if encoder_class is not None:
+                        config._attn_implementation = "eager"
+                        return getattr(transformers, encoder_class)(config)
                     return AutoModel.from_config(
                         config,
                         attn_implementation="eager",
@@ -261,10 +351,10 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
                         **options,
                     )
             # eager attention: the others lack forward-mode or batched derivatives
-            model, info = AutoModel.from_pretrained(
+            model, info = getattr(transformers, encoder_class or "AutoModel").from_pretrained(
                 folder,
                 local_files_only=True,
-                trust_remote_code=False,
+                **({} if encoder_class else {"trust_remote_code": False}),
                 weights_only=True,  # of a .bin: tensors, whatever else is pickled in it
                 attn_implementation="eager",
                 dtype=torch.float32,
@@ -283,27 +373,34 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
         key for key in info["unexpected_keys"] if _UNUSED_KEYS.match(key.removeprefix(prefix))
     )
     faults = {
-        "missing weights": info["missing_keys"],
-        "weights with no place": set(info["unexpected_keys"]).difference(unused),
+        "weights that it lacks, which would be random": info["missing_keys"],
+        "weights for which the model has no place": set(info["unexpected_keys"]).difference(unused),
         "weights of another shape": {key for key, *_ in info["mismatched_keys"]},
     }
-    if any(faults.values()):
-        listed = "; ".join(
-            f"{kind}: {', '.join(sorted(keys)) or 'none'}" for kind, keys in faults.items()
-        )
+    listed = "; ".join(f"{kind}: {_some(keys)}" for kind, keys in faults.items() if keys)
+    if listed:
         raise WordweightsError(
-            f"Encoder {label!r}: the checkpoint in {folder} does not fit its architecture; "
-            f"{listed}. Missing weights would be random, so it is not used."
+            f"Encoder {label!r}: the checkpoint in {folder} is not that of the model that its "
+            f"config.json describes, of the family {config.model_type!r}. There are {listed}. Take "
+            f"config.json and the weights from one checkpoint."
         )
     return model
+
+
+def _some(keys: Iterable[str], most: int = 8) -> str:
+    """List keys, but no more than a reader can take."""
+    found = sorted(keys)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more
 
 
 def _without_pooler(config: Any) -> dict[str, bool]:
     """Leave out a pooler that is not read, where the family lets us say so."""
     from transformers import AutoModel
 
-    model_class: Any = AutoModel._model_mapping[type(config)]
-    known = inspect.signature(model_class).parameters
+    model_class: Any = AutoModel._model_mapping.get(type(config), None)
+    # of Funnel there are several, and of an encoder alone there is none
+    known = inspect.signature(model_class).parameters if isinstance(model_class, type) else {}
     return {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
 
 

@@ -131,7 +131,7 @@ def fine_tune(
         batch_sampler="no_duplicates" if objective == "sup-simcse" else "batch_sampler",
     )
     if objective == "sbert":
-        loss: Any = SoftmaxLoss(model, base.hidden_size, num_labels=len(NLI_LABELS))
+        loss: Any = SoftmaxLoss(model, base.vector_size, num_labels=len(NLI_LABELS))
     else:
         loss = MultipleNegativesRankingLoss(model, scale=1 / _TEMPERATURE)
     trainer = _trainer(model=model, args=arguments, train_dataset=examples, loss=loss)
@@ -153,6 +153,12 @@ def _check(base: Encoder, text: Any, nli: Any, settings: FineTuning) -> None:
         raise WordweightsError(
             f"Encoder {base.name!r} is read behind its pooler, which fine-tuning would train, "
             f"too: name it with (CLS) or (MEAN)."
+        )
+    if base.prompt or base.behind or base.truncate_dim is not None or "+" in base.pooling:
+        raise WordweightsError(
+            f"Encoder {base.name!r} is more than a transformer with one pooling (it has a prompt, "
+            f"joined poolings, modules behind them or a truncation), and no more than that is "
+            f"trained here: load the checkpoint of its transformer alone, with pooling=."
         )
     if objective == "unsup-simcse" and text is None:
         raise WordweightsError(
@@ -210,7 +216,7 @@ def _trainable(base: Encoder, head: bool) -> tuple[Any, Any]:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
 
-    longest, d = min(_LONGEST, base.max_tokens), base.hidden_size
+    longest, d = min(_LONGEST, base.max_tokens), base.vector_size
     # it makes a pooler, which nothing reads, and says so
     with TemporaryDirectory() as folder, quiet_transformers():
         base.model.save_pretrained(folder)

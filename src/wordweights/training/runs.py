@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Snapshot:
         model = copy.deepcopy(self.like.model)
         model.load_state_dict(load_file(self.path))
         name = f"{self.like.name}, step {self.step}"
-        return Encoder(name, self.like.pooling, self.like.tokenizer, model, base=self.like.base)
+        return replace(self.like, name=name, model=model, trained=True, note="", commit=None)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
@@ -39,9 +40,10 @@ def swap_embeddings(embeddings: Encoder, layers: Encoder) -> Encoder:
             f"{layers.pooling!r}: give an encoder and one that was fine-tuned from it."
         )
     model = copy.deepcopy(layers.model)
-    model.get_input_embeddings().weight.data.copy_(embeddings.embedding_matrix)
+    given = embeddings.model.get_input_embeddings().weight
+    model.get_input_embeddings().weight.data.copy_(given)
     name = f"{layers.name} with the embeddings of {embeddings.name}"
-    return Encoder(name, layers.pooling, layers.tokenizer, model)
+    return replace(layers, name=name, model=model, base=None, trained=True, note="", commit=None)
 
 
 def swap_parts(before: Encoder, after: Encoder) -> dict[tuple[str, str], Encoder]:

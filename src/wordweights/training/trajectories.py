@@ -11,6 +11,7 @@ import torch
 
 from wordweights.attribution import attribute
 from wordweights.attribution.alignment import tokenise
+from wordweights.attribution.baselines import neutral_token
 from wordweights.attribution.methods import Method
 from wordweights.encoders import Encoder
 from wordweights.statistics import correlation, correlation_rise, number_texts
@@ -101,7 +102,7 @@ def _norm_r(words: pd.DataFrame) -> float:
 
 def _embedding_norms(encoder: Encoder, sentences: pd.DataFrame) -> np.ndarray:
     """Measure the distance of each word's embedding from [PAD]'s, over all its wordpieces."""
-    away = encoder.embedding_matrix - encoder.embed(torch.tensor(encoder.tokenizer.pad_token_id))
+    away = encoder.embedding_matrix - encoder.embed(torch.tensor(neutral_token(encoder, "pad")))
     squares = away.double().square().sum(dim=1).cpu().numpy()  # (vocabulary,)
     found = []
     for sentence in tokenise(encoder, sentences["sentence"].tolist()):

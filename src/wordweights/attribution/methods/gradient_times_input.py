@@ -36,7 +36,7 @@ class GradientTimesInput(JacobianMethod):
         from wordweights.attribution.path import lay_path
 
         path = lay_path(encoder, sentences, self.baseline, memory)
-        integral = Integral(path, (_END,) * len(sentences), encoder.hidden_size)
+        integral = Integral(path, (_END,) * len(sentences), encoder.vector_size)
         memberships = [sentence.membership for sentence in sentences]
         found = self.measure(integral, memberships, self.seeds(sentences))
         return [self.row(weights) for weights in found]

@@ -71,7 +71,7 @@ class JacobianMethod(Method):
     def check(self, encoder: Encoder) -> None:
         """Refuse an encoder that does not fit the settings, by a WordweightsError."""
         super().check(encoder)
-        self.check_outputs(encoder.hidden_size)
+        self.check_outputs(encoder.vector_size)
 
     def check_outputs(self, outputs: int) -> None:
         """Refuse more probes than there are outputs, by a WordweightsError."""
