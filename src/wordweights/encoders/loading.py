@@ -16,6 +16,7 @@ from wordweights.encoders.encoder import Encoder, check_pooling
 from wordweights.encoders.hub import WEIGHT_FILES, commit_of, sha256
 from wordweights.encoders.recipe import (
     Given,
+    Recipe,
     load_behind,
     make_recipe,
     read_checkpoint,
@@ -155,7 +156,7 @@ def load_encoder(
         "tokenizer": tokenizer,
         "base": entry.get("base"),
         "trained": trained,
-        "note": entry.get("note", "") if trained else "the same architecture with random weights",
+        "note": _note(entry.get("note", ""), recipe, trained=trained),
         "commit": commit_of(folder),
         **recipe.settings,
     }
@@ -244,11 +245,20 @@ def as_encoder(
         name,
         tokenizer=copy.deepcopy(transformer.tokenizer),
         model=copied,
+        note=_note("", recipe, trained=True),
         behind=tuple(copy.deepcopy(modules[i]) for i in recipe.behind),
         **recipe.settings,
     )
     _check_reading(encoder)
     return encoder
+
+
+def _note(about: str, recipe: Recipe, *, trained: bool) -> str:
+    """Say in a line what is not plain about an encoder."""
+    notes = [about] if trained else ["the same architecture with random weights"]
+    if recipe.normalisation_left_out:
+        notes.append("its normalisation to length 1 is left out")
+    return "; ".join(note for note in notes if note)
 
 
 def _digests(folder: Path, given: Given) -> dict[str, str]:
