@@ -1,0 +1,331 @@
+"""Families of encoders as checkpoints, against the model that sentence-transformers runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers as hf
+from sentence_models import NODES, by_loop, save, settings_of
+from tokenizers import processors
+from tokenizers.pre_tokenizers import ByteLevel
+
+from wordweights import attribute
+from wordweights.attribution.alignment import tokenise
+from wordweights.encoders import as_encoder, load_encoder
+from wordweights.errors import WordweightsError
+
+SENTENCES = ["the dogs are running .", "an onion"]
+WORDS = ["the", "dogs", "are", "running", "an", "onion", "a", "woman", "is", "cutting", "."]
+SIZES = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 40,
+    "initializer_range": 0.2,
+}
+BERTS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+ROBERTAS = ["<s>", "<pad>", "</s>", "<unk>"]
+
+
+def wordpiece(kind: Any, specials: list[str] = BERTS) -> Any:
+    """A vocabulary of whole words, such as vocab.txt."""
+    return kind(vocab={word: i for i, word in enumerate([*specials, *WORDS])})
+
+
+def unigram(kind: Any, specials: list[str], last: list[str] | None = None) -> Any:
+    """Pieces with scores, as a model of sentencepiece has them."""
+    letters = sorted(set("".join(WORDS)))
+    pieces = [*specials, "▁", *(f"▁{word}" for word in WORDS), *letters, *(last or [])]
+    return kind(vocab=[(piece, -float(i) / 10) for i, piece in enumerate(pieces)])
+
+
+def letters(kind: Any, specials: list[str], alphabet: list[str], **settings: Any) -> Any:
+    """Byte pairs without merges: every letter is a piece."""
+    vocabulary = {piece: i for i, piece in enumerate([*specials, *alphabet])}
+    return kind(vocab=vocabulary, merges=[], **settings)
+
+
+def qwen() -> Any:
+    tokenizer = letters(hf.Qwen2Tokenizer, ["<|endoftext|>"], sorted(ByteLevel.alphabet()))
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A <|endoftext|>", special_tokens=[("<|endoftext|>", 0)]
+    )
+    return tokenizer
+
+
+def pieces_of(kind: Any, specials: list[str], **settings: Any) -> Any:
+    pieces = ["▁", *sorted(set("".join(WORDS)))]
+    return letters(kind, specials, pieces, add_bos_token=True, **settings)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A head on top, as a checkpoint of pretraining has it; a tokenizer; what the latter adds."""
+
+    model: Any
+    config: Any
+    tokenizer: Callable[[], Any]
+    added: tuple[int, int] = (1, 1)  # before the words, and behind them
+    pooling: str = "mean"
+    limit: int = 40
+    size: int = 16
+    near: float = (
+        1e-8  # some compute attention or normalisations in float32, whatever they are given
+    )
+
+
+T5_SIZES = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
+LLM = SIZES | {"num_key_value_heads": 1, "head_dim": 8}
+GEMMA = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+FAMILIES = {
+    "bert": Family(
+        hf.BertForPreTraining,
+        lambda n: hf.BertConfig(vocab_size=n, **SIZES),
+        lambda: wordpiece(hf.BertTokenizer),
+    ),
+    "roberta": Family(
+        hf.RobertaForMaskedLM,
+        lambda n: hf.RobertaConfig(vocab_size=n, **SIZES),
+        lambda: letters(hf.RobertaTokenizer, [*ROBERTAS, "<mask>"], sorted(ByteLevel.alphabet())),
+        pooling="cls",
+        limit=38,
+    ),
+    "xlm-roberta": Family(
+        hf.XLMRobertaForMaskedLM,
+        lambda n: hf.XLMRobertaConfig(vocab_size=n, **SIZES),
+        lambda: unigram(hf.XLMRobertaTokenizer, ROBERTAS, ["<mask>"]),
+        limit=38,
+    ),
+    "roberta-prelayernorm": Family(
+        hf.RobertaPreLayerNormForMaskedLM,
+        lambda n: hf.RobertaPreLayerNormConfig(vocab_size=n, **SIZES),
+        lambda: unigram(hf.XLMRobertaTokenizer, ROBERTAS, ["<mask>"]),
+        limit=38,
+    ),
+    "mpnet": Family(
+        hf.MPNetForMaskedLM,
+        lambda n: hf.MPNetConfig(vocab_size=n, **SIZES),
+        lambda: wordpiece(hf.MPNetTokenizer, ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"]),
+        limit=38,
+    ),
+    "distilbert": Family(
+        hf.DistilBertForMaskedLM,
+        lambda n: hf.DistilBertConfig(
+            vocab_size=n,
+            dim=16,
+            n_layers=2,
+            n_heads=2,
+            hidden_dim=32,
+            max_position_embeddings=40,
+            initializer_range=0.2,
+        ),
+        lambda: wordpiece(hf.DistilBertTokenizer),
+    ),
+    "albert": Family(
+        hf.AlbertForPreTraining,
+        lambda n: hf.AlbertConfig(vocab_size=n, embedding_size=8, **SIZES),
+        lambda: unigram(hf.AlbertTokenizer, ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]),
+    ),
+    "electra": Family(
+        hf.ElectraForMaskedLM,
+        lambda n: hf.ElectraConfig(vocab_size=n, embedding_size=8, **SIZES),
+        lambda: wordpiece(hf.ElectraTokenizer),
+        pooling="cls",
+    ),
+    "electra discriminator": Family(
+        hf.ElectraForPreTraining,
+        lambda n: hf.ElectraConfig(vocab_size=n, embedding_size=8, **SIZES),
+        lambda: wordpiece(hf.ElectraTokenizer),
+    ),
+    "convbert": Family(
+        hf.ConvBertForMaskedLM,
+        lambda n: hf.ConvBertConfig(
+            vocab_size=n, embedding_size=8, conv_kernel_size=3, head_ratio=1, **SIZES
+        ),
+        lambda: wordpiece(hf.ConvBertTokenizer),
+    ),
+    "deberta-v3": Family(
+        hf.DebertaV2ForMaskedLM,
+        lambda n: hf.DebertaV2Config(
+            vocab_size=n,
+            relative_attention=True,
+            pos_att_type=["p2c", "c2p"],
+            position_biased_input=False,
+            position_buckets=8,
+            norm_rel_ebd="layer_norm",
+            share_att_key=True,
+            type_vocab_size=0,
+            **SIZES,
+        ),
+        lambda: unigram(hf.DebertaV2Tokenizer, ["[PAD]", "[UNK]", "[CLS]", "[SEP]"], ["[MASK]"]),
+    ),
+    "deberta-v2": Family(
+        hf.DebertaV2ForMaskedLM,
+        lambda n: hf.DebertaV2Config(
+            vocab_size=n,
+            relative_attention=True,
+            pos_att_type=["c2p", "p2c"],
+            conv_kernel_size=3,
+            conv_act="gelu",
+            position_buckets=8,
+            **SIZES,
+        ),
+        lambda: unigram(hf.DebertaV2Tokenizer, ["[PAD]", "[UNK]", "[CLS]", "[SEP]"], ["[MASK]"]),
+    ),
+    "modernbert": Family(
+        hf.ModernBertForMaskedLM,
+        lambda n: hf.ModernBertConfig(
+            vocab_size=n,
+            global_attn_every_n_layers=2,
+            local_attention=4,
+            pad_token_id=0,
+            cls_token_id=2,
+            bos_token_id=2,
+            sep_token_id=3,
+            eos_token_id=3,
+            **SIZES,
+        ),
+        lambda: wordpiece(hf.BertTokenizer),
+        pooling="cls",
+        near=1e-5,
+    ),
+    "nomic": Family(
+        hf.NomicBertForMaskedLM,
+        lambda n: hf.NomicBertConfig(vocab_size=n, **SIZES),
+        lambda: wordpiece(hf.BertTokenizer),
+    ),
+    "t5": Family(
+        hf.T5ForConditionalGeneration,
+        lambda n: hf.T5Config(vocab_size=n, **T5_SIZES),
+        lambda: unigram(
+            lambda vocab: hf.T5Tokenizer(vocab, extra_ids=0, model_max_length=33),
+            ["<pad>", "</s>", "<unk>"],
+        ),
+        added=(0, 1),
+        limit=33,
+        near=1e-5,
+    ),
+    "mt5": Family(
+        hf.MT5ForConditionalGeneration,
+        lambda n: hf.MT5Config(vocab_size=n, feed_forward_proj="gated-gelu", **T5_SIZES),
+        lambda: unigram(
+            lambda vocab: hf.T5Tokenizer(vocab, extra_ids=0), ["<pad>", "</s>", "<unk>"]
+        ),
+        added=(0, 1),
+        limit=2**31,
+        near=1e-5,
+    ),
+    "qwen3": Family(
+        hf.Qwen3ForCausalLM,
+        lambda n: hf.Qwen3Config(vocab_size=n, **LLM),
+        qwen,
+        added=(0, 1),
+        pooling="lasttoken",
+        near=1e-5,
+    ),
+    "llama": Family(
+        hf.LlamaForCausalLM,
+        lambda n: hf.LlamaConfig(vocab_size=n, **LLM),
+        lambda: pieces_of(hf.LlamaTokenizer, ["<unk>", "<s>", "</s>"], pad_token="</s>"),
+        added=(1, 0),
+        pooling="lasttoken",
+        near=1e-5,
+    ),
+    "gemma3": Family(
+        hf.Gemma3ForCausalLM,
+        lambda n: hf.Gemma3TextConfig(vocab_size=n, sliding_window=4, **LLM),
+        lambda: pieces_of(hf.GemmaTokenizer, GEMMA),
+        added=(1, 0),
+        pooling="lasttoken",
+        near=1e-5,
+    ),
+    "gemma3 in both directions": Family(
+        hf.Gemma3ForCausalLM,
+        lambda n: hf.Gemma3TextConfig(
+            vocab_size=n, sliding_window=4, use_bidirectional_attention=True, **LLM
+        ),
+        lambda: pieces_of(hf.GemmaTokenizer, GEMMA),
+        added=(1, 0),
+        near=1e-5,
+    ),
+}
+
+
+@pytest.fixture(params=FAMILIES.values(), ids=FAMILIES)
+def family(request: pytest.FixtureRequest) -> Family:
+    found: Family = request.param
+    return found
+
+
+def made(family: Family) -> tuple[Any, Any]:
+    """A random model with its head, large enough to be far from linear, and a tokenizer."""
+    tokenizer = family.tokenizer()
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = family.model(family.config(len(tokenizer)))
+        for weight in model.parameters():
+            weight.data += 0.1 * torch.randn_like(weight)
+    return model, tokenizer
+
+
+def test_a_family_is_the_one_that_sentence_transformers_runs(
+    family: Family, tmp_path: Path
+) -> None:
+    """As an object, a folder, and from the checkpoint of its pretraining, head and all."""
+    model = save(tmp_path, *made(family), family.pooling).double()
+    taken = as_encoder(model)
+    folder = load_encoder(tmp_path / "model", dtype=torch.float64)
+    pretrained = load_encoder(tmp_path / "transformer", family.pooling, dtype=torch.float64)
+    assert settings_of(taken) == settings_of(folder)
+    assert (taken.max_tokens, taken.vector_size) == (family.limit, family.size)
+
+    alone = [model.encode([sentence], convert_to_tensor=True)[0] for sentence in SENTENCES]
+    (sentence,) = tokenise(taken, SENTENCES[:1])
+    before, behind = family.added
+    inner = sentence.word_of[before : len(sentence.ids) - behind]
+    assert list(sentence.word_of) == [-1] * before + list(inner) + [-1] * behind
+    assert set(inner) == set(range(5))
+    loop = by_loop(model, SENTENCES[0], sentence.word_of)
+    for encoder in (taken, folder, pretrained):
+        vectors = encoder.encode(SENTENCES)
+        torch.testing.assert_close(vectors, torch.stack(alone), rtol=family.near, atol=family.near)
+    table = attribute(
+        folder,
+        SENTENCES[:1],
+        n_nodes=NODES,
+        quadrature="gauss-legendre",
+        probes="all",
+        progress=False,
+    )
+    contributions = torch.tensor(table["contribution"].to_numpy())
+    torch.testing.assert_close(contributions, loop, rtol=10 * family.near, atol=1e-12)
+
+
+def test_a_family_is_read_up_to_its_limit(family: Family, tmp_path: Path) -> None:
+    model, tokenizer = made(family)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    encoder = load_encoder(tmp_path, family.pooling)
+    long = ["an onion " * 100]
+    assert torch.isfinite(encoder.encode(long, cut=True)).all()
+    if family.limit < 1000:
+        with pytest.raises(WordweightsError, match=f"reads at most {family.limit}: "):
+            tokenise(encoder, long)
+
+
+def test_the_control_of_a_family_is_random(family: Family, tmp_path: Path) -> None:
+    model, tokenizer = made(family)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    first, second = (
+        load_encoder(tmp_path, family.pooling, trained=False, seed=seed) for seed in (0, 1)
+    )
+    trained = load_encoder(tmp_path, family.pooling)
+    assert len({first.digest, second.digest, trained.digest}) == 3
+    assert type(first.model) is type(trained.model)
