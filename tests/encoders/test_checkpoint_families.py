@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,6 +222,15 @@ FAMILIES = {
         limit=2**31,
         near=1e-5,
     ),
+    "xlnet": Family(
+        hf.XLNetLMHeadModel,
+        lambda n: hf.XLNetConfig(vocab_size=n, d_model=16, n_layer=2, n_head=2, d_inner=32),
+        lambda: unigram(
+            hf.XLNetTokenizer, ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>"]
+        ),
+        added=(0, 2),
+        limit=2**31,
+    ),
     "qwen3": Family(
         hf.Qwen3ForCausalLM,
         lambda n: hf.Qwen3Config(vocab_size=n, **LLM),
@@ -329,3 +339,90 @@ def test_the_control_of_a_family_is_random(family: Family, tmp_path: Path) -> No
     trained = load_encoder(tmp_path, family.pooling)
     assert len({first.digest, second.digest, trained.digest}) == 3
     assert type(first.model) is type(trained.model)
+
+
+# --- families that do not fit
+
+
+REFUSED = {
+    # its embedding layer scales by the share of masks among the ids
+    "esm": Family(
+        hf.EsmForMaskedLM,
+        lambda n: hf.EsmConfig(
+            vocab_size=n, pad_token_id=0, mask_token_id=4, token_dropout=True, **SIZES
+        ),
+        lambda: wordpiece(hf.BertTokenizer),
+    ),
+    # it pools tokens between its layers, and fails for short texts
+    "funnel": Family(
+        hf.FunnelForPreTraining,
+        lambda n: hf.FunnelConfig(
+            vocab_size=n,
+            d_model=16,
+            n_head=2,
+            d_head=8,
+            d_inner=32,
+            block_sizes=[1, 1],
+            num_decoder_layers=1,
+        ),
+        lambda: wordpiece(hf.FunnelTokenizer, ["<pad>", "<unk>", "<cls>", "<sep>", "<mask>"]),
+    ),
+    "bart": Family(
+        hf.BartForConditionalGeneration,
+        lambda n: hf.BartConfig(
+            vocab_size=n,
+            d_model=16,
+            encoder_layers=1,
+            decoder_layers=1,
+            encoder_attention_heads=2,
+            decoder_attention_heads=2,
+            encoder_ffn_dim=32,
+            decoder_ffn_dim=32,
+        ),
+        lambda: unigram(hf.XLMRobertaTokenizer, ROBERTAS, ["<mask>"]),
+    ),
+    "canine": Family(
+        hf.CanineModel,
+        lambda n: hf.CanineConfig(num_hash_buckets=16, num_hash_functions=2, **SIZES),
+        lambda: wordpiece(hf.BertTokenizer),
+    ),
+    "llama read at its first token": Family(
+        hf.LlamaForCausalLM,
+        lambda n: hf.LlamaConfig(vocab_size=n, **LLM),
+        FAMILIES["llama"].tokenizer,
+        pooling="cls",
+    ),
+}
+MESSAGES = {
+    "esm": r"family 'esm' .* not the one from the tokens \(it is off by 0\.\d+ of its length\)",
+    "funnel": r"family 'funnel' cannot be attributed, .* Families known to work: BERT",
+    "bart": r"'bart' are encoders with decoders, and only those of t5, mt5, umt5 are read",
+    "canine": "family 'canine' have no table of word embeddings",
+    "llama read at its first token": r"whatever the words are: with the pooling 'cls'",
+}
+
+
+@pytest.mark.parametrize("trained", [True, False])
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_family_that_does_not_fit_is_refused_in_words(
+    name: str, trained: bool, tmp_path: Path
+) -> None:
+    family = REFUSED[name]
+    model, tokenizer = made(family)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(WordweightsError, match=MESSAGES[name]):
+        load_encoder(tmp_path, family.pooling, trained=trained)
+
+
+def test_tokens_of_other_types_than_0_are_refused(
+    tiny_checkpoint: Path, tiny_tokenizer: hf.PreTrainedTokenizerFast
+) -> None:
+    """Their embeddings would be left out."""
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save_pretrained(tiny_checkpoint)
+    with pytest.raises(WordweightsError, match="marks tokens by types other than 0"):
+        load_encoder(tiny_checkpoint, "mean")

@@ -188,7 +188,8 @@ class Encoder:
         config = self.model.config
         layers, width = int(config.num_hidden_layers), int(config.hidden_size)
         inner = int(getattr(config, "intermediate_size", 4 * width))
-        numbers = 14 * width + 3 * inner + 3 * tokens * int(config.num_attention_heads)
+        heads = int(getattr(config, "num_attention_heads", 0))
+        numbers = 14 * width + 3 * inner + 3 * tokens * heads
         return layers * tokens * numbers * self.dtype.itemsize
 
     def embed(self, ids: Tensor) -> Tensor:
@@ -335,7 +336,13 @@ def _check_tokenizer(tokenizer: Any, model: Any, label: str) -> None:
             f"Encoder {label!r}: its tokenizer is not a fast one, so words cannot be aligned with "
             f"wordpieces by character offsets; use a checkpoint with tokenizer.json or vocab.txt."
         )
-    rows = model.get_input_embeddings().weight.shape[0]
+    try:
+        rows = model.get_input_embeddings().weight.shape[0]
+    except (AttributeError, NotImplementedError):
+        raise WordweightsError(
+            f"Encoder {label!r}: models of the family {model.config.model_type!r} have no table "
+            f"of word embeddings, which attribution begins with."
+        ) from None
     if len(tokenizer) > rows:
         raise WordweightsError(
             f"Encoder {label!r}: the tokenizer has {len(tokenizer)} entries but the model embeds "
@@ -349,7 +356,7 @@ def _check_pooler(model: Any, label: str) -> None:
         raise WordweightsError(
             f"Encoder {label!r}: pooling 'pooler' needs a pooler in the model, a dense layer on "
             f"the first token (weights pooler.dense.weight and pooler.dense.bias), and this model "
-            f"of the family {model.config.model_type!r} has none; use 'cls' or 'mean'."
+            f"of the family {model.config.model_type!r} has none."
         )
 
 

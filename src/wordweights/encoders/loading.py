@@ -42,22 +42,18 @@ _UNUSED_KEYS = re.compile(
     r"(pooler|cls|lm_head|vocab_transform|vocab_layer_norm|vocab_projector|classifier|mlp"
     r"|predictions|sop_classifier|generator_predictions|generator_lm_head"  # ALBERT, ELECTRA
     r"|discriminator_predictions|lm_predictions|mask_predictions"  # ELECTRA, DeBERTa
-    r"|head|decoder)\."  # ModernBERT, T5
+    r"|head|decoder|lm_loss)\."  # ModernBERT, T5, XLNet
     r"|embeddings\.position_ids$"
 )
 # Of encoders with a decoder, those that sentence-transformers and we read without it.
 _ENCODER_CLASSES = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5EncoderModel"}
 _PROBE = "A woman is cutting an onion."
-_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, EOFError)
-_FAILURES = (
-    RuntimeError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    NotImplementedError,
-    LookupError,
-    AssertionError,
+# What transformers raises for files that it cannot read, and models for what they cannot do.
+_UNREADABLE = (
+    *(OSError, ValueError, KeyError, RuntimeError, EOFError),
+    *(ImportError, TypeError, AttributeError),
 )
+_FAILURES = (RuntimeError, TypeError, AttributeError, ValueError, LookupError, AssertionError)
 _KNOWN_FAMILIES = (
     "Families known to work: BERT, RoBERTa, XLM-R, MPNet, DistilBERT, ALBERT, ELECTRA, ConvBERT, "
     "DeBERTa, ModernBERT, NomicBert, the encoder of T5; Qwen3, Llama and Gemma 3."
@@ -290,12 +286,16 @@ def _check_reading(encoder: Encoder) -> None:
         )
     ids = torch.tensor([encoded["input_ids"]], device=encoder.device)
     try:
+        _ = encoder.vector_size
         expected = encoder.encode([_PROBE], cut=True)
         with torch.enable_grad():
             x = encoder.embed(ids)
             encoder.activation_bytes(ids.shape[1])
             vector = torch.func.jvp(encoder.vectors, (x,), (torch.ones_like(x),))[0]
-            torch.autograd.grad(encoder.vectors(x.requires_grad_()).sum(), x)
+            outputs = encoder.vectors(x.requires_grad_())[0]
+            # unequal parts of the outputs: the sum of what was normalised is constant
+            parts = torch.arange(1, len(outputs) + 1, device=x.device) * outputs
+            (gradient,) = torch.autograd.grad(parts.sum(), x)
     except _FAILURES as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise WordweightsError(
@@ -308,6 +308,12 @@ def _check_reading(encoder: Encoder) -> None:
             f"{cannot} their sentence vector from word embeddings is not the one from the tokens "
             f"(it is off by {gap:.2g} of its length): they do more with a token than to look up "
             f"its embedding. {_KNOWN_FAMILIES}"
+        )
+    if ids.shape[1] > 1 and not gradient[:, 1:].any():
+        raise WordweightsError(
+            f"Encoder {encoder.name!r}: its sentence vector is the same whatever the words are: "
+            f"with the pooling {encoder.pooling!r}, a model of the family {family!r} has seen no "
+            f"more than the first token."
         )
 
 
@@ -341,10 +347,9 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
             )
             encoder_class = _ENCODER_CLASSES.get(config.model_type)
             if config.is_encoder_decoder and encoder_class is None:
-                raise WordweightsError(
-                    f"Encoder {label!r}: models of the family {config.model_type!r} are encoders "
-                    f"with decoders; of these, only the encoders of "
-                    f"{', '.join(_ENCODER_CLASSES)} are read without their decoders."
+                raise ValueError(
+                    f"models of the family {config.model_type!r} are encoders with decoders, and "
+                    f"only those of {', '.join(_ENCODER_CLASSES)} are read without their decoders"
                 )
             options = {} if pooler else _without_pooler(config)
             if not trained:
@@ -384,15 +389,15 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
     )
     faults = {
         "weights that it lacks, which would be random": info["missing_keys"],
-        "weights for which the model has no place": set(info["unexpected_keys"]).difference(unused),
+        "weights that have no place there": set(info["unexpected_keys"]).difference(unused),
         "weights of another shape": {key for key, *_ in info["mismatched_keys"]},
     }
     listed = "; ".join(f"{kind}: {_some(keys)}" for kind, keys in faults.items() if keys)
     if listed:
         raise WordweightsError(
-            f"Encoder {label!r}: the checkpoint in {folder} is not that of the model that its "
-            f"config.json describes, of the family {config.model_type!r}. There are {listed}. Take "
-            f"config.json and the weights from one checkpoint."
+            f"Encoder {label!r}: the checkpoint in {folder} does not fit the model that its "
+            f"config.json describes, of the family {config.model_type!r}, so it is not used. There "
+            f"are {listed}."
         )
     return model
 
