@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -424,5 +425,8 @@ def test_tokens_of_other_types_than_0_are_refused(
         single="[CLS]:0 $A:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     tokenizer.save_pretrained(tiny_checkpoint)
+    path = tiny_checkpoint / "tokenizer_config.json"
+    names = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
+    path.write_text(json.dumps(json.loads(path.read_text()) | names))
     with pytest.raises(WordweightsError, match="marks tokens by types other than 0"):
         load_encoder(tiny_checkpoint, "mean")

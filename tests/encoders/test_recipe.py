@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from hubs import Hub
 from sentence_models import NODES, by_loop, save, settings_of
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import (
@@ -71,6 +72,14 @@ def make(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> Any:
         return save(tmp_path, model, tiny_tokenizer, pooling, *behind, **settings)
 
     return make
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def encoders(model: SentenceTransformer, folder: Path, **how: Any) -> list[Encoder]:
@@ -220,7 +229,7 @@ def test_limits_and_case_are_those_of_the_configuration(make: Any, tmp_path: Pat
             tokenise(encoder, long)
 
 
-def test_an_old_layout_is_read(make: Any, tmp_path: Path) -> None:
+def test_an_old_layout_is_read(make: Any, tmp_path: Path, hub: Hub) -> None:
     """The transformer in a folder of its own, old names of classes, flags of the pooling."""
     model = make(["max", "cls"], Dense(32, 5))
     folder = tmp_path / "model"
@@ -247,7 +256,10 @@ def test_an_old_layout_is_read(make: Any, tmp_path: Path) -> None:
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(config))
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
     assert_read_alike(model, tmp_path)
-    assert load_encoder(folder).max_tokens == 20
+    hub.add("someone/old", files_of(folder))
+    for encoder in (load_encoder(folder), load_encoder("someone/old")):
+        assert encoder.max_tokens == 20
+        assert encoder.digest == as_encoder(model.float()).digest
 
 
 def test_the_digest_covers_everything_between_text_and_vector(
@@ -292,6 +304,19 @@ def test_a_recipe_needs_no_model_the_second_time(make: Any, tmp_path: Path) -> N
     weights = folder / "2_Dense" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\x80?")
     assert load_encoder(folder).digest != first.digest
+
+
+def test_a_hub_gives_what_a_folder_does(make: Any, tmp_path: Path, hub: Hub) -> None:
+    """Every module's files are fetched, and no file that nothing reads."""
+    make(["cls", "max"], Dense(32, 12), Normalize(), prompts=PROMPTS, truncate_dim=10)
+    folder = tmp_path / "model"
+    files = files_of(folder)
+    surplus = {f"{place}/model.safetensors": b"not read" for place in ("onnx", "checkpoint-5")}
+    commit = hub.add("someone/model", files | surplus)
+    encoder = load_encoder("someone/model", prompt_name="query")
+    assert encoder.commit == commit
+    assert settings_of(encoder) == settings_of(load_encoder(folder, prompt_name="query"))
+    assert not any(place in request for request in hub.requests for place in surplus)
 
 
 # --- what is refused
