@@ -302,6 +302,8 @@ def test_a_family_is_the_one_that_sentence_transformers_runs(
     inner = sentence.word_of[before : len(sentence.ids) - behind]
     assert list(sentence.word_of) == [-1] * before + list(inner) + [-1] * behind
     assert set(inner) == set(range(5))
+    ids = torch.tensor(sentence.ids)
+    assert torch.equal(folder.embedding_matrix[ids], folder.embed(ids))
     loop = by_loop(model, SENTENCES[0], sentence.word_of)
     for encoder in (taken, folder, pretrained):
         vectors = encoder.encode(SENTENCES)
@@ -414,6 +416,17 @@ def test_a_family_that_does_not_fit_is_refused_in_words(
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(WordweightsError, match=MESSAGES[name]):
         load_encoder(tmp_path, family.pooling, trained=trained)
+
+
+def test_a_tokenizer_that_is_no_fast_one_is_refused(tmp_path: Path) -> None:
+    """A model of sentencepiece alone, which takes other packages to read."""
+    model, tokenizer = made(FAMILIES["t5"])
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").unlink()
+    (tmp_path / "spiece.model").write_bytes(b"pieces")
+    with pytest.raises(WordweightsError, match=r"the tokenizer in .* must hold tokenizer\.json"):
+        load_encoder(tmp_path, "mean")
 
 
 def test_tokens_of_other_types_than_0_are_refused(

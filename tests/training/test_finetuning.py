@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sentence_transformers.sentence_transformer.modules import Dense
 
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.errors import WordweightsError
@@ -113,6 +115,17 @@ def test_triplets_use_contradictions_as_hard_negatives() -> None:
 def test_what_is_missing_is_named(base: Encoder, settings: FineTuning, message: str) -> None:
     with pytest.raises(WordweightsError, match=message):
         fine_tune(base, None, None, settings)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"prompt": "the "}, {"truncate_dim": 3}, {"pooling": "cls+mean"}, {"behind": (Dense(16, 4),)}],
+)
+def test_more_than_a_transformer_and_a_pooling_is_not_trained(
+    base: Encoder, text: str, more: dict[str, Any]
+) -> None:
+    with pytest.raises(WordweightsError, match="more than a transformer with one pooling"):
+        fine_tune(replace(base, **more), text, None, FineTuning("unsup-simcse"))
 
 
 def test_too_few_examples_are_refused(base: Encoder, text: str) -> None:

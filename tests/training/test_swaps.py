@@ -16,11 +16,11 @@ from wordweights.training import swap_embeddings, swap_parts
 
 @pytest.fixture
 def tuned(tiny_encoder: Encoder) -> Encoder:
-    """The same encoder with other numbers, as training leaves it."""
+    """The same encoder with other numbers, as training leaves it, and another reading."""
     model: BertModel = copy.deepcopy(tiny_encoder.model)
     for parameter in model.parameters():
         parameter.data = parameter.data.flip(0) * 1.5
-    return replace(tiny_encoder, name="tuned", model=model)
+    return replace(tiny_encoder, name="tuned", model=model, prompt="the ", truncate_dim=9)
 
 
 def test_every_combination_is_the_encoder_that_it_says(
@@ -36,6 +36,7 @@ def test_every_combination_is_the_encoder_that_it_says(
     for (embeddings, layers), found in swapped.items():
         assert torch.equal(found.embedding_matrix, models[embeddings].embedding_matrix)
         torch.testing.assert_close(found.vectors(x), models[layers].vectors(x))
+        assert found.prompt == models[layers].prompt
     assert [encoder.digest for encoder in models.values()] == digests
 
 

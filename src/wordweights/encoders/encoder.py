@@ -325,9 +325,12 @@ def check_pooling(pooling: str, label: str) -> None:
 
 
 def _reading_of(tokenizer: Any) -> str:
-    """Write down how a tokenizer reads a text, without the last call's cut and padding."""
-    state = json.loads(tokenizer.backend_tokenizer.to_str())
-    return json.dumps(state | {"truncation": None, "padding": None}, sort_keys=True)
+    """Write down how a tokenizer reads a text."""
+    backend = tokenizer.backend_tokenizer
+    # left by the last call, and set anew by the next one
+    backend.no_truncation()
+    backend.no_padding()
+    return str(backend.to_str())
 
 
 def _check_tokenizer(tokenizer: Any, model: Any, label: str) -> None:
