@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -159,4 +160,4 @@ def test_a_stretch_misses_nothing_of_a_polynomial(n: int, seed: int) -> None:
     parts = stretch.parts(ends)
     assert parts[0][0] == start
     assert parts[-1][1] == stop
-    assert all(left[1] == right[0] for left, right in zip(parts, parts[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in itertools.pairwise(parts))
