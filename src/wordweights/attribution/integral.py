@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wordweights.attribution.parallel import run_all
-from wordweights.attribution.path import Linearised, StraightPath
-from wordweights.attribution.quadrature import Rule, thinned
+from wordweights.attribution.path import Linearised, StraightPath, Widened
+from wordweights.attribution.quadrature import Rule
 from wordweights.encoders.post_norm import StackMap
 
 Array = NDArray[np.float64]
@@ -74,9 +74,8 @@ class Integral:
         return Integral(self.path.select(examples), rules, self.outputs)
 
     def thinned(self) -> Integral:
-        """Take a coarser rule, with about half of the nodes (see :func:`~quadrature.thinned`)."""
-        places, factors = thinned(self.n_nodes)
-        rules = tuple(Rule(r.nodes[places], r.weights[places] * factors) for r in self.rules)
+        """Take a coarser rule, with about half of the nodes (see :meth:`Rule.thinned`)."""
+        rules = tuple(rule.thinned()[1] for rule in self.rules)
         return Integral(self.path, rules, self.outputs)
 
     def along(self, directions: Tensor) -> Tensor:
@@ -189,10 +188,9 @@ class Integral:
         if self._kept is not None:
             yield self._kept
             return
-        size = self.path.points_in_pass
         for example in range(len(self.rules)):
-            for start in range(0, self.n_nodes, size):
-                yield [self._part(slice(example, example + 1), slice(start, start + size))]
+            for cut in self._cuts(example):
+                yield [self._part(slice(example, example + 1), cut)]
 
     @cached_property
     def _kept(self) -> list[_Part] | None:
@@ -201,11 +199,29 @@ class Integral:
         if batch * n > self.path.points_kept:
             return None
         size = max(1, self.path.points_in_pass // n)
-        starts = range(0, batch, size)
-        tasks = [partial(self._part, slice(i, min(i + size, batch)), slice(0, n)) for i in starts]
+        if any(rule.narrow for rule in self.rules):
+            size = 1
+        tasks = [
+            partial(self._part, slice(i, min(i + size, batch)), cut)
+            for i in range(0, batch, size)
+            for cut in (self._cuts(i) if size == 1 else [slice(0, n)])
+        ]
         return run_all(tasks, self.path.threads)
+
+    def _cuts(self, example: int) -> list[slice]:
+        """Cut the nodes of an example into passes, each of one precision."""
+        size = self.path.points_in_pass
+        return [
+            slice(start, min(start + size, run.stop))
+            for run, _ in self.rules[example].runs
+            for start in range(run.start, run.stop, size)
+        ]
 
     def _part(self, examples: slice, cut: slice) -> _Part:
         nodes = np.stack([rule.nodes[cut] for rule in self.rules[examples]])
-        path = self.path.select(list(range(examples.start, examples.stop)))
-        return _Part(examples, cut, path.linearise(nodes))
+        chosen = list(range(examples.start, examples.stop))
+        wide = self.path.widened if self.rules[examples.start].is_narrow(cut.start) else None
+        if wide is None:
+            return _Part(examples, cut, self.path.select(chosen).linearise(nodes))
+        linear = wide.select(chosen).linearise(nodes)
+        return _Part(examples, cut, Widened(linear, self.path.inputs.dtype))

@@ -5,10 +5,11 @@ Everything is computed in passes, each of a bounded number of points, which run 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +34,10 @@ UNBOUNDED = 2**31
 
 class Linearised(Protocol):
     """A model at some points: its derivative there, in both directions."""
+
+    @property
+    def outputs(self) -> Tensor:
+        """The outputs there, shape (points, outputs)."""
 
     def tangent(self, change: Tensor) -> Tensor:
         """Map a change of the inputs, (points, rows, columns), to that of the outputs."""
@@ -63,6 +68,27 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class Widened:
+    """A model linearised in float64, for changes and gradients of another type."""
+
+    wide: Linearised
+    dtype: torch.dtype
+
+    @property
+    def outputs(self) -> Tensor:
+        """The outputs, in the other type."""
+        return self.wide.outputs.to(self.dtype)
+
+    def tangent(self, change: Tensor) -> Tensor:
+        """Map a change of the inputs to that of the outputs."""
+        return self.wide.tangent(change.double()).to(self.dtype)
+
+    def pullback(self, gradient: Tensor) -> Tensor:
+        """Map a gradient by the outputs to that by the inputs."""
+        return self.wide.pullback(gradient.double()).to(self.dtype)
+
+
+@dataclass(frozen=True)
 class StraightPath:
     """The points B + alpha (W - B) of a batch, and a model along them.
 
@@ -84,6 +110,8 @@ class StraightPath:
     bfloat16 : bool
         Compute the gradients with matrix products in bfloat16. Forward mode, and so the
         certificate, keeps the precision of the model.
+    wide : Callable[[], Callable[..., Tensor]] | None
+        Makes the same model in float64, where one is to be had.
     """
 
     forward: Callable[..., Tensor]
@@ -93,6 +121,7 @@ class StraightPath:
     batched: tuple[bool, ...] = ()
     points_at_once: int = UNBOUNDED
     bfloat16: bool = False
+    wide: Callable[[], Callable[..., Tensor]] | None = None
 
     @property
     def step(self) -> Tensor:
@@ -127,6 +156,21 @@ class StraightPath:
             inputs=self.inputs[examples],
             baselines=self.baselines[examples],
             arguments=self._arguments(examples),
+        )
+
+    @cached_property
+    def widened(self) -> StraightPath | None:
+        """The same path in float64, which tells points apart that float32 does not."""
+        if self.wide is None:
+            return None
+        return replace(
+            self,
+            forward=self.wide(),
+            inputs=self.inputs.double(),
+            baselines=self.baselines.double(),
+            points_at_once=max(1, self.points_at_once // 2),
+            bfloat16=False,
+            wide=None,
         )
 
     def outputs(self, alphas: Array) -> Tensor:
@@ -171,6 +215,31 @@ class StraightPath:
         starts = range(0, len(examples), size)
         passes = [partial(evaluate, slice(start, start + size)) for start in starts]
         return torch.cat(run_all(passes, self.threads))
+
+    def slopes(self, alphas: Array) -> tuple[Tensor, Tensor]:
+        """Evaluate the model of one example and its derivative along the path, pass by pass.
+
+        Parameters
+        ----------
+        alphas : Array
+            Shape (n,).
+
+        Returns
+        -------
+        tuple[Tensor, Tensor]
+            s and s', each of shape (n, outputs).
+        """
+        precise = replace(self, bfloat16=False)
+
+        def run(some: Array) -> tuple[Tensor, Tensor]:
+            linear = precise.linearise(some[None])
+            return linear.outputs.detach(), linear.tangent(self.step.expand(len(some), -1, -1))
+
+        size = max(1, self.points_in_pass // 4)  # few nodes still fill the cores
+        starts = range(0, len(alphas), size)
+        passes = [partial(run, alphas[start : start + size]) for start in starts]
+        outputs, slopes = zip(*run_all(passes, self.threads), strict=True)
+        return torch.cat(outputs), torch.cat(slopes)
 
     def linearise(self, alphas: Array) -> Linearised:
         """Linearise the model at points of every example.
@@ -251,10 +320,16 @@ def lay_path(
     """
     ids = torch.tensor([sentence.ids for sentence in sentences], device=encoder.device)
     special = torch.tensor([sentence.word_of for sentence in sentences]) < 0
+
+    def wide() -> Callable[..., Tensor]:
+        double = replace(encoder, model=copy.deepcopy(encoder.model).double())
+        return double.as_stack() or double
+
     return StraightPath(
         encoder.as_stack() or encoder,
         encoder.embed(ids),
         baseline_embeddings(encoder, ids, special, baseline),
         points_at_once=max(1, memory // encoder.activation_bytes(ids.shape[1])),
         bfloat16=bfloat16,
+        wide=wide if encoder.dtype == torch.float32 else None,
     )

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wordweights.attribution.quadrature import thinned
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
@@ -173,7 +172,8 @@ def project(integral: Integral, probes: Tensor, skip: int = 0) -> Squares:
     coarser = integral.thinned()
     weights = np.zeros((2, *integral.weights.shape))
     weights[0] = integral.weights
-    weights[1][:, thinned(integral.n_nodes)[0]] = coarser.weights
+    for example, rule in enumerate(integral.rules):
+        weights[1, example, rule.thinned()[0]] = coarser.weights[example]
     chosen = torch.from_numpy(carried)
     fine, coarse_too = integral.squares(probes[chosen], weights)
     coarse = np.empty((len(probes), *fine.shape[1:]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,42 @@ class Rule:
         Where the integrand is evaluated, shape (n,), ascending, inside (0, 1).
     weights : Array
         Shape (n,), positive; they sum to 1 for Gauss-Legendre.
+    orders : tuple[int, ...]
+        How many nodes each of the joined rules has, from the first on; () where it is one rule.
+    narrow : tuple[bool, ...]
+        Which of the joined rules need float64.
     """
 
     nodes: Array
     weights: Array
+    orders: tuple[int, ...] = ()
+    narrow: tuple[bool, ...] = ()
+
+    @property
+    def runs(self) -> list[tuple[slice, bool]]:
+        """Which nodes, one after the other, are of one precision, and whether of float64."""
+        if not any(self.narrow):
+            return [(slice(0, len(self.nodes)), False)]
+        of_nodes = np.repeat(self.narrow, self.orders)
+        cuts = [0, *(np.flatnonzero(np.diff(of_nodes)) + 1).tolist(), len(of_nodes)]
+        return [(slice(i, j), bool(of_nodes[i])) for i, j in pairwise(cuts)]
+
+    def is_narrow(self, node: int) -> bool:
+        """Whether a node needs float64."""
+        return any(narrow for run, narrow in self.runs if run.start <= node < run.stop)
+
+    def thinned(self) -> tuple[NDArray[np.int64], Rule]:
+        """Take a coarser rule on some of the nodes, see :func:`thinned`: their places, and it."""
+        places, factors, begin = [], [], 0
+        for n in self.orders or (len(self.nodes),):
+            kept, factor = thinned(n)
+            places.append(kept + begin)
+            factors.append(factor)
+            begin += n
+        chosen = np.concatenate(places)
+        weights = self.weights[chosen] * np.concatenate(factors)
+        orders = tuple(len(kept) for kept in places) if self.orders else ()
+        return chosen, Rule(self.nodes[chosen], weights, orders, self.narrow)
 
 
 @dataclass(frozen=True)
@@ -127,6 +160,16 @@ def pilot_nodes() -> Array:
     """
     even = np.linspace(0.0, 1.0, _PILOT_POINTS)
     return even * (1 + _PILOT_CROWDING * even) / (1 + _PILOT_CROWDING)
+
+
+def join_rules(rules: Sequence[tuple[Rule, bool]]) -> Rule:
+    """Join rules on adjacent parts of the path, each with whether it needs float64."""
+    return Rule(
+        np.concatenate([rule.nodes for rule, _ in rules]),
+        np.concatenate([rule.weights for rule, _ in rules]),
+        tuple(len(rule.nodes) for rule, _ in rules),
+        tuple(narrow for _, narrow in rules),
+    )
 
 
 def choose_rule(path: Array, n: int) -> tuple[Rule, float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wordweights.encoders.hub import cached_commit, fetch
+from wordweights.encoders.parts import find_parts, join_parts
 from wordweights.errors import WordweightsError
 from wordweights.files import expand_home, package_folder
 
@@ -89,6 +90,8 @@ def locate(label: str) -> Path:
             f"Encoder {label!r} is carried by the package {entry['package']!r} alone, which is not "
             f"installed here; install it."
         )
+    if folder is None and (parts := find_parts(entry.get("parts", "").split())):
+        folder = join_parts(parts, entry["folder"], label)
     return folder or fetch(entry["hub"], entry["revision"], label)
 
 
@@ -110,6 +113,8 @@ def describe_source(name: str) -> str:
     entry = registered().get(label, {})
     if _carried(entry) or (entry and "hub" not in entry):
         return f"package {entry['package']}"
+    if find_parts(entry.get("parts", "").split()):
+        return f"packages {entry['parts']}"
     if not entry and Path(label).is_dir():
         return f"folder {Path(label).name}"
     hub_id, revision = entry.get("hub", label), entry.get("revision")

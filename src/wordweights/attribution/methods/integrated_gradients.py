@@ -28,9 +28,13 @@ if TYPE_CHECKING:
     from wordweights.attribution.integral import Integral
     from wordweights.attribution.path import StraightPath
 
+Array = NDArray[np.float64]
+
 QUADRATURES = ("adaptive", "gauss-legendre")
 
 _LADDER = (6, 8, 10, 12, 14, 16, 20, 24, 32, 40, 50, 64, 80, 100)
+_SMOOTH = 32  # nodes of one rule: where they do not suffice, the path is divided
+_FAR = 3.0  # times the tolerance
 _TYPICAL_NODES = 12  # of a sentence whose rule is chosen by the tolerance
 
 
@@ -81,7 +85,7 @@ class IntegratedGradients(JacobianMethod):
     """
 
     name: ClassVar[str] = "integrated-gradients"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     certificate: ClassVar[Mapping[str, type]] = {
         "residual": float,
         "n_nodes": int,
@@ -193,9 +197,8 @@ class IntegratedGradients(JacobianMethod):
         self.check_outputs(pilot.shape[-1])
         change = pilot[:, -1] - pilot[:, 0]  # (batch, outputs)
         curves = pilot.double().cpu().numpy()
-        left = list(range(batch))
-        ladder = [n for n in _LADDER if n < self.max_nodes] + [self.max_nodes]
-        for n in ladder if self.n_nodes is None else [self.n_nodes]:
+        left, jumping = list(range(batch)), list[int]()
+        for n in self._ladder(adaptive):
             last = n in (self.max_nodes, self.n_nodes)
             rules: dict[int, Rule] = {}
             for example in left:
@@ -220,6 +223,38 @@ class IntegratedGradients(JacobianMethod):
                     left = [example for example in left if example not in examples]
                     residuals = [residual[i] for i in met]
                     yield Certified(examples, integral.select(met), gap[met], residuals)
+                # where forward mode sees far more missing than the pilot, the path jumps between
+                # the points of the pilot, and more nodes of one rule will not find it
+                jumping += [
+                    group[i]
+                    for i, r in enumerate(residual)
+                    if adaptive and not last and r > _FAR * self.tolerance
+                ]
+            left = [example for example in left if example not in jumping]
+        for example in sorted([*left, *jumping]):
+            yield self._divided(path, example, alphas, curves[example])
+
+    def _ladder(self, adaptive: bool) -> list[int]:
+        """How many nodes a rule for a whole path is tried with."""
+        if self.n_nodes is not None:
+            return [self.n_nodes]
+        if adaptive:
+            return [n for n in _LADDER if n <= min(_SMOOTH, self.max_nodes)] or [self.max_nodes]
+        return [n for n in _LADDER if n < self.max_nodes] + [self.max_nodes]
+
+    def _divided(self, path: StraightPath, example: int, alphas: Array, curve: Array) -> Certified:
+        """Divide the path of an example where it is not complete."""
+        import torch
+
+        from wordweights.attribution.division import divide
+        from wordweights.attribution.integral import Integral
+
+        alone = path.select([example])
+        rule, missed = divide(alone, alphas, curve, self.tolerance, self.max_nodes)
+        gap = torch.from_numpy(missed).to(path.inputs)[None]
+        change = torch.from_numpy(curve[-1] - curve[0]).to(path.inputs)[None]
+        integral = Integral(alone, (rule,), change.shape[-1])
+        return Certified([example], integral, gap, _relative(gap, change).tolist())
 
     def passes(self, tokens: int, outputs: int) -> int:
         """Estimate the passes per sentence."""

@@ -75,7 +75,7 @@ class JacobianMethod(Method):
 
     def check_outputs(self, outputs: int) -> None:
         """Refuse more probes than there are outputs, by a WordweightsError."""
-        if isinstance(self.probes, int) and self.probes > outputs:
+        if self.norm == "frobenius" and isinstance(self.probes, int) and self.probes > outputs:
             raise WordweightsError(
                 f"probes is {self.probes}; it must be {ALL_PROBES!r}, {AUTO_PROBES!r}, or a whole "
                 f"number from 1 to the number of output dimensions, {outputs}."
