@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hubs import Hub
@@ -24,6 +25,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from wordweights import attribute
 from wordweights.attribution.alignment import tokenise
+from wordweights.attribution.path import lay_path
 from wordweights.encoders import Encoder, as_encoder, load_encoder
 from wordweights.errors import WordweightsError
 
@@ -150,6 +152,19 @@ def test_a_prompt_is_read_but_is_no_word(
 ) -> None:
     model = make(pooling, include_prompt=include_prompt, prompts=PROMPTS)
     assert_read_alike(model, tmp_path, prompt=True)
+
+
+def test_a_path_is_widened_with_all_modules(make: Any) -> None:
+    """Where a path jumps it is followed in float64, from the embeddings to the vector."""
+    encoder = as_encoder(make("weightedmean", *projection(), truncate_dim=18))
+    path = lay_path(encoder, tokenise(encoder, SENTENCES[:1]), "pad", 2**27)
+    wide = path.widened
+    assert wide is not None
+    alphas = np.array([[0.0, 0.3, 1.0]])
+    outputs, expected = wide.outputs(alphas), path.outputs(alphas)
+    assert (outputs.dtype, expected.dtype) == (torch.float64, torch.float32)
+    torch.testing.assert_close(outputs.float(), expected)
+    assert encoder.dtype == encoder.behind[0].linear.weight.dtype == torch.float32
 
 
 def test_a_prompt_is_the_default_one_or_a_named_one(make: Any, tmp_path: Path) -> None:

@@ -322,7 +322,9 @@ def lay_path(
     special = torch.tensor([sentence.word_of for sentence in sentences]) < 0
 
     def wide() -> Callable[..., Tensor]:
-        double = replace(encoder, model=copy.deepcopy(encoder.model).double())
+        parts = (encoder.model, *encoder.behind)
+        model, *behind = (copy.deepcopy(part).double() for part in parts)
+        double = replace(encoder, model=model, behind=tuple(behind))
         return double.as_stack() or double
 
     return StraightPath(
