@@ -13,6 +13,8 @@ import pytest
 import torch
 import transformers as hf
 from sentence_models import NODES, by_loop, save, settings_of
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from tokenizers import processors
 from tokenizers.pre_tokenizers import ByteLevel
 
@@ -399,10 +401,22 @@ REFUSED = {
 MESSAGES = {
     "esm": r"family 'esm' .* not the one from the tokens \(it is off by 0\.\d+ of its length\)",
     "funnel": r"family 'funnel' cannot be attributed, .* Families known to work: BERT",
-    "bart": r"'bart' are encoders with decoders, and only those of t5, mt5, umt5 are read",
+    "bart": r"'bart' cannot be attributed, for they are encoders with decoders, and only t5, mt5",
     "canine": "family 'canine' have no table of word embeddings",
     "llama read at its first token": r"whatever the words are: with the pooling 'cls'",
 }
+
+
+@pytest.mark.parametrize("name", ["bart", "esm", "funnel"])
+def test_an_object_of_a_family_that_does_not_fit_is_refused_in_words(
+    name: str, tmp_path: Path
+) -> None:
+    model, tokenizer = made(REFUSED[name])
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    modules = [Transformer(str(tmp_path)), Pooling(16, "mean")]
+    with pytest.raises(WordweightsError, match=MESSAGES[name]):
+        as_encoder(SentenceTransformer(modules=modules, device="cpu"))
 
 
 @pytest.mark.parametrize("trained", [True, False])

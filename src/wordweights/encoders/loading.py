@@ -43,7 +43,7 @@ _UNUSED_KEYS = re.compile(
     r"|predictions|sop_classifier|generator_predictions|generator_lm_head"  # ALBERT, ELECTRA
     r"|discriminator_predictions|lm_predictions|mask_predictions"  # ELECTRA, DeBERTa
     r"|head|decoder|lm_loss)\."  # ModernBERT, T5, XLNet
-    r"|embeddings\.position_ids$"
+    r"|embeddings\.position_ids$|final_logits_bias$"
 )
 # Of encoders with a decoder, those that sentence-transformers and we read without it.
 _ENCODER_CLASSES = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5EncoderModel"}
@@ -276,6 +276,11 @@ def _check_reading(encoder: Encoder) -> None:
 
     family = encoder.model.config.model_type
     cannot = f"Encoder {encoder.name!r}: models of the family {family!r} cannot be attributed, for"
+    if encoder.model.config.is_encoder_decoder and hasattr(encoder.model, "decoder"):
+        raise WordweightsError(
+            f"{cannot} they are encoders with decoders, and only {', '.join(_ENCODER_CLASSES)} are "
+            f"read without theirs. {_KNOWN_FAMILIES}"
+        )
     encoded = encoder.tokenizer(
         encoder.prompt + _PROBE, truncation=True, max_length=encoder.max_tokens
     )
@@ -346,11 +351,6 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
                 folder, local_files_only=True, trust_remote_code=False
             )
             encoder_class = _ENCODER_CLASSES.get(config.model_type)
-            if config.is_encoder_decoder and encoder_class is None:
-                raise ValueError(
-                    f"models of the family {config.model_type!r} are encoders with decoders, and "
-                    f"only those of {', '.join(_ENCODER_CLASSES)} are read without their decoders"
-                )
             options = {} if pooler else _without_pooler(config)
             if not trained:
                 with torch.random.fork_rng(devices=[]):
