@@ -223,6 +223,8 @@ def test_limits_and_case_are_those_of_the_configuration(make: Any, tmp_path: Pat
     backend = model.tokenizer.backend_tokenizer
     before = as_encoder(model).digest
     assert as_encoder(model).max_tokens == 24
+    model.max_seq_length = None
+    assert as_encoder(model).max_tokens == 24
     path = tmp_path / "model" / "sentence_bert_config.json"
     config = json.loads(path.read_text()) | {"max_seq_length": 9, "do_lower_case": True}
     path.write_text(json.dumps(config))
@@ -321,6 +323,22 @@ def test_a_recipe_needs_no_model_the_second_time(make: Any, tmp_path: Path) -> N
     weights = folder / "2_Dense" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\x80?")
     assert load_encoder(folder).digest != first.digest
+
+
+def test_modules_of_the_control_are_random_too(make: Any, tmp_path: Path) -> None:
+    make("mean", Dense(16, 4, activation_function=torch.nn.ReLU()), LayerNorm(4))
+    folder = tmp_path / "model"
+    state = torch.random.get_rng_state()
+    trained, first, again, other = (
+        load_encoder(folder, trained=trained, seed=seed)
+        for trained, seed in ((True, 0), (False, 0), (False, 0), (False, 1))
+    )
+    assert torch.equal(torch.random.get_rng_state(), state)
+    weights = [encoder.behind[0].linear.weight for encoder in (trained, first, again, other)]
+    assert torch.equal(weights[1], weights[2])
+    assert not torch.allclose(weights[0], weights[1])
+    assert not torch.allclose(weights[1], weights[3])
+    assert first.digest == again.digest
 
 
 def test_a_hub_gives_what_a_folder_does(make: Any, tmp_path: Path, hub: Hub) -> None:

@@ -59,6 +59,8 @@ def tokenise(
     A wordpiece belongs to the word that holds its first character. (Where a wordpiece spans two
     words, which happens when spaCy splits what the encoder's tokenizer keeps together, it counts
     for the first.)
+    What the tokenizer adds and the encoder's prompt are nobody's; a wordpiece that holds the end of
+    the prompt and the beginning of a word is the word's.
 
     Parameters
     ----------

@@ -133,7 +133,7 @@ class Encoder:
     @property
     def max_tokens(self) -> int:
         """Longest sentence it can read, in wordpieces with the special tokens and the prompt."""
-        limits = [_UNBOUNDED, int(self.tokenizer.model_max_length)]
+        limits = [_UNBOUNDED, int(self.tokenizer.model_max_length or _UNBOUNDED)]
         positions = getattr(self.model.config, "max_position_embeddings", None)
         if positions is not None and positions > 0:  # it is -1 where positions have no end
             embeddings = getattr(self.model, "embeddings", None)

@@ -165,7 +165,10 @@ def load_encoder(
             seed=seed,
             pooler=recipe.pooling == "pooler",
         )
-        behind = load_behind(given, recipe, folder, label)
+        with torch.random.fork_rng(devices=[]):  # a module draws numbers before it reads them
+            behind = load_behind(given, recipe, folder, label)
+            if not trained:
+                _make_random(behind, seed)
         encoder = Encoder(
             model=model.to(dtype),
             behind=tuple(module.to(dtype) for module in behind),
@@ -400,6 +403,17 @@ def _load_model(folder: Path, label: str, *, trained: bool, seed: int, pooler: b
             f"are {listed}."
         )
     return model
+
+
+def _make_random(modules: Iterable[Any], seed: int) -> None:
+    """Give the layers of modules the weights that they are made with."""
+    import torch
+
+    torch.manual_seed(seed)
+    for module in modules:
+        for layer in module.modules():
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
 
 
 def _some(keys: Iterable[str], most: int = 8) -> str:
