@@ -20,7 +20,7 @@ from wordweights.attribution.alignment import TokenisedSentence
 from wordweights.attribution.baselines import baseline_embeddings
 from wordweights.attribution.parallel import run_all
 from wordweights.encoders import Encoder
-from wordweights.encoders.post_norm import Stack
+from wordweights.encoders.stack import Stack
 
 Array = NDArray[np.float64]
 

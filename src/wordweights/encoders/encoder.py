@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from wordweights.encoders.post_norm import Stack
+    from wordweights.encoders.stack import Stack
 
 POOLINGS = ("cls", "mean", "pooler")
 
