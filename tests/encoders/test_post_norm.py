@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from families import FAMILIES, SIZES, make
+from linearised import check, check_rounded
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from wordweights.attribution import WordAttribution
@@ -41,52 +42,17 @@ def with_pooler(tiny_tokenizer: PreTrainedTokenizerFast) -> Encoder:
     return Encoder("with a pooler", "pooler", tiny_tokenizer, model)
 
 
-def check(encoder: Encoder) -> None:
-    stack = encoder.as_stack()
-    assert stack is not None
-    x = points(encoder)
-    near = {"rtol": 1e-9, "atol": 1e-12}
-    torch.testing.assert_close(stack(x), encoder.vectors(x), **near)
-    linear = stack.linearise(x)
-    torch.testing.assert_close(linear.outputs, stack(x), rtol=0, atol=0)
-
-    change = torch.randn_like(x)
-    expected = torch.func.jvp(encoder.vectors, (x,), (change,))[1]
-    torch.testing.assert_close(linear.tangent(change), expected, **near)
-
-    moving = x.clone().requires_grad_()
-    outputs = encoder.vectors(moving)
-    gradient = torch.randn_like(outputs)
-    (expected,) = torch.autograd.grad(outputs, moving, gradient)
-    for _ in range(2):  # a map can be used again
-        torch.testing.assert_close(linear.pullback(gradient), expected, **near)
-
-    chosen = torch.tensor([2, 0, 2])
-    taken = linear.take(chosen).pullback(gradient[chosen])
-    torch.testing.assert_close(taken, expected[chosen], **near)
-    part = linear.take(slice(1, 3)).tangent(change[1:3])
-    torch.testing.assert_close(part, linear.tangent(change)[1:3], **near)
-
-
 def test_values_and_derivatives_are_those_of_autograd(encoder: Encoder) -> None:
-    check(encoder)
+    check(encoder.as_stack(), encoder.vectors, points(encoder))
 
 
 def test_a_pooler_is_part_of_the_stack(with_pooler: Encoder) -> None:
-    check(with_pooler)
+    check(with_pooler.as_stack(), with_pooler.vectors, points(with_pooler))
 
 
 def test_products_in_bfloat16_are_close(encoder: Encoder) -> None:
     single = replace(encoder, model=encoder.model.float())
-    stack = single.as_stack()
-    assert stack is not None
-    x = points(single).float()
-    full = stack.linearise(x)
-    half = full.rounded(torch.bfloat16)
-    gradient = torch.randn_like(full.outputs)
-    exact, close = full.pullback(gradient), half.pullback(gradient)
-    assert close.dtype == torch.float32
-    assert 1e-5 < (close - exact).norm() / exact.norm() < 0.03
+    check_rounded(single.as_stack(), points(single).float())
 
 
 def test_an_encoder_is_attributed_by_its_layers_as_by_autograd(encoder: Encoder) -> None:

@@ -237,7 +237,7 @@ class FeedForwardMap:
         for weight, slope in zip(self.inner, self.slopes, strict=True):
             residual = plus_times(residual, hidden * slope, weight)
         assert residual is not None
-        return residual
+        return residual.to(gradient.dtype)
 
 
 @dataclass(frozen=True)

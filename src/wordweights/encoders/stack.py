@@ -37,7 +37,7 @@ from wordweights.encoders.layer_map import (
 READ = {
     "cls": slice(0, 1),
     "pooler": slice(0, 1),
-    "last": slice(-1, None),
+    "lasttoken": slice(-1, None),
     "mean": slice(None),
 }
 
