@@ -57,11 +57,6 @@ def qwen3(**settings: Any) -> Qwen3Model:
     return Qwen3Model(Qwen3Config(**SIZES, **settings))
 
 
-def qwen3_with_window() -> Qwen3Model:
-    """Two of four layers see a token and the three before it."""
-    return qwen3(use_sliding_window=True, sliding_window=4, max_window_layers=2)
-
-
 def llama(**settings: Any) -> LlamaModel:
     return LlamaModel(LlamaConfig(**SIZES, num_key_value_heads=2, **settings))
 
@@ -70,7 +65,7 @@ def llama_both_ways() -> LlamaModel:
     return llama(is_causal=False)
 
 
-MODELS = [modernbert, qwen3, qwen3_with_window, llama, llama_both_ways]
+MODELS = [modernbert, qwen3, llama, llama_both_ways]
 
 
 def make(build: Callable[..., nn.Module], **settings: Any) -> Any:
@@ -142,8 +137,10 @@ def test_products_in_bfloat16_are_close(build: Callable[[], nn.Module]) -> None:
         (modernbert, {"hidden_activation": "relu"}),
         (modernbert, {"attention_bias": True}),
         (modernbert, {"mlp_bias": True}),
+        (modernbert, {"norm_bias": True}),
         (qwen3, {"hidden_act": "gelu_pytorch_tanh"}),
         (qwen3, {"attention_bias": True}),
+        (qwen3, {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 2}),
         (llama, {"mlp_bias": True}),
         (llama, {"rope_parameters": ROPE | {"rope_type": "dynamic"}}),
     ],
@@ -188,17 +185,19 @@ def test_an_encoder_is_attributed_by_its_layers_as_by_autograd(encoder: Encoder)
     torch.testing.assert_close(by_layers, by_autograd, rtol=1e-9, atol=1e-13)
 
 
-def test_a_decoder_that_is_changed_by_hand_has_no_stack(
-    tiny_tokenizer: PreTrainedTokenizerFast,
+@pytest.mark.parametrize(("build", "place"), [(qwen3, "0.self_attn"), (modernbert, "1.attn")])
+def test_a_model_whose_tokens_see_what_they_should_not_has_no_stack(
+    build: Callable[[], nn.Module], place: str, tiny_tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    """Even where tokens only see more of the others than they should."""
-    encoder = Encoder("changed", "mean", tiny_tokenizer, make(qwen3))
+    """Later tokens, or those outside of the window."""
+    encoder = Encoder("changed", "mean", tiny_tokenizer, make(build))
     assert encoder.as_stack() is not None
 
     def unmask(_module: nn.Module, inputs: Any, settings: dict[str, Any]) -> Any:
         return inputs, settings | {"attention_mask": None}
 
-    handle = encoder.model.layers[0].self_attn.register_forward_pre_hook(unmask, with_kwargs=True)
+    attention = encoder.model.layers.get_submodule(place)
+    handle = attention.register_forward_pre_hook(unmask, with_kwargs=True)
     assert encoder.as_stack() is None
     handle.remove()
     assert encoder.as_stack() is not None

@@ -184,9 +184,11 @@ class Encoder:
         stack = post_norm.stack_of(*about) or pre_norm.stack_of(*about)
         if stack is None:
             return None
-        # tokens from all over the vocabulary: not every tokenizer has special ones
-        few = torch.linspace(0, len(self.embedding_matrix) - 1, min(8, self.max_tokens))
-        x = self.embed(few.long()[None].to(self.device))
+        # tokens from all over the vocabulary, for not every tokenizer has special ones; more than
+        # see each other in a window
+        tokens = 8 + (getattr(self.model.config, "sliding_window", None) or 0)
+        ids = torch.linspace(0, len(self.embedding_matrix) - 1, min(tokens, self.max_tokens))
+        x = self.embed(ids.long()[None].to(self.device))
         expected = self.vectors(x)
         # what is near zero in one encoder is large in another
         near = 1e-3 * float(expected.abs().mean())

@@ -73,15 +73,16 @@ def stack_of(model: Any, pooling: str) -> Stack | None:
         return None
     parts = family(model)
     rope = model.rotary_emb.rope_type  # one, or one for each kind of attention
+    kinds = [layer.kind for layer in parts.layers]
     if (
         parts.activation not in ACTIVATIONS
+        or (parts.causal and set(kinds) != {"full_attention"})
         or not _ROPE_TYPES.issuperset(rope.values() if isinstance(rope, dict) else [rope])
         or any(name.endswith(".bias") for name, _ in model.named_parameters())
         or model.dtype not in (torch.float32, torch.float64)
     ):
         return None
     heads = int(model.config.num_attention_heads)
-    kinds = [layer.kind for layer in parts.layers]
 
     def sights(tokens: int) -> Sequence[Sight]:
         by_kind = {kind: _sight(model, parts.causal, kind, tokens) for kind in set(kinds)}
@@ -103,8 +104,7 @@ def _sight(model: Any, causal: bool, kind: str, tokens: int) -> Sight:
     away = at - at[:, None]  # of what is seen from the token that sees it
     hidden = (away > 0) & causal
     if kind == "sliding_attention":
-        # a causal window counts the token itself
-        hidden |= away.abs() > model.config.sliding_window - causal
+        hidden |= away.abs() > model.config.sliding_window
     bias = weight.new_zeros(1, tokens, tokens).masked_fill_(hidden, -torch.inf)
     of_kind = [kind] if isinstance(model.rotary_emb.rope_type, dict) else []
     cos, sin = model.rotary_emb(weight, at[None], *of_kind)  # (1, tokens, head width)
