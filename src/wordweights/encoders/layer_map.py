@@ -128,7 +128,8 @@ class AttentionMap:
     query_norm: Map  # before the rotation, of (batch, queries, heads, head width)
     key_norm: Map  # (batch, tokens, groups, head width)
     rotation: Tensor | None  # complex, (tokens, 1, half of the head width)
-    query: Tensor  # scaled, as the key is, (batch, groups, queries of a group, head width)
+    # in the order of the rotation, and both with the scale of the scores
+    query: Tensor  # (batch, groups, queries of a group, head width)
     key: Tensor  # (batch, groups, tokens, head width)
     value: Tensor  # of the same shape
     attention: Tensor  # (batch, groups, queries of a group, tokens)

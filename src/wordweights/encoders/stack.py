@@ -122,7 +122,7 @@ class Attention:
         """Compute what is added to the residual, (batch, queries, d), and the derivative."""
         width = self.mix.weight.shape[1] // self.heads
         sizes = [self.heads * width, self.groups * width, self.groups * width]
-        if asking == READ["mean"]:
+        if asking == slice(None):
             projected = self.qkv(x).split(sizes, dim=-1)
         else:
             weights = self.qkv.weight.split(sizes)
@@ -137,7 +137,6 @@ class Attention:
         if sight.rotation is not None:
             q, k = rotate(q, sight.rotation[asking]), rotate(k, sight.rotation)
         q, k, v = (fold(part, self.groups) for part in (q, k, v))
-        # the scale is in both, each a factor of the other's derivative
         q.mul_(width**-0.5)
         scores = q @ k.transpose(2, 3)
         if sight.bias is not None:
@@ -155,7 +154,7 @@ class Attention:
                 key_norm=key_norm,
                 rotation=sight.rotation,
                 query=q,
-                key=k * width**-0.5,
+                key=k * width**-0.5,  # as the query is: each is a factor of the other's derivative
                 value=v,
                 attention=attention,
             )
