@@ -21,7 +21,7 @@ from wordweights.attribution.alignment import TokenisedSentence
 from wordweights.attribution.baselines import baseline_embeddings
 from wordweights.attribution.parallel import run_all
 from wordweights.encoders import Encoder
-from wordweights.encoders.post_norm import Stack
+from wordweights.encoders.stack import Stack
 
 Array = NDArray[np.float64]
 
@@ -321,12 +321,15 @@ def lay_path(
     ids = torch.tensor([sentence.ids for sentence in sentences], device=encoder.device)
     special = torch.tensor([sentence.word_of for sentence in sentences]) < 0
 
+    stack = encoder.as_stack()
+
     def wide() -> Callable[..., Tensor]:
-        double = replace(encoder, model=copy.deepcopy(encoder.model).double())
-        return double.as_stack() or double
+        if stack is not None:
+            return stack.widened()
+        return replace(encoder, model=copy.deepcopy(encoder.model).double())
 
     return StraightPath(
-        encoder.as_stack() or encoder,
+        stack or encoder,
         encoder.embed(ids),
         baseline_embeddings(encoder, ids, special, baseline),
         points_at_once=max(1, memory // encoder.activation_bytes(ids.shape[1])),
