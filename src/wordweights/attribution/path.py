@@ -235,7 +235,7 @@ class StraightPath:
             linear = precise.linearise(some[None])
             return linear.outputs.detach(), linear.tangent(self.step.expand(len(some), -1, -1))
 
-        size = max(1, self.points_in_pass // 4)  # few nodes still fill the cores
+        size = self.points_in_pass
         starts = range(0, len(alphas), size)
         passes = [partial(run, alphas[start : start + size]) for start in starts]
         outputs, slopes = zip(*run_all(passes, self.threads), strict=True)
