@@ -24,7 +24,7 @@ from wordweights.attribution import (
 from wordweights.attribution.integral import Integral
 from wordweights.attribution.probes import Squares
 from wordweights.encoders import Encoder, load_encoder
-from wordweights.encoders.post_norm import Stack, StackMap
+from wordweights.encoders.stack import Stack, StackMap
 from wordweights.errors import WordweightsError
 from wordweights.files import results_folder
 
@@ -399,7 +399,7 @@ def test_no_pass_takes_more_than_the_bound_on_memory(
 
     def taken(self: StackMap, points: torch.Tensor | slice) -> StackMap:
         result = take(self, points)
-        seen.append((len(result.outputs), result.embedding.at.shape[1]))
+        seen.append((len(result.outputs), result.tokens))
         return result
 
     monkeypatch.setattr(Stack, "linearise", counted)

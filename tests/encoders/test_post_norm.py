@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from families import FAMILIES, SIZES, make
+from linearised import check, check_rounded
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from wordweights.attribution import WordAttribution
@@ -41,52 +42,17 @@ def with_pooler(tiny_tokenizer: PreTrainedTokenizerFast) -> Encoder:
     return Encoder("with a pooler", "pooler", tiny_tokenizer, model)
 
 
-def check(encoder: Encoder) -> None:
-    stack = encoder.as_stack()
-    assert stack is not None
-    x = points(encoder)
-    near = {"rtol": 1e-9, "atol": 1e-12}
-    torch.testing.assert_close(stack(x), encoder.vectors(x), **near)
-    linear = stack.linearise(x)
-    torch.testing.assert_close(linear.outputs, stack(x), rtol=0, atol=0)
-
-    change = torch.randn_like(x)
-    expected = torch.func.jvp(encoder.vectors, (x,), (change,))[1]
-    torch.testing.assert_close(linear.tangent(change), expected, **near)
-
-    moving = x.clone().requires_grad_()
-    outputs = encoder.vectors(moving)
-    gradient = torch.randn_like(outputs)
-    (expected,) = torch.autograd.grad(outputs, moving, gradient)
-    for _ in range(2):  # a map can be used again
-        torch.testing.assert_close(linear.pullback(gradient), expected, **near)
-
-    chosen = torch.tensor([2, 0, 2])
-    taken = linear.take(chosen).pullback(gradient[chosen])
-    torch.testing.assert_close(taken, expected[chosen], **near)
-    part = linear.take(slice(1, 3)).tangent(change[1:3])
-    torch.testing.assert_close(part, linear.tangent(change)[1:3], **near)
-
-
 def test_values_and_derivatives_are_those_of_autograd(encoder: Encoder) -> None:
-    check(encoder)
+    check(encoder.as_stack(), encoder.vectors, points(encoder))
 
 
 def test_a_pooler_is_part_of_the_stack(with_pooler: Encoder) -> None:
-    check(with_pooler)
+    check(with_pooler.as_stack(), with_pooler.vectors, points(with_pooler))
 
 
 def test_products_in_bfloat16_are_close(encoder: Encoder) -> None:
     single = replace(encoder, model=encoder.model.float())
-    stack = single.as_stack()
-    assert stack is not None
-    x = points(single).float()
-    full = stack.linearise(x)
-    half = full.rounded(torch.bfloat16)
-    gradient = torch.randn_like(full.outputs)
-    exact, close = full.pullback(gradient), half.pullback(gradient)
-    assert close.dtype == torch.float32
-    assert 1e-5 < (close - exact).norm() / exact.norm() < 0.03
+    check_rounded(single.as_stack(), points(single).float())
 
 
 def test_an_encoder_is_attributed_by_its_layers_as_by_autograd(encoder: Encoder) -> None:
@@ -111,3 +77,25 @@ def test_a_model_that_computes_something_else_has_no_stack(tiny_encoder: Encoder
     assert tiny_encoder.as_stack() is None
     handle.remove()
     assert tiny_encoder.as_stack() is not None
+
+
+def test_a_stack_in_float64_is_that_of_the_model_in_float64(encoder: Encoder) -> None:
+    """The same weights, and what is computed from them without the rounding of float32."""
+    model = encoder.model.float()
+    narrow = replace(encoder, model=model).as_stack()
+    assert narrow is not None
+    widened = narrow.widened()
+    wide = replace(encoder, model=model.double()).as_stack()
+    assert wide is not None
+    assert wide.positions is not None
+    assert widened.positions is not None
+    # what is added up of them in float32 stays as it was rounded
+    torch.testing.assert_close(widened.positions, wide.positions, rtol=1e-6, atol=1e-8)
+    wide, x = replace(wide, positions=widened.positions), points(encoder)
+    torch.testing.assert_close(widened(x), wide(x), rtol=1e-12, atol=1e-14)
+    ours, theirs = widened.linearise(x), wide.linearise(x)
+    torch.testing.assert_close(ours.tangent(x), theirs.tangent(x), rtol=1e-12, atol=1e-14)
+    gradient = theirs.outputs
+    torch.testing.assert_close(
+        ours.pullback(gradient), theirs.pullback(gradient), rtol=1e-11, atol=1e-14
+    )

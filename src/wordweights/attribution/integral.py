@@ -14,7 +14,7 @@ from torch import Tensor
 from wordweights.attribution.parallel import run_all
 from wordweights.attribution.path import Linearised, StraightPath, Widened
 from wordweights.attribution.quadrature import Rule
-from wordweights.encoders.post_norm import StackMap
+from wordweights.encoders.stack import StackMap
 
 Array = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ from wordweights.attribution.alignment import TokenisedSentence
 from wordweights.attribution.baselines import baseline_embeddings
 from wordweights.attribution.parallel import run_all
 from wordweights.encoders import Encoder
-from wordweights.encoders.post_norm import Stack
+from wordweights.encoders.stack import Stack
 
 Array = NDArray[np.float64]
 
@@ -235,7 +235,7 @@ class StraightPath:
             linear = precise.linearise(some[None])
             return linear.outputs.detach(), linear.tangent(self.step.expand(len(some), -1, -1))
 
-        size = max(1, self.points_in_pass // 4)  # few nodes still fill the cores
+        size = self.points_in_pass
         starts = range(0, len(alphas), size)
         passes = [partial(run, alphas[start : start + size]) for start in starts]
         outputs, slopes = zip(*run_all(passes, self.threads), strict=True)
@@ -321,14 +321,17 @@ def lay_path(
     ids = torch.tensor([sentence.ids for sentence in sentences], device=encoder.device)
     special = torch.tensor([sentence.word_of for sentence in sentences]) < 0
 
+    stack = encoder.as_stack()
+
     def wide() -> Callable[..., Tensor]:
+        if stack is not None:
+            return stack.widened()
         parts = (encoder.model, *encoder.behind)
         model, *behind = (copy.deepcopy(part).double() for part in parts)
-        double = replace(encoder, model=model, behind=tuple(behind))
-        return double.as_stack() or double
+        return replace(encoder, model=model, behind=tuple(behind))
 
     return StraightPath(
-        encoder.as_stack() or encoder,
+        stack or encoder,
         encoder.embed(ids),
         baseline_embeddings(encoder, ids, special, baseline),
         points_at_once=max(1, memory // encoder.activation_bytes(ids.shape[1])),

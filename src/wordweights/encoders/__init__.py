@@ -1,6 +1,7 @@
 """Sentence encoders, frozen: tokenizer, word embeddings, the rest of the model, and pooling.
 
-The layers of known families are in :mod:`wordweights.encoders.post_norm`, which imports torch.
+The layers of known families are in :mod:`wordweights.encoders.post_norm` and
+:mod:`wordweights.encoders.pre_norm`, which import torch.
 """
 
 from wordweights.encoders.encoder import Encoder

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from wordweights.encoders.post_norm import Stack
+    from wordweights.encoders.stack import Stack
 
 POOLINGS = ("cls", "mean", "pooler", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 
@@ -233,18 +233,24 @@ class Encoder:
         """
         import torch
 
-        from wordweights.encoders.post_norm import stack_of
+        from wordweights.encoders import post_norm, pre_norm
 
-        plain = self.pooling in ("cls", "mean", "pooler") and self.include_prompt
-        if not plain or self.behind or self.truncate_dim is not None:
+        if self.behind or self.truncate_dim is not None or not self.include_prompt:
             return None
-        stack = stack_of(self.model, self.pooling)
+        about = self.model, self.pooling
+        stack = post_norm.stack_of(*about) or pre_norm.stack_of(*about)
         if stack is None:
             return None
-        tokens = torch.arange(3, device=self.device)  # any
-        x = self.embed(tokens.unsqueeze(0))
-        close = torch.allclose(stack(x), self.vectors(x), rtol=1e-3, atol=1e-4)
-        return stack if close else None
+        # tokens from all over the vocabulary, for not every tokenizer has special ones; more than
+        # see each other in a window
+        tokens = 8 + (getattr(self.model.config, "sliding_window", None) or 0)
+        ids = torch.linspace(0, len(self.embedding_matrix) - 1, min(tokens, self.max_tokens))
+        x = self.embed(ids.long()[None].to(self.device))
+        expected = self.vectors(x)
+        # what is near zero in one encoder is large in another
+        size = expected.abs() + expected.abs().mean()
+        close = (stack(x) - expected).abs() <= 1e-3 * size
+        return stack if close.all() else None
 
     def _pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Go on from last hidden states, (batch, tokens, width), to the sentence vectors."""

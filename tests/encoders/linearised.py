@@ -1,0 +1,47 @@
+"""What is promised of every stack of layers, against autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from wordweights.encoders.stack import Stack
+
+
+def check(stack: Stack | None, vectors: Callable[[Tensor], Tensor], x: Tensor) -> None:
+    """Compare sentence vectors and both derivatives at three points, (3, tokens, d)."""
+    assert stack is not None
+    near = {"rtol": 1e-10, "atol": 1e-12}
+    torch.testing.assert_close(stack(x), vectors(x), **near)
+    linear = stack.linearise(x)
+    torch.testing.assert_close(linear.outputs, stack(x), rtol=0, atol=0)
+
+    change = torch.randn_like(x)
+    expected = torch.func.jvp(vectors, (x,), (change,))[1]
+    torch.testing.assert_close(linear.tangent(change), expected, **near)
+
+    moving = x.clone().requires_grad_()
+    outputs = vectors(moving)
+    gradient = torch.randn_like(outputs)
+    (expected,) = torch.autograd.grad(outputs, moving, gradient)
+    for _ in range(2):  # a map can be used again
+        torch.testing.assert_close(linear.pullback(gradient), expected, **near)
+
+    chosen = torch.tensor([2, 0, 2])
+    taken = linear.take(chosen).pullback(gradient[chosen])
+    torch.testing.assert_close(taken, expected[chosen], **near)
+    part = linear.take(slice(1, 3)).tangent(change[1:3])
+    torch.testing.assert_close(part, linear.tangent(change)[1:3], **near)
+
+
+def check_rounded(stack: Stack | None, x: Tensor) -> None:
+    """Compare gradients with products in bfloat16 with those in float32."""
+    assert stack is not None
+    full = stack.linearise(x)
+    half = full.rounded(torch.bfloat16)
+    gradient = torch.randn_like(full.outputs)
+    exact, close = full.pullback(gradient), half.pullback(gradient)
+    assert close.dtype == torch.float32
+    assert 1e-5 < (close - exact).norm() / exact.norm() < 0.03
