@@ -14,12 +14,8 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from wordweights.errors import WordweightsError
-from wordweights.words.sentences import (
-    filter_sentences,
-    load_pairs,
-    load_sentences,
-    split_words,
-)
+from wordweights.words.sentences import filter_sentences, load_pairs, load_sentences
+from wordweights.words.splitting import split_words
 
 # anything that UTF-8 can hold; a lone surrogate is no text
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -215,27 +211,6 @@ def test_stsb_without_a_network_is_one_paragraph(monkeypatch: pytest.MonkeyPatch
     assert caught.value.__suppress_context__
 
 
-# --- words
-
-
-def test_words_of_a_sentence() -> None:
-    words = split_words("She  isn't here, is she?")
-    assert [word.text for word in words] == ["She", "is", "n't", "here", ",", "is", "she", "?"]
-    assert (words[1].start, words[1].end) == (5, 7)
-    assert split_words("") == split_words(" \n") == []
-
-
-@given(TEXT)
-def test_words_and_whitespace_are_the_sentence(sentence: str) -> None:
-    end = 0
-    for word in split_words(sentence):
-        assert sentence[end : word.start].strip() == ""
-        assert sentence[word.start : word.end] == word.text != ""
-        assert word.text.strip() != ""
-        end = word.end
-    assert sentence[end:].strip() == ""
-
-
 # --- the filter
 
 
@@ -264,8 +239,9 @@ def test_filter_keeps_single_wordpieces_of_seven_words(tiny_tokenizer: Any) -> N
 def test_filter_reads_words_in_their_sentence(bert_tokenizer: Any) -> None:
     # spaCy has can + not, each a wordpiece when alone; BERT reads one wordpiece "cannot"
     table = sentences("cars cannot be in museums .", "cars can not be in museums .")
-    assert len(split_words(table["sentence"][0])) == 7
+    assert len(split_words(table["sentence"][0])) == 6
     assert list(filter_sentences(table, [bert_tokenizer])["sentence_id"]) == [11]
+    assert list(filter_sentences(table, [], 7)["sentence_id"]) == [11]
 
 
 def test_filter_asks_every_tokenizer(tiny_tokenizer: Any, bert_tokenizer: Any) -> None:

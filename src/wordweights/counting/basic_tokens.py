@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from wordweights.counting.reading import SPACES
-from wordweights.words.sentences import spacy_tokenizer
+from wordweights.words.splitting import spacy_tokenizer
 
 _SPACE, _INSIDE, _ALONE = 0, 1, 2
 _PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"

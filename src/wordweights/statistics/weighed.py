@@ -54,12 +54,29 @@ def join_information(
     -------
     dict[str, pd.DataFrame]
         The same tables with the columns text (the unit of a bootstrap: see :func:`number_texts`),
-        probability and information (nats).
+        probability and information (nats), without the words whose contribution is missing by one
+        of the encoders.
     """
+    places = {encoder: _places(table) for encoder, table in contributions.items()}
+    missing = {
+        place
+        for encoder, table in contributions.items()
+        for place in places[encoder][table["contribution"].isna()]
+    }
     return {
-        encoder: add_information(table.assign(text=number_texts(table)), frequencies, unseen)
+        encoder: add_information(
+            table.assign(text=number_texts(table))[~places[encoder].isin(missing)],
+            frequencies,
+            unseen,
+        )
         for encoder, table in contributions.items()
     }
+
+
+def _places(table: pd.DataFrame) -> pd.MultiIndex:
+    """Say of every word in which sentence it stands, and at which position."""
+    sentences = table["sentence_id"]
+    return pd.MultiIndex.from_arrays([sentences, sentences.groupby(sentences).cumcount()])
 
 
 def weights_by_sentence(

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ import pandas as pd
 
 from wordweights.errors import WordweightsError
 from wordweights.files import DATA_VARIABLE
+from wordweights.words.splitting import spacy_tokenizer, split_words
 from wordweights.words.tables import (
     DELIMITERS,
     LINE_END,
@@ -43,15 +42,6 @@ STSB_HUB_ID = "sentence-transformers/stsb"
 STSB_REVISION = "ab7a5ac0e35aa22088bdcf23e7fd99b220e53308"
 # split of the benchmark: its file in the folder that WORDWEIGHTS_DATA names
 _STSB_FILES = {"validation": "dev.csv", "test": "test.csv"}
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word as it stands in its sentence: ``sentence[start:end] == text``."""
-
-    text: str
-    start: int
-    end: int
 
 
 def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
@@ -97,36 +87,6 @@ def lines_to_sentences(text: str) -> pd.DataFrame:
     return _number(lines.to_frame("sentence"), lines.index)
 
 
-@cache
-def spacy_tokenizer() -> Any:
-    """Make spaCy's English tokenizer, once: from text to tokens, those of whitespace too."""
-    import spacy
-
-    return spacy.blank("en").tokenizer
-
-
-def split_words(sentence: str) -> list[Word]:
-    """Split a sentence into words: the spaCy tokens that are not whitespace.
-
-    The tokenizer is that of ``spacy.blank("en")``; punctuation marks are words.
-
-    Parameters
-    ----------
-    sentence : str
-        The text as it is.
-
-    Returns
-    -------
-    list[Word]
-        In the order of the sentence. What lies between two words is whitespace.
-    """
-    return [
-        Word(token.text, token.idx, token.idx + len(token))
-        for token in spacy_tokenizer()(sentence)
-        if not token.is_space
-    ]
-
-
 def load_pairs(split: str = "test") -> pd.DataFrame:
     """Read the pairs of a split of the STS Benchmark with their similarity.
 
@@ -169,7 +129,8 @@ def filter_sentences(
     wordpiece) and when every tokenizer, reading the whole sentence, gives exactly one known
     wordpiece for each of them, at the same characters. Of the 5,758 sentences of the STS
     Benchmark's validation and test sets 617 pass (495 distinct) with the wordpieces of
-    BERT-base-uncased.
+    BERT-base-uncased. A sentence with a word that spaCy parts and :func:`split_words` does not,
+    such as "cannot", never passes.
 
     Parameters
     ----------
@@ -197,7 +158,7 @@ def filter_sentences(
         return table.iloc[:limit].reset_index(drop=True)
     split = spacy_tokenizer()
     lengths: Counter[int] = Counter()
-    n_whitespace = 0
+    n_whitespace = n_joined = 0
     candidates: dict[int, list[tuple[int, int]]] = {}
     for row, sentence in enumerate(table["sentence"]):
         tokens = split(sentence)
@@ -205,6 +166,8 @@ def filter_sentences(
         if len(tokens) == n_words:
             if any(token.is_space for token in tokens):
                 n_whitespace += 1
+            elif len(split_words(sentence)) < n_words:
+                n_joined += 1
             else:
                 candidates[row] = [(token.idx, token.idx + len(token)) for token in tokens]
     refused: Counter[str] = Counter()
@@ -218,6 +181,7 @@ def filter_sentences(
             f"another number of words: {len(table) - lengths[n_words]} (the most frequent number "
             f"is {usual}: {often})",
             f"a whitespace token, such as a double space leaves: {n_whitespace}",
+            f"a word that spaCy parts and BERT does not, such as 'cannot': {n_joined}",
             *(f"a word that is no single wordpiece of {name}: {n}" for name, n in refused.items()),
         ]
         raise WordweightsError(
