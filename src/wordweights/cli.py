@@ -206,9 +206,10 @@ def attribute(
 )
 @click.option(
     "--tokens",
-    type=click.Choice(["bert", "spacy"]),
-    default="bert",
-    help="What a word is: BERT's tokens before they become wordpieces, or spaCy's.",
+    type=click.Choice(["words", "bert", "spacy"]),
+    default="words",
+    help="What is counted: the words that attribute weighs; BERT's tokens before they become "
+    "wordpieces; or spaCy's.",
 )
 @click.option("--column", default="text", help="Where the text is in parquet, JSON and data sets.")
 @click.option("--min-count", default=1, help="Leave words out that occur less often in all.")

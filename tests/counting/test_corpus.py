@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from reference import bert_tokens, read_counts
+from reference import bert_tokens, count_bert, read_counts
 
 from wordweights.cli import app
 from wordweights.counting import Report, count_corpus
@@ -27,9 +27,9 @@ from wordweights.words.frequencies import load_frequencies
 
 
 def count(tmp_path: Path, *corpora: Any, **options: Any) -> tuple[Counter[str], Report]:
-    """Count a corpus, and read its table."""
+    """Count tokens of BERT, and read the table."""
     output = tmp_path / "counts.parquet"
-    report = count_corpus(corpora, output, **options)
+    report = count_bert(corpora, output, **options)
     found = read_counts(output)
     if options.get("min_count", 1) == 1:
         assert report.tally.total == found.total()
@@ -167,8 +167,10 @@ def test_the_table_says_what_was_counted(tmp_path: Path, text_file: Path) -> Non
     source = load_frequencies(report.output)
     assert source.probabilities["the"] == pytest.approx(whole["the"] / whole.total(), rel=1e-12)
     assert source.probabilities.sum() < 0.99
-    assert f"{whole.total():,} words, as the tokenizer 'bert' parts them" in source.note
-    assert "in 123 documents; words counted less than 3 times left out" in source.note
+    assert source.tokens == "bert"
+    what = f"{whole.total():,} tokens of BERT's basic tokenizer"
+    assert report.summary.startswith(f"{what}, {len(found)} of them distinct in ")
+    assert f"{what} in 123 documents; what was counted less than 3 times" in source.note
 
 
 def test_a_table_whose_total_is_too_small(tmp_path: Path, text_file: Path) -> None:
@@ -261,9 +263,9 @@ def test_an_empty_corpus(tmp_path: Path) -> None:
         (["none.txt"], {}, "none.txt holds no file to count"),
         (["none/*.txt"], {}, r"none/\*.txt holds no file to count"),
         (["nonsense://a/b"], {}, "nonsense://a/b cannot be opened .*install the package"),
-        (["here.txt"], {"tokens": "words"}, "tokens is 'words'"),
+        (["here.txt"], {"tokens": "letters"}, "tokens is 'letters'"),
         (["here.txt"], {"min_count": 0}, "min_count is 0"),
-        (["here.txt"], {"memory": 1 << 20}, r"of bert needs \S+ \(\d+ MiB\) or more"),
+        (["here.txt"], {"memory": 1 << 20}, r"counting 'words' needs \S+ \(\d+ MiB\) or more"),
         (["here.txt"], {"output": "counts.csv"}, r"must end in \.parquet"),
         (["here.txt"], {"output": "no/counts.parquet"}, "its folder does not exist"),
         (["here.txt"], {"cluster": "tcp://127.0.0.1:1"}, "no Dask scheduler at"),
@@ -319,7 +321,7 @@ def test_a_place_that_refuses_is_one_paragraph(
     monkeypatch.setattr(place, method, refuse)
     address = "memory://refused/rows.txt" if method == "info" else "memory://refused"
     with pytest.raises(WordweightsError, match=f"{message}.*Unable to locate credentials"):
-        count_corpus([address], tmp_path / "counts.parquet")
+        count_bert([address], tmp_path / "counts.parquet")
 
 
 def test_sizes_of_memory() -> None:
@@ -332,9 +334,10 @@ def test_the_command(tmp_path: Path, text_file: Path, lines: list[str]) -> None:
     output = tmp_path / "counts.parquet"
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
     command = ["count", str(text_file), str(tmp_path / "latin.txt"), "-o", str(output)]
+    command += ["--tokens", "bert"]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     total = expected(lines).total() + 1
-    assert f"{total:,} words" in result.stdout
+    assert f"{total:,} tokens of BERT" in result.stdout
     assert "1 sequences of bytes were not UTF-8" in result.stdout
     assert "of 2 shards" in result.stderr
     assert read_counts(output) == expected([*lines, "caf"])

@@ -15,7 +15,7 @@ from wordweights.words.sentences import load_sentences
 
 def test_the_bundled_sentences_are_a_source() -> None:
     expected = bert_tokens("\n".join(load_sentences("bundled")["sentence"]))
-    report, source = count_source("bundled")
+    report, source = count_source("bundled", "bert")
     assert source.source == "bundled"
     assert report.tally.total == expected.total()
     assert source.probabilities["the"] == pytest.approx(expected["the"] / expected.total())
@@ -39,7 +39,7 @@ def test_a_corpus_of_ones_own_is_itself(text_file: Path) -> None:
 
 def test_growth_ends_with_all_words(text_file: Path) -> None:
     counts: Counter[str] = bert_tokens(text_file.read_text("utf-8"))
-    growth = vocabulary_growth([str(text_file)])
+    growth = vocabulary_growth([str(text_file)], "bert")
     assert growth.iloc[-1].tolist() == [counts.total(), len(counts)]
     assert growth["tokens"].is_monotonic_increasing
     assert (growth["words"] <= growth["tokens"]).all()

@@ -23,7 +23,7 @@ def test_counts_of_real_text_are_those_of_the_tokenizer(tmp_path: Path, name: st
     for line in (DATA / name).read_bytes().decode(errors="replace").split("\n"):
         expected.update(token for token, _ in split.pre_tokenize_str(normalise(line)))
     output = tmp_path / "counts.parquet"
-    report = count_corpus([DATA / name], output)
+    report = count_corpus([DATA / name], output, tokens="bert")
     table = pq.read_table(output).to_pydict()
     assert dict(zip(table["word"], table["count"], strict=True)) == expected
     assert report.tally.total == expected.total()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from wordweights.words.splitting import Word, join_words, split_words
+from wordweights.words.splitting import Word, as_meant, join_words, split_words
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -78,3 +79,33 @@ def test_no_piece_reaches_over_two_words(sentence: str, places: list[tuple[int, 
         touched = [i for i, w in enumerate(joined) if w.start < end and start < w.end]
         # one of spaces alone may lie in a word, but is none of it
         assert [found] == (touched if sentence[start:end].strip() else [-1])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("Don\N{RIGHT SINGLE QUOTATION MARK}t", "don't"),
+        ("\N{LEFT SINGLE QUOTATION MARK}Tis", "'tis"),
+        ("o\N{MODIFIER LETTER APOSTROPHE}clock", "o'clock"),
+        ("CAFE\N{COMBINING ACUTE ACCENT}", "caf\xe9"),
+        ("Caf\xe9", "caf\xe9"),
+        ("10\N{NO-BREAK SPACE}000", "10 000"),
+        ("dog\N{NARROW NO-BREAK SPACE}", "dog"),
+        ("co\N{SOFT HYPHEN}operate", "cooperate"),
+        ("\N{ZERO WIDTH NO-BREAK SPACE}The", "the"),
+        # marks that are words themselves are what they are
+        ("\N{RIGHT SINGLE QUOTATION MARK}", "\N{RIGHT SINGLE QUOTATION MARK}"),
+        ("\N{LEFT DOUBLE QUOTATION MARK}", "\N{LEFT DOUBLE QUOTATION MARK}"),
+        ("\N{ZERO WIDTH SPACE}", "\N{ZERO WIDTH SPACE}"),
+        ("\N{WOMAN}\u200d\N{PERSONAL COMPUTER}", "\N{WOMAN}\u200d\N{PERSONAL COMPUTER}"),
+    ],
+)
+def test_a_word_is_meant_however_it_is_typed(typed: str, meant: str) -> None:
+    assert as_meant(typed) == meant
+
+
+@given(TEXT)
+def test_what_is_meant_is_meant(word: str) -> None:
+    meant = as_meant(word)
+    assert as_meant(meant) == meant
+    assert as_meant(unicodedata.normalize("NFD", word)) == meant

@@ -1,15 +1,29 @@
-"""Where the words of a text are: spaCy's tokens, but for those that BERT's tokenizer reads as one.
+"""Where the words of a text are, and as what they are counted and looked up.
 
-spaCy parts "cannot" and "don't" where no encoder does, so a part would have no weight of its own.
+A word is a token of spaCy, or several that BERT's tokenizer reads as one: spaCy parts "cannot" and
+"don't" where no encoder does, so a part would have no weight of its own.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+_APOSTROPHES = str.maketrans(
+    dict.fromkeys(
+        "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"
+        "\N{MODIFIER LETTER APOSTROPHE}\N{FULLWIDTH APOSTROPHE}",
+        "'",
+    )
+)
+INVISIBLE = frozenset("\u00ad\u200b\u2060\ufeff")
+"""Soft hyphen and spaces without width: hints where a line may break or may not."""
+
+_LAYOUT = str.maketrans(dict.fromkeys("\u00a0\u2007\u202f", " ") | dict.fromkeys(INVISIBLE))
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,56 @@ def join_words(
             joined.append(word)
         position.append(len(joined) - 1)
     return joined, [position[first] if first <= last else -1 for first, last in spans]
+
+
+def as_meant(word: str) -> str:
+    """Write a word as it is counted and looked up, however it was typed.
+
+    Parameters
+    ----------
+    word : str
+        A word, or an entry of a table of words.
+
+    Returns
+    -------
+    str
+        In lower case, accents composed (NFC), with a straight apostrophe for a typographic one
+        that is not the whole word, plain spaces for those that do not break, and without soft
+        hyphens and spaces of no width.
+    """
+    text = word.lower()
+    if not text.isascii():
+        # of the word itself: its accents may decide what its lower case is
+        composed = unicodedata.normalize("NFC", word.translate(_LAYOUT))
+        text = unicodedata.normalize("NFC", composed.lower()).strip()
+        if len(text) > 1:
+            text = text.translate(_APOSTROPHES)
+    return text.strip() or word
+
+
+def split_meant(text: str) -> list[str]:
+    """Split text into words as they are counted and looked up."""
+    return [as_meant(word.text) for word in split_words(text)]
+
+
+def split_bert(text: str) -> list[str]:
+    """Split text as BERT-base-uncased does before it looks for wordpieces."""
+    tokenizer = _basic_tokenizer()
+    normal = tokenizer.normalizer.normalize_str(text)
+    return [token for token, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal)]
+
+
+def split_spacy(text: str) -> list[str]:
+    """Split text into spaCy's English tokens, in lower case, without white space."""
+    return [token.lower_ for token in spacy_tokenizer()(text) if not token.is_space]
+
+
+SPLITS: dict[str, Callable[[str], list[str]]] = {
+    "words": split_meant,
+    "bert": split_bert,
+    "spacy": split_spacy,
+}
+"""What a table may count, by name."""
 
 
 def spacy_words(sentence: str) -> list[Word]:
