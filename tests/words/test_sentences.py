@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import re
 import sys
@@ -108,6 +109,22 @@ def test_txt_skips_blank_lines_but_counts_them(tmp_path: Path) -> None:
     assert list(read["sentence"]) == ["a dog .", "  two  blanks", "last\u2028one", "end"]
     assert list(read["sentence_id"]) == [0, 2, 4, 5]
     assert list(read.columns) == ["sentence_id", "sentence"]
+
+
+def test_a_column_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, "s.csv", "sentence;text;sentence_id\nno;yes;4\n")
+    assert load_sentences(path, "text").to_dict("list") == {"sentence_id": [4], "sentence": ["yes"]}
+    assert load_sentences(path, "sentence_id")["sentence"].tolist() == ["4"]
+    with pytest.raises(WordweightsError, match="no column 'body'; its columns are 'sentence', 'te"):
+        load_sentences(path, "body")
+    for source in ("bundled", write(tmp_path, "s.txt", "a dog")):
+        with pytest.raises(WordweightsError, match=r"column is 'text', but .* has no columns"):
+            load_sentences(source, "text")
+
+
+def test_lines_may_be_compressed(tmp_path: Path) -> None:
+    path = write(tmp_path, "s.txt.gz", gzip.compress("a dog\na caf\xe9\n".encode("utf-16")))
+    assert load_sentences(path)["sentence"].tolist() == ["a dog", "a caf\xe9"]
 
 
 @pytest.mark.parametrize(

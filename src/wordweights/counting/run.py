@@ -119,7 +119,7 @@ def count_corpus(
         of BERT-base-uncased before they become wordpieces. ``"spacy"``: spaCy's English tokens, in
         lower case.
     column : str
-        Where the text is in parquet, JSON lines and data sets.
+        Where the text is in CSV and TSV, parquet, JSON lines and data sets.
     min_count : int
         Leave words out that occur less often in the whole corpus; the total still counts them.
     memory : int

@@ -23,6 +23,7 @@ from wordweights.words.tables import (
     LINE_END,
     check_filled,
     is_blank,
+    kind_of,
     name_places,
     quoted,
     read_cells,
@@ -44,7 +45,7 @@ STSB_REVISION = "ab7a5ac0e35aa22088bdcf23e7fd99b220e53308"
 _STSB_FILES = {"validation": "dev.csv", "test": "test.csv"}
 
 
-def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
+def load_sentences(source: str | Path = "bundled", column: str = "sentence") -> pd.DataFrame:
     """Read sentences, one per row, exactly as they are in the source.
 
     Parameters
@@ -54,10 +55,13 @@ def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
         al. 2017), validation and test, sentence1 and sentence2 of each pair as two rows; from
         `sentence-transformers/stsb` on the Hugging Face hub, or, when the environment variable
         ``WORDWEIGHTS_DATA`` names a folder, from its ``stsb/dev.csv`` and ``stsb/test.csv`` (no
-        header: sentence1,sentence2,score). Or a file in UTF-8: .csv or .tsv with a header and a
-        column `sentence` (`sentence_id` and `genre` if there are such; other columns are ignored; a
-        cell with a line break or a delimiter stands in double quotes), .txt with one sentence per
-        line (blank lines are skipped), or .parquet with a text column `sentence`.
+        header: sentence1,sentence2,score). Or a file: .csv or .tsv with a header and a column of
+        sentences (`sentence_id` and `genre` if there are such; other columns are ignored; cells
+        are parted by commas, semicolons or tabs; a cell with a line break or a delimiter stands in
+        double quotes), .txt with one sentence per line (blank lines are skipped), or .parquet.
+        Text is in UTF-8 or UTF-16, and may be compressed (.csv.gz, .tsv.gz, .txt.gz).
+    column : str
+        The column with the sentences, in a file that has columns.
 
     Returns
     -------
@@ -72,12 +76,16 @@ def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
         sentence_id that is no whole number or not the only one of its kind.
     """
     name_or_path = resolve_source(source, SOURCES, (*DELIMITERS, ".txt", ".parquet"))
+    if column != "sentence" and (name_or_path in SOURCES or kind_of(Path(name_or_path)) == ".txt"):
+        raise WordweightsError(
+            f"column is {column!r}, but {source} has no columns to choose from: leave it out."
+        )
     if name_or_path == "stsb":
         return _load_stsb()
     if name_or_path == "bundled":
         with resources.as_file(resources.files("wordweights") / "data" / "sentences.csv") as path:
-            return _load_file(path)
-    return _load_file(Path(name_or_path))
+            return _load_file(path, column)
+    return _load_file(Path(name_or_path), column)
 
 
 def lines_to_sentences(text: str) -> pd.DataFrame:
@@ -253,11 +261,13 @@ def _single_wordpieces(
     return passed
 
 
-def _load_file(path: Path) -> pd.DataFrame:
-    if path.suffix.lower() == ".txt":
+def _load_file(path: Path, column: str) -> pd.DataFrame:
+    if kind_of(path) == ".txt":
         return lines_to_sentences(read_text(path))
-    table = read_table(path, ["sentence"], ["sentence_id", "genre"], numbers=["sentence_id"])
-    check_filled(path, table["sentence"])
+    others = [name for name in ("sentence_id", "genre") if name != column]
+    table = read_table(path, [column], others, numbers=["sentence_id"])
+    check_filled(path, table[column])
+    table = table.rename(columns={column: "sentence"})
     if "genre" in table:
         table["genre"] = table["genre"].fillna("")
     ids = _given_ids(path, table.pop("sentence_id")) if "sentence_id" in table else None
