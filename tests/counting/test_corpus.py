@@ -296,6 +296,7 @@ def test_an_empty_corpus(tmp_path: Path) -> None:
     ("corpora", "options", "message"),
     [
         ([], {}, "No corpus is named"),
+        (["here.txt", ""], {}, "No corpus is named"),
         (["none.txt"], {}, "none.txt holds no file to count"),
         (["none/*.txt"], {}, r"none/\*.txt holds no file to count"),
         (["nonsense://a/b"], {}, "nonsense://a/b cannot be opened .*install the package"),

@@ -253,6 +253,16 @@ def test_a_table_that_counts_something_unknown(tmp_path: Path) -> None:
     assert "counts 'syllables', which is unknown here; count the corpus again as one of" in message
 
 
+@pytest.mark.parametrize("about", [b"{", b"\xff", b"[]", b'{"tokens": "bert"}'])
+def test_a_table_whose_metadata_are_damaged(tmp_path: Path, about: bytes) -> None:
+    table = pa.table({"word": ["a"], "count": [1]})
+    metadata = {module.CORPUS_METADATA: about}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "counts.parquet")
+    assert "what its metadata say of the corpus cannot be" in message_of(
+        tmp_path / "counts.parquet"
+    )
+
+
 def test_unknown_sources(tmp_path: Path) -> None:
     assert "known are spacy, wordfreq, bert-pretraining" in message_of("google")
     assert ".csv, .tsv, .parquet" in message_of(write(tmp_path, "the 1\n", "counts.txt"))

@@ -176,6 +176,7 @@ def test_sources_are_names_or_files_that_exist(
     for source, said in {
         "knwon": "Unknown source 'knwon': known are known",
         "": "known are known",
+        "n" * 300 + ".csv": "does not exist",
         "none.csv": rf"none.csv does not exist \(a relative path begins in {tmp_path}\)",
         "folder.csv": "is a folder",
         "t.docx": "files of kind '.docx' cannot be read: give a file that ends in .csv",

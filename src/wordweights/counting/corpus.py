@@ -86,7 +86,7 @@ def list_shards(corpora: Sequence[str], shard_size: int = SHARD) -> tuple[list[S
     WordweightsError
         For an address at which there is nothing, or that cannot be reached.
     """
-    if not corpora:
+    if not corpora or not all(map(str, corpora)):  # an empty path would be the current folder
         raise WordweightsError("No corpus is named: give at least one file, folder or address.")
     shards: dict[str, list[Shard]] = {}
     repeated: list[str] = []

@@ -434,7 +434,16 @@ def _corpus_of(path: Path) -> Mapping[str, Any]:
     from pyarrow import parquet
 
     metadata = parquet.read_schema(path).metadata or {}
-    return json.loads(metadata.get(CORPUS_METADATA, b"{}"))
+    if CORPUS_METADATA not in metadata:
+        return {}
+    try:
+        about = json.loads(metadata[CORPUS_METADATA])
+        numbers = {name: int(about[name]) for name in ("total", "documents", "min_count")}
+        return {"tokens": str(about["tokens"]), **numbers}
+    except (KeyError, TypeError, ValueError):
+        raise WordweightsError(
+            f"{path}: what its metadata say of the corpus cannot be read; count the corpus again."
+        ) from None
 
 
 SOURCES = tuple(_sources)

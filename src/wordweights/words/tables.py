@@ -36,19 +36,23 @@ def resolve_source(source: str | Path, names: Sequence[str], suffixes: Sequence[
         return source
     kinds = ", ".join(suffixes)
     path = expand_home(source) if isinstance(source, str | Path) and str(source) else None
-    if path is None or not (path.suffix or path.exists()):
+    try:
+        exists = path is not None and path.exists()
+    except OSError:  # a name that no file can have
+        exists = False
+    if path is None or not (path.suffix or exists):
         raise WordweightsError(
             f"Unknown source {str(source)!r}: known are {', '.join(names)}, or the path of a file "
             f"that exists ({kinds})."
         )
-    if path.is_dir():
+    if exists and path.is_dir():
         raise WordweightsError(f"{path} is a folder: give the path of one file ({kinds}).")
     if kind_of(path) not in suffixes:
         raise WordweightsError(
             f"{path}: files of kind {path.suffix!r} cannot be read: give a file that ends in "
             f"{kinds}; text may be compressed by gzip (.gz)."
         )
-    if not path.exists():
+    if not exists:
         raise WordweightsError(
             f"{path} does not exist (a relative path begins in {Path.cwd()}): give the path of a "
             f"file, or one of {', '.join(names)}."
