@@ -313,6 +313,10 @@ def test_filter_that_nothing_passes_says_why(tiny_tokenizer: Any) -> None:
     name = type(tiny_tokenizer).__name__
     assert f"a word that is no single wordpiece of {name}: 1" in message
     with pytest.raises(
+        WordweightsError, match=r"spaCy parts and BERT does not, .*: 1; a word that"
+    ):
+        filter_sentences(sentences("a dog cannot"), [tiny_tokenizer], 4)
+    with pytest.raises(
         WordweightsError, match="a whitespace token, such as a double space leaves: 1"
     ):
         filter_sentences(table.iloc[[1, 2]], [tiny_tokenizer], 3)

@@ -111,8 +111,8 @@ def weights_by_sentence(
     for encoder, table in contributions.items():
         if not table[keys].reset_index(drop=True).equals(words):
             raise WordweightsError(
-                f"Encoder {encoder!r} was attributed on other sentences than the first one; give "
-                f"all of them the same."
+                f"Encoder {encoder!r} was attributed on other sentences than the first one, or its "
+                f"wordpieces join other words; give all of them the same, or show it alone."
             )
         columns[encoder] = table["contribution"].to_numpy()
     together = words.assign(**columns)
