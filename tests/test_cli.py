@@ -246,7 +246,7 @@ def test_a_notice_is_one_line(
         main()
     assert stopped.value.code == 0
     lines = capsys.readouterr().err.splitlines()
-    start = "wordweights: One word here, though spaCy parts it, because a wordpiece reaches over"
+    start = "wordweights: One word here, because spaCy parts it where the tokenizer does not: "
     assert any(line.startswith(start) and "[MASK]" in line for line in lines)
     assert not any("warnings.warn" in line for line in lines)
 

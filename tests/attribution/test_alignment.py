@@ -52,8 +52,7 @@ def test_what_is_joined_or_missing_is_named_once(tiny_encoder: Encoder) -> None:
     with pytest.warns() as caught:
         tokenise(tiny_encoder, ["a dog isn't quick", "a dog", "isn't a zebra"])
     assert [str(warning.message) for warning in caught] == [
-        "One word here, though spaCy parts it, because a wordpiece reaches over its parts: "
-        '"isn\'t".',
+        'One word here, because spaCy parts it where the tokenizer does not: "isn\'t".',
         "Missing, because encoder 'tiny' has no wordpiece for it alone: \"isn't\", 'zebra'.",
     ]
 

@@ -107,7 +107,7 @@ def test_a_table_of_text_is_counted_by_its_column(
 ) -> None:
     texts = [*lines, 'a "quoted", long; line\nof\ttwo', "x\r\n" * 400]
     table = pd.DataFrame({"n": range(len(texts)), "body": texts, "other": "unwanted"})
-    content = table.to_csv(sep=delimiter, index=False).encode(encoding)
+    content = ("\n" + table.to_csv(sep=delimiter, index=False)).encode(encoding)
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
     found, report = count(tmp_path, tmp_path / name, column="body")
     assert found == expected(texts)

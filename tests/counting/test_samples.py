@@ -53,6 +53,11 @@ def test_growth_names_a_corpus_that_cannot_be_read(tmp_path: Path) -> None:
         vocabulary_growth([str(tmp_path / "broken.parquet")])
 
 
+def test_growth_of_what_nobody_counts(text_file: Path) -> None:
+    with pytest.raises(WordweightsError, match="tokens is 'letters': give one of words, bert, sp"):
+        vocabulary_growth([str(text_file)], "letters")
+
+
 def test_nothing_grows_in_an_empty_corpus(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").touch()
     assert vocabulary_growth([str(tmp_path / "empty.txt")]).empty

@@ -147,9 +147,7 @@ def tokenise(
             f"{_name(unread)}: encoder {encoder.name!r} reads nothing there, only characters that "
             f"its tokenizer leaves out, such as {next(iter(missing))!r}; remove what has no word."
         )
-    _warn(
-        "One word here, though spaCy parts it, because a wordpiece reaches over its parts", joined
-    )
+    _warn("One word here, because spaCy parts it where the tokenizer does not", joined)
     _warn(f"Missing, because encoder {encoder.name!r} has no wordpiece for it alone", missing)
     return result
 

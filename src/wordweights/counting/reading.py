@@ -217,11 +217,13 @@ def _json_rows(stream: io.BufferedReader, shard: Shard, column: str) -> Iterator
 def _csv_rows(stream: io.BufferedReader, shard: Shard, column: str) -> Iterator[str]:
     encoding = json.detect_encoding(stream.peek(4)[:4])
     lines = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
-    first = lines.readline()
-    delimiter = find_delimiter(first, DELIMITERS[f".{shard.kind}"], [column])
-    rows = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+    first = [""]
+    while not first[-1].strip() and (line := lines.readline()):  # blank lines may come before it
+        first.append(line)
+    delimiter = find_delimiter(first[-1], DELIMITERS[f".{shard.kind}"], [column])
+    rows = csv.reader(chain(first[1:], lines), delimiter=delimiter, strict=True)
     try:
-        if not (header := next(rows, [])):
+        if not (header := next(filter(None, rows), [])):
             return
         _check_column(column, header)
         for row in rows:

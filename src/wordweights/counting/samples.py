@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from wordweights.counting.engine import Settings
 from wordweights.counting.reading import read_lines
 from wordweights.counting.run import Report, count_corpus
 from wordweights.errors import WordweightsError
@@ -95,7 +96,7 @@ def vocabulary_growth(
     pd.DataFrame
         Columns `tokens` and `words` (distinct), at about equal steps of the logarithm.
     """
-    split = SPLITS[tokens]
+    split = SPLITS[Settings(tokens).tokens]
     seen: set[str] = set()
     total = 0
     rows = []
