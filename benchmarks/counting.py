@@ -114,7 +114,7 @@ def by_us(path: Path) -> Counts:
     assert not others
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder, "counts.parquet")
-        count_blocks(read_blocks(shard, "text"), Settings(), counts)
+        count_blocks(read_blocks(shard, "text"), Settings("bert"), counts)
         return read_words(counts)
 
 
@@ -122,7 +122,7 @@ def by_command(path: Path) -> Counts:
     """Count a corpus: the same, with the merge and the table."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WORDWEIGHTS_RESULTS"] = folder
-        report = count_corpus([path], Path(folder) / "counts.parquet")
+        report = count_corpus([path], Path(folder) / "counts.parquet", tokens="bert")
         return read_words(report.output)
 
 

@@ -258,7 +258,7 @@ def counting_row(corpus: Path, megabytes: int, workers: int) -> Row:
 def count(address: str, output: Path, corpus: Path) -> None:
     """Run the command."""
     command = [sys.executable, "-c", "from wordweights.cli import main; main()", "count"]
-    command += [str(corpus), "-o", str(output), "--cluster", address]
+    command += [str(corpus), "-o", str(output), "--tokens", "bert", "--cluster", address]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         sys.exit(f"{' '.join(command[3:])} ended with {run.returncode}:\n{run.stderr}")

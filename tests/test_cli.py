@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from wordweights.encoders import known_encoders
 from wordweights.errors import WordweightsError
 from wordweights.pipeline.running import CLAIMS_FILE
 
-SENTENCES = "the dog is running .\nA <b> onion !\n"
+SENTENCES = "the dog is running .\nA <b> onion !\n"  # the encoder does not know <, b and >
+
+pytestmark = pytest.mark.filterwarnings("ignore:Missing")
 
 
 @pytest.fixture
@@ -62,12 +66,17 @@ def test_attribute_writes_a_row_for_every_word(
     table = read(path)
     assert " ".join(table["word"]) == "the dog is running . A < b > onion !"
     assert table["sentence_id"].tolist() == [0] * 5 + [1] * 6
-    assert (table["contribution"] > 0).all()
-    assert (table["standard_error"] == 0).all()  # as "all" says
+    weighed = ~table["word"].isin(["<", "b", ">"])
+    assert (table.loc[weighed, "contribution"] > 0).all()
+    assert (table.loc[weighed, "standard_error"] == 0).all()  # as "all" says
+    assert table.loc[~weighed, ["contribution", "standard_error"]].isna().all(axis=None)
     unknown = table["information"].isna()
     assert table.loc[unknown, "word"].tolist() == ["<", "b", ">", "onion"]
     assert table.loc[unknown, "probability"].isna().all()
-    assert "4 words have no information" in result.stderr
+    said = (
+        "4 words have no information: .*counts.csv, which counts words, does not know <, >, b, on"
+    )
+    assert re.search(said, result.stderr)
 
 
 def test_attribute_takes_another_method_with_its_settings(
@@ -96,7 +105,7 @@ def test_attribute_keeps_the_ids_of_a_table(arguments: list[str], tmp_path: Path
 def test_the_standard_input_is_read_like_a_file_of_lines(
     arguments: list[str], tmp_path: Path
 ) -> None:
-    text = "\ufeffthe dog\u2028dog .\r\n\r\nis a\x0cdog\r".encode()
+    text = "\ufeffthe dog\u2028dog .\r\n\r\nis a\u3000dog\r".encode()
     (tmp_path / "lines.txt").write_bytes(text)
     command, _, *rest = arguments
     shown = invoke(command, "-", *rest, stdin=text).stdout
@@ -111,6 +120,26 @@ def test_the_standard_input_is_read_like_a_file_of_lines(
         invoke(command, "-", *rest, stdin=b"the dog\na caf\xe9\n")
 
 
+def test_attribute_reads_a_column_by_name_and_skips_what_is_too_long(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    arguments[1] = str(tmp_path / "mine.csv")
+    rows = ["sentence_id;text", "70;the dog", f"3;{'dog ' * 30}", "5;a dog", f"4;{'dog ' * 40}"]
+    Path(arguments[1]).write_text("\n".join(rows))
+    output = tmp_path / "words.csv"
+    arguments += ["--column", "text", "-o", str(output)]
+    with pytest.raises(WordweightsError, match=r"^Sentences 3, 4: more wordpieces .*--skip-long"):
+        invoke(*arguments)
+    result = invoke(*arguments, "--skip-long")
+    assert "reads 24 wordpieces at most: sentences 3, 4." in result.stderr
+    assert pd.read_csv(output)["sentence_id"].tolist() == [70, 70, 5, 5]
+    Path(arguments[1]).write_text("\n".join([rows[0], rows[2]]))
+    with pytest.raises(WordweightsError, match="All 1 sentences are longer than the 24"):
+        invoke(*arguments, "--skip-long")
+    with pytest.raises(WordweightsError, match="--column is 'text', but the standard input"):
+        invoke("attribute", "-", *arguments[2:], stdin="the dog\n")
+
+
 def test_attribute_writes_words_of_which_none_is_known(
     arguments: list[str], tmp_path: Path
 ) -> None:
@@ -118,7 +147,7 @@ def test_attribute_writes_words_of_which_none_is_known(
     result = invoke(*arguments, "-o", str(tmp_path / "words.csv"))
     table = pd.read_csv(tmp_path / "words.csv")
     assert len(table) == 11
-    assert (table["contribution"] > 0).all()
+    assert (table["contribution"] > 0).sum() == 8
     assert table[["probability", "information"]].isna().all(axis=None)
     assert "11 words have no information" in result.stderr
 
@@ -204,6 +233,22 @@ def test_an_error_is_one_paragraph_and_exit_status_1(
     assert captured.out == ""
     assert captured.err.startswith("wordweights: No folder from ")
     assert len(captured.err.splitlines()) == 1
+
+
+def test_a_notice_is_one_line(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(arguments[1]).write_text("the dog isn't [MASK]\n")
+    monkeypatch.setattr(sys, "argv", ["wordweights", *arguments])
+    monkeypatch.setattr("warnings.showwarning", None)  # which main() sets
+    with pytest.raises(SystemExit) as stopped, warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        main()
+    assert stopped.value.code == 0
+    lines = capsys.readouterr().err.splitlines()
+    start = "wordweights: One word here, because spaCy parts it where the tokenizer does not: "
+    assert any(line.startswith(start) and "[MASK]" in line for line in lines)
+    assert not any("warnings.warn" in line for line in lines)
 
 
 def test_cache_lists_and_prunes(arguments: list[str]) -> None:

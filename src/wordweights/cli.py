@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
+
+    from wordweights.encoders import Encoder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -119,7 +122,11 @@ def claims(against: Path | None) -> None:
     default="spacy",
     help="Source of P(w): spacy, wordfreq, bert-pretraining, or a table word,count.",
 )
+@click.option("--column", default="sentence", help="Where the sentences are in a table.")
 @click.option("--n-words", type=int, help="Keep only sentences of so many one-wordpiece words.")
+@click.option(
+    "--skip-long", is_flag=True, help="Leave sentences out that are too long for the encoder."
+)
 @click.option(
     "--method",
     default="integrated-gradients",
@@ -148,7 +155,9 @@ def attribute(
     name: str,
     pooling: str | None,
     frequencies: str,
+    column: str,
     n_words: int | None,
+    skip_long: bool,
     method: str,
     parameters: tuple[tuple[str, str], ...],
     output: Path | None,
@@ -157,22 +166,22 @@ def attribute(
 ) -> None:
     """Weigh the words of SENTENCES: bundled, stsb, a CSV, TSV, TXT or parquet file, or - (lines).
 
-    One row per word: its contribution to the sentence vector with what certifies it, its
-    probability P(w) and its information -ln P(w) in nats, both empty for a word that the source of
-    frequencies has never seen.
+    One row per word: its contribution to the sentence vector with what certifies it, empty for a
+    word without a wordpiece of its own; its probability P(w) and its information -ln P(w) in nats,
+    both empty for a word that the source of frequencies does not know.
     """
     import wordweights as ww
     from wordweights.encoders import check_name
     from wordweights.files import check_output, expand_home
     from wordweights.pipeline.parameters import read_value
-    from wordweights.words.frequencies import look_up
+    from wordweights.words.frequencies import COUNTED, look_up
 
     if output is not None:
         output = expand_home(output)
         check_output(output, [".csv", ".parquet"])
     settings = {key: read_value(key, text, object) for key, text in parameters}
     # everything that may be misspelt, before anything heavy is imported or a model loaded
-    table = _read_sentences(sentences)
+    table = _read_sentences(sentences, column)
     check_name(name, pooling)
     source = ww.load_frequencies(frequencies)
     from wordweights.attribution import count_stored, make_method
@@ -181,6 +190,8 @@ def attribute(
     encoder = ww.load_encoder(name, pooling)
     if n_words is not None:
         table = ww.filter_sentences(table, [encoder.tokenizer], n_words)
+    if skip_long:
+        table = _skip_long(encoder, table)
     if dry_run:
         click.echo(_describe_counts({encoder.name: count_stored(encoder, table, weighing)}))
         return
@@ -192,8 +203,8 @@ def attribute(
     unseen = words.loc[words["probability"].isna(), "word"].str.lower()
     if len(unseen):
         click.echo(
-            f"{len(unseen)} words have no information: {source.source} never saw "
-            f"{', '.join(sorted(unseen.unique())[:10])}.",
+            f"{len(unseen)} words have no information: {source.source}, which counts "
+            f"{COUNTED[source.tokens]}, does not know {', '.join(sorted(unseen.unique())[:10])}.",
             err=True,
         )
     _write(words, output)
@@ -206,11 +217,12 @@ def attribute(
 )
 @click.option(
     "--tokens",
-    type=click.Choice(["bert", "spacy"]),
-    default="bert",
-    help="What a word is: BERT's tokens before they become wordpieces, or spaCy's.",
+    type=click.Choice(["words", "bert", "spacy"]),
+    default="words",
+    help="What is counted: the words that attribute weighs; BERT's tokens before they become "
+    "wordpieces; or spaCy's.",
 )
-@click.option("--column", default="text", help="Where the text is in parquet, JSON and data sets.")
+@click.option("--column", default="text", help="Where the text is in a table, JSON or a data set.")
 @click.option("--min-count", default=1, help="Leave words out that occur less often in all.")
 @click.option("--memory", default="1GiB", help="What a worker may take, such as 500MB or 1GiB.")
 @click.option("--cluster", help="Scheduler of Dask, such as tcp://host:8786; none: this machine.")
@@ -227,8 +239,8 @@ def count(
     """Count the words of each CORPUS into a table for --frequencies.
 
     A CORPUS is a file, a folder, a pattern such as 'data/*.txt.gz', an address such as
-    s3://bucket/folder, or a data set dataset:NAME:CONFIG:SPLIT. Files are text, JSON lines or
-    parquet; the first two may be compressed (.gz, .bz2, .zst).
+    s3://bucket/folder, or a data set dataset:NAME:CONFIG:SPLIT. Files are text, JSON lines, CSV,
+    TSV or parquet; all but the last may be compressed (.gz, .bz2, .zst).
     """
     from wordweights.counting import count_corpus
     from wordweights.counting.run import read_size
@@ -290,18 +302,43 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     Console().print(table)
 
 
-def _read_sentences(source: str) -> pd.DataFrame:
+def _read_sentences(source: str, column: str) -> pd.DataFrame:
     """Read sentences from a source, or one a line from the standard input."""
     from wordweights.words.sentences import lines_to_sentences, load_sentences
     from wordweights.words.tables import decode_text
 
     if source != "-":
-        return load_sentences(source)
+        return load_sentences(source, column)
+    if column != "sentence":
+        raise WordweightsError(
+            f"--column is {column!r}, but the standard input is read by lines: leave it out."
+        )
     data = sys.stdin.buffer.read()
     table = lines_to_sentences(decode_text(data, "The standard input"))
     if table.empty:
         raise WordweightsError("The standard input holds no sentence; give one a line.")
     return table
+
+
+def _skip_long(encoder: Encoder, table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the sentences that an encoder reads whole, and say which are left out."""
+    from wordweights.attribution import fits
+    from wordweights.words.tables import name_places
+
+    kept = fits(encoder, table["sentence"].tolist())
+    if not kept.any():
+        raise WordweightsError(
+            f"All {len(table)} sentences are longer than the {encoder.max_tokens} wordpieces that "
+            f"encoder {encoder.name!r} reads: shorten or split them."
+        )
+    if not kept.all():
+        places = name_places(table.set_index("sentence_id").index[~kept].rename("sentence"))
+        click.echo(
+            f"Left out, because encoder {encoder.name!r} reads {encoder.max_tokens} wordpieces at "
+            f"most: {places}.",
+            err=True,
+        )
+    return table[kept]
 
 
 def _write(table: pd.DataFrame, output: Path | None) -> None:
@@ -353,6 +390,8 @@ def main() -> None:
     """Run the command; an error that is the user's is one paragraph, not a traceback."""
     # what the imports make stays: to look for garbage among it took a fifth of the start
     gc.set_threshold(100_000)
+    # a notice is a line, without the place in the code
+    warnings.showwarning = lambda message, *_, **__: click.echo(f"wordweights: {message}", err=True)
     try:
         app()
     except WordweightsError as error:

@@ -77,6 +77,19 @@ def test_a_word_of_several_pieces_gets_the_norm_over_all_their_entries(
     assert table["contribution"].iloc[0] == pytest.approx(pieces[1].item(), rel=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:One word here", "ignore:Missing")
+@pytest.mark.parametrize("method", ["integrated-gradients", "gradient-times-input", "occlusion"])
+def test_a_word_without_wordpieces_of_its_own_has_no_number(
+    tiny_encoder: Encoder, method: str
+) -> None:
+    text = "a \u200b [MASK] xyzzy dog"
+    table = attribute(tiny_encoder, [text], method, progress=False)
+    assert table["word"].tolist() == ["a", "\u200b", "[MASK]", "xyzzy", "dog"]
+    missing = [False, True, True, True, False]
+    assert table["contribution"].isna().tolist() == missing
+    assert table["standard_error"].isna().tolist() == missing
+
+
 def test_the_residual_is_that_of_the_sentence(tiny_encoder: Encoder) -> None:
     table = attribute(tiny_encoder, SENTENCES[:1], **EXACT)
     ids = torch.tensor(tiny_encoder.tokenizer(SENTENCES[:1])["input_ids"])

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
+
+from wordweights.counting import count_corpus
+
+count_bert = partial(count_corpus, tokens="bert")
 
 _NORMALISER, _SPLITTER = BertNormalizer(lowercase=True), BertPreTokenizer()
 

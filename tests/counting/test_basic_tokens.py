@@ -126,5 +126,5 @@ def test_tokens_of_spacy_are_those_of_whole_lines(count: Count) -> None:
 
 
 def test_unknown_tokens() -> None:
-    with pytest.raises(ValueError, match="tokens is 'words': give one of bert, spacy"):
-        Settings("words")
+    with pytest.raises(ValueError, match="tokens is 'letters': give one of words, bert, spacy"):
+        Settings("letters")

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from reference import bert_tokens, read_counts
+from reference import bert_tokens, count_bert, read_counts
 
 from wordweights.cli import app
 from wordweights.counting import Report, count_corpus
@@ -27,9 +27,9 @@ from wordweights.words.frequencies import load_frequencies
 
 
 def count(tmp_path: Path, *corpora: Any, **options: Any) -> tuple[Counter[str], Report]:
-    """Count a corpus, and read its table."""
+    """Count tokens of BERT, and read the table."""
     output = tmp_path / "counts.parquet"
-    report = count_corpus(corpora, output, **options)
+    report = count_bert(corpora, output, **options)
     found = read_counts(output)
     if options.get("min_count", 1) == 1:
         assert report.tally.total == found.total()
@@ -96,6 +96,31 @@ def test_json_lines(tmp_path: Path, lines: list[str], ending: str) -> None:
     assert found == expected([*lines, "a\nb", "c", "caf"])
     assert report.tally.n_invalid == 3
     assert report.tally.documents == len(lines) + 2
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter", "encoding"),
+    [("t.csv", ",", "utf-8"), ("t.csv.gz", ";", "utf-8-sig"), ("t.tsv", "\t", "utf-16")],
+)
+def test_a_table_of_text_is_counted_by_its_column(
+    tmp_path: Path, lines: list[str], name: str, delimiter: str, encoding: str
+) -> None:
+    texts = [*lines, 'a "quoted", long; line\nof\ttwo', "x\r\n" * 400]
+    table = pd.DataFrame({"n": range(len(texts)), "body": texts, "other": "unwanted"})
+    content = ("\n" + table.to_csv(sep=delimiter, index=False)).encode(encoding)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    found, report = count(tmp_path, tmp_path / name, column="body")
+    assert found == expected(texts)
+    assert report.tally.documents == len(texts)
+    assert report.n_shards == 1
+
+
+def test_a_folder_with_brackets_in_its_name(tmp_path: Path, lines: list[str]) -> None:
+    folder = tmp_path / "corpus [2024] *"
+    folder.mkdir()
+    (folder / "a[1].txt").write_text("\n".join(lines))
+    for corpus in (folder, folder / "a[1].txt"):
+        assert count(tmp_path, corpus)[0] == expected(lines)
 
 
 def test_folders_and_patterns(tmp_path: Path, text_file: Path, lines: list[str]) -> None:
@@ -167,8 +192,10 @@ def test_the_table_says_what_was_counted(tmp_path: Path, text_file: Path) -> Non
     source = load_frequencies(report.output)
     assert source.probabilities["the"] == pytest.approx(whole["the"] / whole.total(), rel=1e-12)
     assert source.probabilities.sum() < 0.99
-    assert f"{whole.total():,} words, as the tokenizer 'bert' parts them" in source.note
-    assert "in 123 documents; words counted less than 3 times left out" in source.note
+    assert source.tokens == "bert"
+    what = f"{whole.total():,} tokens of BERT's basic tokenizer"
+    assert report.summary.startswith(f"{what}, {len(found)} of them distinct in ")
+    assert f"{what} in 123 documents; what was counted less than 3 times" in source.note
 
 
 def test_a_table_whose_total_is_too_small(tmp_path: Path, text_file: Path) -> None:
@@ -204,6 +231,11 @@ def bad_files(folder: Path) -> dict[str, str]:
     (folder / "number.jsonl").write_text('{"text": "a"}\n{"text": 7}\n')
     (folder / "broken.jsonl").write_text('{"text": "a"}\n{"text": \n')
     (folder / "list.jsonl").write_text('{"text": "a"}\n\n["text"]\n')
+    (folder / "column.csv").write_text("body;n\na;1\n")
+    (folder / "twice.csv").write_text("text,text\na,b\n")
+    (folder / "cells.csv").write_text("n,text\n1,a\n2,a, b\n")
+    (folder / "quotes.tsv").write_text('n\ttext\n1\t"a" dog\n')
+    (folder / "utf16.txt").write_text("a dog\n", "utf-16")
     return {
         "cut.txt.gz": "OSError: Truncated compressed stream, 3 times",
         "cut.txt.zst": "OSError: Truncated compressed stream, 3 times",
@@ -215,6 +247,11 @@ def bad_files(folder: Path) -> dict[str, str]:
         "number.jsonl": "line 2: 'text' is '7', not text",
         "broken.jsonl": "line 2 is not JSON",
         "list.jsonl": "line 3 is not a JSON object",
+        "column.csv": "there is no column 'text'; its columns are 'body', 'n': name one of them",
+        "twice.csv": "there is more than one column 'text'",
+        "cells.csv": "the row that ends in line 3 has 3 cells, but 2 in the first line",
+        "quotes.tsv": "line 2: '\t' expected after",
+        "utf16.txt": "it begins like text in UTF-16: write it in UTF-8",
     }
 
 
@@ -229,11 +266,12 @@ def test_shards_that_fail_are_named_and_the_others_kept(
     with pytest.raises(WordweightsError) as caught:
         count(tmp_path, text_file, folder, tmp_path / "empty.txt", say=said.append)
     message = str(caught.value)
-    assert message.startswith("10 of 12 shards could not be counted: ")
+    assert message.startswith("15 of 17 shards could not be counted: ")
+    assert message.count(f"{folder}/") == 10
+    assert " and 5 more. The other 2 are kept" in message
     for name, reason in reasons.items():
         (line,) = (line for line in said if f"{name} failed" in line)
         assert reason in line
-        assert f"{folder / name}: " in message
     assert not (tmp_path / "counts.parquet").exists()
     # mended: what was counted is not counted again
     for name in reasons:
@@ -258,12 +296,13 @@ def test_an_empty_corpus(tmp_path: Path) -> None:
     ("corpora", "options", "message"),
     [
         ([], {}, "No corpus is named"),
+        (["here.txt", ""], {}, "No corpus is named"),
         (["none.txt"], {}, "none.txt holds no file to count"),
         (["none/*.txt"], {}, r"none/\*.txt holds no file to count"),
         (["nonsense://a/b"], {}, "nonsense://a/b cannot be opened .*install the package"),
-        (["here.txt"], {"tokens": "words"}, "tokens is 'words'"),
+        (["here.txt"], {"tokens": "letters"}, "tokens is 'letters'"),
         (["here.txt"], {"min_count": 0}, "min_count is 0"),
-        (["here.txt"], {"memory": 1 << 20}, r"of bert needs \S+ \(\d+ MiB\) or more"),
+        (["here.txt"], {"memory": 1 << 20}, r"counting 'words' needs \S+ \(\d+ MiB\) or more"),
         (["here.txt"], {"output": "counts.csv"}, r"must end in \.parquet"),
         (["here.txt"], {"output": "no/counts.parquet"}, "its folder does not exist"),
         (["here.txt"], {"cluster": "tcp://127.0.0.1:1"}, "no Dask scheduler at"),
@@ -319,7 +358,7 @@ def test_a_place_that_refuses_is_one_paragraph(
     monkeypatch.setattr(place, method, refuse)
     address = "memory://refused/rows.txt" if method == "info" else "memory://refused"
     with pytest.raises(WordweightsError, match=f"{message}.*Unable to locate credentials"):
-        count_corpus([address], tmp_path / "counts.parquet")
+        count_bert([address], tmp_path / "counts.parquet")
 
 
 def test_sizes_of_memory() -> None:
@@ -332,9 +371,10 @@ def test_the_command(tmp_path: Path, text_file: Path, lines: list[str]) -> None:
     output = tmp_path / "counts.parquet"
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
     command = ["count", str(text_file), str(tmp_path / "latin.txt"), "-o", str(output)]
+    command += ["--tokens", "bert"]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     total = expected(lines).total() + 1
-    assert f"{total:,} words" in result.stdout
+    assert f"{total:,} tokens of BERT" in result.stdout
     assert "1 sequences of bytes were not UTF-8" in result.stdout
     assert "of 2 shards" in result.stderr
     assert read_counts(output) == expected([*lines, "caf"])

@@ -21,21 +21,28 @@ import numpy as np
 import pytest
 from distributed import Client
 from distributed.comm import CommClosedError
-from reference import bert_tokens, read_counts
+from reference import bert_tokens, count_bert, read_counts
 
-from wordweights.counting import count_corpus, tasks
+from wordweights.counting import tasks
 from wordweights.errors import WordweightsError
 from wordweights.files import results_folder
 
 pytestmark = pytest.mark.slow
 
-COMMAND = [sys.executable, "-c", "from wordweights.cli import main; main()", "count"]
+COMMAND = [
+    sys.executable,
+    "-c",
+    "from wordweights.cli import main; main()",
+    "count",
+    "--tokens",
+    "bert",
+]
 N_FILES = 8
 MEASURE = """
 import sys
 from pathlib import Path
 from wordweights.counting import count_corpus
-report = count_corpus(sys.argv[1:2], sys.argv[2], memory=int(sys.argv[3]))
+report = count_corpus(sys.argv[1:2], sys.argv[2], tokens="bert", memory=int(sys.argv[3]))
 print(report.tally.total, report.words, Path("/proc/self/status").read_text())
 """
 
@@ -103,7 +110,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
     assert not output.exists()
     for path in results_folder().rglob("*"):
         os.utime(path, (0, 0))  # as on a later day: what is touched now may be of a living run
-    report = count_corpus([corpus], output)
+    report = count_bert([corpus], output)
     assert read_counts(output) == undisturbed
     assert 3 <= report.n_kept < N_FILES
     # what the killed run had begun is gone, too
@@ -136,7 +143,7 @@ def test_processes_of_this_machine(
 ) -> None:
     monkeypatch.setattr(tasks, "_WORTH_PROCESSES", 0)
     monkeypatch.setattr("dask.system.CPU_COUNT", 2)
-    count_corpus([corpus], tmp_path / "counts.parquet")
+    count_bert([corpus], tmp_path / "counts.parquet")
     assert read_counts(tmp_path / "counts.parquet") == undisturbed
 
 
@@ -151,7 +158,7 @@ def test_a_process_of_this_machine_that_is_killed(
     monkeypatch.setattr("dask.system.CPU_COUNT", 2)
     monkeypatch.setattr(tasks, "count_shard", _die)
     with pytest.raises(WordweightsError, match="A process of this run was killed"):
-        count_corpus([corpus], tmp_path / "counts.parquet")
+        count_bert([corpus], tmp_path / "counts.parquet")
 
 
 # --- a cluster on this machine, whose workers do not share the folder of results
@@ -226,7 +233,7 @@ def test_a_shard_that_kills_its_workers_is_named(
         for _ in range(4):
             stack.enter_context(worker(tmp_path, scheduler))
         with pytest.raises(WordweightsError, match=r"1 of 1 .*deadly\.txt: KilledWorker"):
-            count_corpus([path], tmp_path / "counts.parquet", cluster=scheduler)
+            count_bert([path], tmp_path / "counts.parquet", cluster=scheduler)
 
 
 def test_a_scheduler_that_is_lost_while_it_hands_over_a_result(
@@ -239,7 +246,7 @@ def test_a_scheduler_that_is_lost_while_it_hands_over_a_result(
     monkeypatch.setattr(Client, "_gather", break_off)
     lost = pytest.raises(WordweightsError, match=r"The scheduler .* was lost\.")
     with worker(tmp_path, scheduler), lost:
-        count_corpus([tmp_path / "text.txt"], tmp_path / "counts.parquet", cluster=scheduler)
+        count_bert([tmp_path / "text.txt"], tmp_path / "counts.parquet", cluster=scheduler)
 
 
 def test_a_scheduler_that_is_lost_costs_no_shard_that_is_counted(
@@ -251,6 +258,6 @@ def test_a_scheduler_that_is_lost_costs_no_shard_that_is_counted(
         worker(tmp_path, address),
         pytest.raises(WordweightsError, match=r"The scheduler .* was lost\. What is counted is"),
     ):
-        count_corpus([corpus], output, cluster=address, say=lambda _: process.kill())
-    assert count_corpus([corpus], output).n_kept > 0
+        count_bert([corpus], output, cluster=address, say=lambda _: process.kill())
+    assert count_bert([corpus], output).n_kept > 0
     assert read_counts(output) == undisturbed

@@ -9,9 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reference import bert_tokens, read_counts
+from reference import bert_tokens, count_bert, read_counts
 
-from wordweights.counting import count_corpus
 from wordweights.counting.corpus import list_shards
 from wordweights.counting.engine import Settings
 from wordweights.counting.tasks import count_shard
@@ -27,7 +26,7 @@ def kept(text_file: Path, tmp_path: Path) -> Path:
     bad = tmp_path / "bad.txt.gz"
     bad.write_bytes(b"no gzip")
     with pytest.raises(WordweightsError, match="1 of 2 shards could not be counted"):
-        count_corpus([text_file, bad], tmp_path / "counts.parquet")
+        count_bert([text_file, bad], tmp_path / "counts.parquet")
     (path,) = results_folder().rglob("*.parquet")
     return path
 
@@ -39,7 +38,7 @@ def files_left() -> list[Path]:
 def test_what_is_kept_is_not_counted_again(tmp_path: Path, text_file: Path, kept: Path) -> None:
     (tmp_path / "more.txt").write_text("more words\n")
     said: list[str] = []
-    report = count_corpus(
+    report = count_bert(
         [text_file, tmp_path / "more.txt"], tmp_path / "counts.parquet", say=said.append
     )
     assert report.n_kept == 1
@@ -54,7 +53,7 @@ def test_a_file_that_was_changed_is_counted_again(
     tmp_path: Path, text_file: Path, kept: Path
 ) -> None:
     text_file.write_text("other words\n")
-    assert count_corpus([text_file], tmp_path / "counts.parquet").n_kept == 0
+    assert count_bert([text_file], tmp_path / "counts.parquet").n_kept == 0
     assert read_counts(tmp_path / "counts.parquet") == {"other": 1, "words": 1}
 
 
@@ -76,7 +75,7 @@ def test_a_damaged_shard_is_counted_again(
     tmp_path: Path, text_file: Path, kept: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     kept.write_bytes(damage(kept.read_bytes()))
-    report = count_corpus([text_file], tmp_path / "counts.parquet")
+    report = count_bert([text_file], tmp_path / "counts.parquet")
     assert report.n_kept == 0
     assert read_counts(tmp_path / "counts.parquet") == bert_tokens(text_file.read_text())
     assert files_left() == []
@@ -93,10 +92,10 @@ def test_a_run_that_ends_takes_nothing_from_one_that_goes_on(
     def say(line: str) -> None:
         said.append(line)
         if len(said) == 1:
-            shared = count_corpus([text_file], tmp_path / "shared.parquet")
+            shared = count_bert([text_file], tmp_path / "shared.parquet")
             assert shared.n_kept == 1
 
-    count_corpus(files, tmp_path / "both.parquet", say=say)
+    count_bert(files, tmp_path / "both.parquet", say=say)
     assert "Partial counts are gone or damaged: these are counted again." in said
     expected = bert_tokens(text_file.read_text())
     assert read_counts(tmp_path / "shared.parquet") == expected
@@ -120,11 +119,11 @@ def test_only_what_killed_runs_have_left_is_removed(
         os.utime(folder / "part", (now, now - file_age))
         os.utime(folder, (now, now - folder_age))
         living[folder] = file_age == 0
-    count_corpus([text_file], tmp_path / "counts.parquet")
+    count_bert([text_file], tmp_path / "counts.parquet")
     assert {folder: folder.exists() for folder in living} == living
 
 
 def test_a_worker_with_another_engine_is_refused(tmp_path: Path, text_file: Path) -> None:
     (shard,), _ = list_shards([str(text_file)])
-    outcome = count_shard(shard, replace(Settings(), engine="0.1"), tmp_path, tmp_path)
+    outcome = count_shard(shard, replace(Settings("bert"), engine="0.1"), tmp_path, tmp_path)
     assert "where 0.1 is needed" in str(outcome)

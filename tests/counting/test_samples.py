@@ -15,7 +15,7 @@ from wordweights.words.sentences import load_sentences
 
 def test_the_bundled_sentences_are_a_source() -> None:
     expected = bert_tokens("\n".join(load_sentences("bundled")["sentence"]))
-    report, source = count_source("bundled")
+    report, source = count_source("bundled", "bert")
     assert source.source == "bundled"
     assert report.tally.total == expected.total()
     assert source.probabilities["the"] == pytest.approx(expected["the"] / expected.total())
@@ -39,7 +39,7 @@ def test_a_corpus_of_ones_own_is_itself(text_file: Path) -> None:
 
 def test_growth_ends_with_all_words(text_file: Path) -> None:
     counts: Counter[str] = bert_tokens(text_file.read_text("utf-8"))
-    growth = vocabulary_growth([str(text_file)])
+    growth = vocabulary_growth([str(text_file)], "bert")
     assert growth.iloc[-1].tolist() == [counts.total(), len(counts)]
     assert growth["tokens"].is_monotonic_increasing
     assert (growth["words"] <= growth["tokens"]).all()
@@ -51,6 +51,11 @@ def test_growth_names_a_corpus_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 or not")
     with pytest.raises(WordweightsError, match=r"broken\.parquet cannot be read \(ArrowInvalid: "):
         vocabulary_growth([str(tmp_path / "broken.parquet")])
+
+
+def test_growth_of_what_nobody_counts(text_file: Path) -> None:
+    with pytest.raises(WordweightsError, match="tokens is 'letters': give one of words, bert, sp"):
+        vocabulary_growth([str(text_file)], "letters")
 
 
 def test_nothing_grows_in_an_empty_corpus(tmp_path: Path) -> None:

@@ -40,10 +40,21 @@ def test_repeated_sentences_have_one_number():
 def test_texts_are_numbered_before_unknown_words_are_dropped():
     # without its unknown word the first sentence would be the second
     table = pd.DataFrame({"sentence_id": [0, 0, 1], "word": ["a", "xyzzy", "a"]})
+    table["contribution"] = 1.0
     (found,) = join_information({"e": table}, SOURCE).values()
     assert found["text"].tolist() == [0, 1]
     assert found["information"].tolist() == pytest.approx([np.log(2)] * 2)
     assert found.attrs["n_unseen"] == 1
+
+
+def test_a_word_that_one_encoder_cannot_weigh_is_compared_by_none():
+    other = WORDS.assign(contribution=[np.nan, 1.0, 1.0])
+    found = join_information({"e": WORDS, "f": other}, SOURCE, unseen="floor")
+    for table in found.values():
+        assert table["word"].tolist() == ["xyzzy", "dog"]
+        assert table["contribution"].notna().all()
+    alone = join_information({"e": WORDS}, SOURCE)["e"]
+    assert alone["word"].tolist() == ["A", "dog"]
 
 
 def test_weights_of_sentences_keep_unseen_words():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pooch
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +28,7 @@ from wordweights.words.frequencies import (
     load_frequencies,
     look_up,
 )
+from wordweights.words.splitting import as_meant
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 WORD = TEXT.filter(lambda text: text.strip() != "")
@@ -63,7 +67,7 @@ def test_named_sources_hold_probabilities_of_lower_cased_words(source: str) -> N
     assert "licen" in found.note.lower() or "MIT" in found.note or "Apache" in found.note
 
 
-def test_spacy_is_the_published_table_with_case_variants_summed() -> None:
+def test_spacy_is_the_published_table_with_variants_summed() -> None:
     p = load_frequencies("spacy").probabilities
     # values of en_lexeme_prob as published
     assert p["skateboarding"] > math.exp(-13.6685762405)
@@ -73,7 +77,7 @@ def test_spacy_is_the_published_table_with_case_variants_summed() -> None:
     # lexemes without a count have the default -19.502 and are left out
     assert p.min() > math.exp(-19.502)
     assert "vampaneze" not in p.index
-    assert len(p) == 545_382
+    assert len(p) == 545_026
 
 
 def test_wordfreq_leaves_out_classes_of_numbers() -> None:
@@ -205,7 +209,7 @@ def test_any_counts_give_probabilities(rows: list[tuple[str, float]]) -> None:
         path = Path(folder) / "counts.parquet"
         pd.DataFrame(rows, columns=["word", "count"]).to_parquet(path)
         p = load_frequencies(path).probabilities
-    assert set(p.index) == {word.lower() for word, _ in rows}
+    assert set(p.index) == {as_meant(word) for word, _ in rows}
     assert ((p > 0) & (p <= 1)).all()
     # a sum of at most six rounded shares
     assert p.sum() == pytest.approx(1, abs=6 * np.finfo(float).eps)
@@ -231,6 +235,32 @@ def test_wrong_counts_are_named_with_their_line(tmp_path: Path, text: str, said:
     message = message_of(path)
     assert said in message
     assert str(path) in message
+
+
+def test_ways_to_write_a_word_are_one_in_a_table_too(tmp_path: Path) -> None:
+    rows = ["don\N{RIGHT SINGLE QUOTATION MARK}t,1", "Don't,2", "cafe\N{COMBINING ACUTE ACCENT},5"]
+    text = "\n".join(["word,count", *rows])
+    found = load_frequencies(write(tmp_path, text)).probabilities
+    assert found.to_dict() == {"don't": 0.375, "caf\xe9": 0.625}
+
+
+def test_a_table_that_counts_something_unknown(tmp_path: Path) -> None:
+    table = pa.table({"word": ["a"], "count": [1]})
+    about = {"tokens": "syllables", "total": 1, "documents": 1, "min_count": 1}
+    metadata = {module.CORPUS_METADATA: json.dumps(about).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "counts.parquet")
+    message = message_of(tmp_path / "counts.parquet")
+    assert "counts 'syllables', which is unknown here; count the corpus again as one of" in message
+
+
+@pytest.mark.parametrize("about", [b"{", b"\xff", b"[]", b'{"tokens": "bert"}'])
+def test_a_table_whose_metadata_are_damaged(tmp_path: Path, about: bytes) -> None:
+    table = pa.table({"word": ["a"], "count": [1]})
+    metadata = {module.CORPUS_METADATA: about}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "counts.parquet")
+    assert "what its metadata say of the corpus cannot be" in message_of(
+        tmp_path / "counts.parquet"
+    )
 
 
 def test_unknown_sources(tmp_path: Path) -> None:
@@ -326,3 +356,33 @@ def test_words_are_looked_up_whether_known_or_not() -> None:
     assert not np.signbit(found["information"][2])  # 0, not -0
     assert look_up(["cat"], source).isna().all(axis=None)
     assert look_up([], source).empty
+
+
+TYPED = ["Don\N{RIGHT SINGLE QUOTATION MARK}t", "cannot", "Cafe\N{COMBINING ACUTE ACCENT}", "U.K."]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "entries", "found"),
+    [
+        ("words", ["don't", "cannot", "caf\xe9", "u.k."], [True, True, True, True]),
+        # one word is don ' t, and another u . k . ; accents are not counted
+        ("bert", ["don", "'", "t", "cannot", "cafe", "u", ".", "k"], [False, True, True, False]),
+        # these two are counted in parts, and whole only where something odd stands beside them
+        ("spacy", ["don't", "cannot", "caf\xe9", "u.k."], [False, False, True, True]),
+    ],
+)
+def test_a_word_is_looked_up_as_what_a_table_counts(
+    tokens: str, entries: list[str], found: list[bool]
+) -> None:
+    source = Frequencies("toy", pd.Series(0.1, entries), "made up", tokens)
+    assert look_up(TYPED, source)["probability"].notna().tolist() == found
+    table = add_information(pd.DataFrame({"word": TYPED}), source)
+    assert table["word"].tolist() == [w for w, seen in zip(TYPED, found, strict=True) if seen]
+
+
+def test_the_spacy_table_says_nothing_of_words_that_it_has_in_parts() -> None:
+    """It has "don't", though rare, from where the tokenizer did not part it."""
+    source = load_frequencies("spacy")
+    assert 0 < source.probabilities["don't"] < source.probabilities["n't"] / 100
+    found = look_up(["don't", "cannot", "n't", "'m", "U.S."], source)["probability"]
+    assert found.isna().tolist() == [True, True, False, False, False]

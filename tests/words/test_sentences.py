@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import re
 import sys
@@ -14,12 +15,8 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from wordweights.errors import WordweightsError
-from wordweights.words.sentences import (
-    filter_sentences,
-    load_pairs,
-    load_sentences,
-    split_words,
-)
+from wordweights.words.sentences import filter_sentences, load_pairs, load_sentences
+from wordweights.words.splitting import split_words
 
 # anything that UTF-8 can hold; a lone surrogate is no text
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -112,6 +109,22 @@ def test_txt_skips_blank_lines_but_counts_them(tmp_path: Path) -> None:
     assert list(read["sentence"]) == ["a dog .", "  two  blanks", "last\u2028one", "end"]
     assert list(read["sentence_id"]) == [0, 2, 4, 5]
     assert list(read.columns) == ["sentence_id", "sentence"]
+
+
+def test_a_column_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, "s.csv", "sentence;text;sentence_id\nno;yes;4\n")
+    assert load_sentences(path, "text").to_dict("list") == {"sentence_id": [4], "sentence": ["yes"]}
+    assert load_sentences(path, "sentence_id")["sentence"].tolist() == ["4"]
+    with pytest.raises(WordweightsError, match="no column 'body'; its columns are 'sentence', 'te"):
+        load_sentences(path, "body")
+    for source in ("bundled", write(tmp_path, "s.txt", "a dog")):
+        with pytest.raises(WordweightsError, match=r"column is 'text', but .* has no columns"):
+            load_sentences(source, "text")
+
+
+def test_lines_may_be_compressed(tmp_path: Path) -> None:
+    path = write(tmp_path, "s.txt.gz", gzip.compress("a dog\na caf\xe9\n".encode("utf-16")))
+    assert load_sentences(path)["sentence"].tolist() == ["a dog", "a caf\xe9"]
 
 
 @pytest.mark.parametrize(
@@ -215,27 +228,6 @@ def test_stsb_without_a_network_is_one_paragraph(monkeypatch: pytest.MonkeyPatch
     assert caught.value.__suppress_context__
 
 
-# --- words
-
-
-def test_words_of_a_sentence() -> None:
-    words = split_words("She  isn't here, is she?")
-    assert [word.text for word in words] == ["She", "is", "n't", "here", ",", "is", "she", "?"]
-    assert (words[1].start, words[1].end) == (5, 7)
-    assert split_words("") == split_words(" \n") == []
-
-
-@given(TEXT)
-def test_words_and_whitespace_are_the_sentence(sentence: str) -> None:
-    end = 0
-    for word in split_words(sentence):
-        assert sentence[end : word.start].strip() == ""
-        assert sentence[word.start : word.end] == word.text != ""
-        assert word.text.strip() != ""
-        end = word.end
-    assert sentence[end:].strip() == ""
-
-
 # --- the filter
 
 
@@ -264,8 +256,9 @@ def test_filter_keeps_single_wordpieces_of_seven_words(tiny_tokenizer: Any) -> N
 def test_filter_reads_words_in_their_sentence(bert_tokenizer: Any) -> None:
     # spaCy has can + not, each a wordpiece when alone; BERT reads one wordpiece "cannot"
     table = sentences("cars cannot be in museums .", "cars can not be in museums .")
-    assert len(split_words(table["sentence"][0])) == 7
+    assert len(split_words(table["sentence"][0])) == 6
     assert list(filter_sentences(table, [bert_tokenizer])["sentence_id"]) == [11]
+    assert list(filter_sentences(table, [], 7)["sentence_id"]) == [11]
 
 
 def test_filter_asks_every_tokenizer(tiny_tokenizer: Any, bert_tokenizer: Any) -> None:
@@ -319,6 +312,10 @@ def test_filter_that_nothing_passes_says_why(tiny_tokenizer: Any) -> None:
     assert "another number of words: 2 (the most frequent number is 3: 2)" in message
     name = type(tiny_tokenizer).__name__
     assert f"a word that is no single wordpiece of {name}: 1" in message
+    with pytest.raises(
+        WordweightsError, match=r"spaCy parts and BERT does not, .*: 1; a word that"
+    ):
+        filter_sentences(sentences("a dog cannot"), [tiny_tokenizer], 4)
     with pytest.raises(
         WordweightsError, match="a whitespace token, such as a double space leaves: 1"
     ):

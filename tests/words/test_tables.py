@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,38 @@ def test_text_stays_as_it_is(tmp_path: Path, suffix: str) -> None:
     assert (read.index.name, read.index[0]) == (("row", 1) if "p" in suffix else ("line", 2))
 
 
+@pytest.mark.parametrize("ending", [".csv.gz", ".tsv.GZ"])
+def test_a_compressed_table_is_read_like_another(tmp_path: Path, ending: str) -> None:
+    content = pd.DataFrame({"text": AS_IT_IS}).to_csv(index=False).encode()
+    path = write(tmp_path, f"t{ending}", gzip.compress(content))
+    assert read_table(path, ["text"])["text"].tolist() == AS_IT_IS
+    path.write_bytes(gzip.compress(content)[:-9])
+    assert "is no whole file of gzip (EOFError: " in message_of(path)
+    path.write_bytes(content)
+    assert "is no whole file of gzip (BadGzipFile: " in message_of(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_the_encoding_is_recognised(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path, "t.csv", "text,n\r\na caf\xe9,1\r\n".encode(encoding))
+    assert read_table(path, ["text"])["text"].tolist() == ["a caf\xe9"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_cells_are_parted_as_the_header_says(tmp_path: Path, suffix: str, delimiter: str) -> None:
+    rows = [("n", "text"), ("1", "a; b, c\td"), ("2", "d")]
+    with (tmp_path / f"t{suffix}").open("w", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    read = read_table(tmp_path / f"t{suffix}", ["text"], ["n"])
+    assert list(read.itertuples(index=False, name=None)) == [(text, n) for n, text in rows[1:]]
+
+
+def test_a_table_of_one_column_has_the_delimiter_of_its_name(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.csv", "text\na; b\tc\n")
+    assert read_table(path, ["text"])["text"].tolist() == ["a; b\tc"]
+
+
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5), st.booleans(), st.booleans())
 def test_any_text_survives_a_file(rows: list[tuple[str, str]], tabs: bool, quote_all: bool) -> None:
     quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
@@ -86,7 +119,10 @@ def test_a_cell_may_have_any_length(tmp_path: Path) -> None:
         ("word,n\na dog,x\n", "no column 'text'; its columns are 'word', 'n'"),
         ("text,text\na,b\n", "more than one column 'text'"),
         (b"text\na dog\na caf\xe9\n", "line 3: byte 0xE9 (byte 17 of"),
-        (b"\xff\xfea\x00", "line 1: byte 0xFF (byte 1 of"),
+        (
+            b"\xff\xfea\x00\x00",
+            "begins like text in UTF-16, but is none (truncated data at byte 5)",
+        ),
         ('text\na\n"a dog\nb\n', "line 3: double quotes do not match"),
         ('text\n"a\nb"\n"a" dog\n', "line 4: double quotes do not match"),
         ('text,x\n"a\nb",1\na, dog,2\n', "line 4: the number of fields is 3, but 2 in the first"),
@@ -133,15 +169,18 @@ def test_sources_are_names_or_files_that_exist(
     monkeypatch.setenv("HOME", str(tmp_path))
     write(tmp_path, "t.csv", "text\na\n")
     write(tmp_path, "t.docx", "x")
+    write(tmp_path, "t.docx.gz", "x")
     (tmp_path / "folder.csv").mkdir()
     assert resolve_source("known", ["known"], [".csv"]) == "known"
     assert resolve_source("~/t.csv", ["known"], [".csv"]) == tmp_path / "t.csv"
     for source, said in {
         "knwon": "Unknown source 'knwon': known are known",
         "": "known are known",
+        "n" * 300 + ".csv": "does not exist",
         "none.csv": rf"none.csv does not exist \(a relative path begins in {tmp_path}\)",
         "folder.csv": "is a folder",
         "t.docx": "files of kind '.docx' cannot be read: give a file that ends in .csv",
+        "t.docx.gz": "files of kind '.gz' cannot be read",
     }.items():
         with pytest.raises(WordweightsError, match=said):
             resolve_source(source, ["known"], [".csv"])

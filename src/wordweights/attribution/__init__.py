@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from wordweights.attribution.alignment import fits
 from wordweights.attribution.attribute import attribute, attribute_all, count_stored
 from wordweights.attribution.methods import (
     GradientTimesInput,
@@ -26,6 +27,7 @@ __all__ = [
     "attribute",
     "attribute_all",
     "count_stored",
+    "fits",
     "make_method",
     "path_speed",
     "pick_method",

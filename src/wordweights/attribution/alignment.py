@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.words.sentences import split_words
+from wordweights.words.splitting import join_words, split_words
+from wordweights.words.tables import name_places, quoted
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -25,18 +31,21 @@ class TokenisedSentence:
     text : str
         The sentence.
     words : tuple[str, ...]
-        Its spaCy tokens.
+        Its words.
     ids : tuple[int, ...]
         Wordpiece ids with the special tokens.
     word_of : tuple[int, ...]
         For every wordpiece the position of its word, -1 for those that the tokenizer adds and for
         those of the encoder's prompt.
+    missing : tuple[int, ...]
+        Positions of the words that no wordpiece stands for: no weight is theirs.
     """
 
     text: str
     words: tuple[str, ...]
     ids: tuple[int, ...]
     word_of: tuple[int, ...]
+    missing: tuple[int, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -56,11 +65,12 @@ def tokenise(
 ) -> list[TokenisedSentence]:
     """Split sentences into words and wordpieces, and say which belongs to which.
 
-    A wordpiece belongs to the word that holds its first character. (Where a wordpiece spans two
-    words, which happens when spaCy splits what the encoder's tokenizer keeps together, it counts
-    for the first.)
-    What the tokenizer adds and the encoder's prompt are nobody's; a wordpiece that holds the end of
-    the prompt and the beginning of a word is the word's.
+    The words are those of :func:`wordweights.words.splitting.split_words`, joined to one where a
+    wordpiece still reaches over several. A word is marked as missing where no wordpiece stands for
+    it: the tokenizer leaves out its characters, does not know them, or takes it for a special
+    token. A warning names both. A wordpiece of whitespace alone, which some tokenizers have,
+    belongs to the word before it. What the tokenizer adds and the encoder's prompt are nobody's; a
+    wordpiece that holds the end of the prompt and the beginning of a word is the word's.
 
     Parameters
     ----------
@@ -79,9 +89,10 @@ def tokenise(
     Raises
     ------
     WordweightsError
-        For what is not text, an empty sentence, and one longer than the encoder's limit.
+        For what is not text, an empty sentence, one of which the encoder reads nothing, and all
+        that are longer than its limit.
     """
-    labels = range(len(sentences)) if ids is None else ids
+    labels = list(range(len(sentences)) if ids is None else ids)
     for label, sentence in zip(labels, sentences, strict=True):
         if not isinstance(sentence, str):
             raise WordweightsError(
@@ -92,32 +103,106 @@ def tokenise(
             raise WordweightsError(
                 f"Sentence {label} is empty or only whitespace; remove it, a sentence needs a word."
             )
+        if not sentence.isascii() and _SURROGATE.search(sentence):
+            raise WordweightsError(
+                f"Sentence {label} is {sentence[:60]!r}, which holds half of a character (a lone "
+                f"surrogate); read the text anew in the encoding in which it was written."
+            )
     if not sentences:
         return []
     texts, lead = [encoder.prompt + sentence for sentence in sentences], len(encoder.prompt)
-    encoded = encoder.tokenizer(texts, return_offsets_mapping=True, return_special_tokens_mask=True)
-    result = []
+    encoded = encoder.tokenizer(
+        texts, return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False
+    )
+    lengths = [len(pieces) for pieces in encoded["input_ids"]]
+    long = [label for label, n in zip(labels, lengths, strict=True) if n > encoder.max_tokens]
+    if long:
+        raise WordweightsError(
+            f"{_name(long)}: more wordpieces with the special tokens"
+            f"{' and the prompt' if lead else ''} than the {encoder.max_tokens} that encoder "
+            f"{encoder.name!r} reads, up to {max(lengths)}. Shorten or split what is too long, or "
+            f"leave it out (--skip-long, or in Python those for which "
+            f"wordweights.attribution.fits is false)."
+        )
+    specials = set(encoder.tokenizer.all_special_ids)
+    result, unread = [], []
+    joined: dict[str, None] = {}
+    missing: dict[str, None] = {}
     for row, (label, sentence) in enumerate(zip(labels, sentences, strict=True)):
         pieces, offsets = encoded["input_ids"][row], encoded["offset_mapping"][row]
-        added, text = encoded["special_tokens_mask"][row], texts[row]
-        if len(pieces) > encoder.max_tokens:
-            raise WordweightsError(
-                f"Sentence {label} has {len(pieces)} wordpieces with the special tokens"
-                f"{' and the prompt' if lead else ''}, but "
-                f"encoder {encoder.name!r} reads at most {encoder.max_tokens}: "
-                f"{sentence[:60]!r}... Shorten or split it."
-            )
-        words = split_words(sentence)
-        starts = np.array([word.start for word in words])
-        word_of = []
-        for special, (start, end) in zip(added, offsets, strict=True):
-            if special or (lead and end <= lead):
-                word_of.append(-1)
-                continue
-            # RoBERTa's offsets may include the space before a word
-            first = start + len(text[start:end]) - len(text[start:end].lstrip()) - lead
-            word_of.append(max(0, int(np.searchsorted(starts, first, side="right")) - 1))
+        outer = [
+            bool(added) or (lead > 0 and end <= lead)
+            for added, (_, end) in zip(encoded["special_tokens_mask"][row], offsets, strict=True)
+        ]
+        # in the sentence, without the prompt
+        spans = [
+            (0, 0) if is_outer else _without_spaces(sentence, max(0, start - lead), end - lead)
+            for is_outer, (start, end) in zip(outer, offsets, strict=True)
+        ]
+        words, owners = join_words(sentence, split_words(sentence), spans)
+        word_of = _fill(owners, outer)
+        if all(outer):
+            unread.append(label)
+        foreign = {i for i, piece in zip(word_of, pieces, strict=True) if piece in specials}
+        without = [i for i in range(len(words)) if i in foreign or i not in word_of]
+        joined |= dict.fromkeys(word.text for word in words if word.parts > 1)
+        missing |= dict.fromkeys(words[i].text for i in without)
+        names = tuple(word.text for word in words)
         result.append(
-            TokenisedSentence(sentence, tuple(w.text for w in words), tuple(pieces), tuple(word_of))
+            TokenisedSentence(sentence, names, tuple(pieces), tuple(word_of), tuple(without))
         )
+    if unread:
+        raise WordweightsError(
+            f"{_name(unread)}: encoder {encoder.name!r} reads nothing there, only characters that "
+            f"its tokenizer leaves out, such as {next(iter(missing))!r}; remove what has no word."
+        )
+    _warn("One word here, because spaCy parts it where the tokenizer does not", joined)
+    _warn(f"Missing, because encoder {encoder.name!r} has no wordpiece for it alone", missing)
     return result
+
+
+def fits(encoder: Encoder, sentences: Sequence[str]) -> NDArray[np.bool_]:
+    """Say which sentences an encoder reads whole.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its tokenizer and its limit are used.
+    sentences : Sequence[str]
+        Texts.
+
+    Returns
+    -------
+    NDArray[np.bool_]
+        Shape (sentences,).
+    """
+    texts = [encoder.prompt + sentence for sentence in sentences]
+    encoded = encoder.tokenizer(texts, verbose=False)["input_ids"] if texts else []
+    return np.array([len(pieces) <= encoder.max_tokens for pieces in encoded], dtype=np.bool_)
+
+
+def _without_spaces(sentence: str, start: int, end: int) -> tuple[int, int]:
+    """Leave out the spaces that some tokenizers count to a wordpiece."""
+    piece = sentence[start:end]
+    first = start + len(piece) - len(piece.lstrip())
+    return first, first + len(piece.strip())
+
+
+def _fill(owners: Sequence[int], outer: Sequence[bool]) -> list[int]:
+    """Give what is in no word to the word before it, or else to the first."""
+    filled = []
+    last = next((owner for owner in owners if owner >= 0), -1)
+    for owner, is_outer in zip(owners, outer, strict=True):
+        last = owner if owner >= 0 else last
+        filled.append(-1 if is_outer else last)
+    return filled
+
+
+def _name(labels: Sequence[int]) -> str:
+    return name_places(pd.Index(labels, name="Sentence"))
+
+
+def _warn(what: str, words: Mapping[str, None]) -> None:
+    if words:
+        more = f" and {len(words) - 10} more" if len(words) > 10 else ""
+        warnings.warn(f"{what}: {quoted(list(words)[:10])}{more}.", stacklevel=3)

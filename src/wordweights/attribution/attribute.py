@@ -80,7 +80,8 @@ def attribute(
         One row per word: sentence_id, position (from 0), word, contribution (in units of the
         sentence vector), standard_error (0 when exact), and the columns of the method's
         certificate; for Integrated Gradients residual (relative completeness residual of the
-        sentence), n_nodes and converged (residual within the tolerance).
+        sentence), n_nodes and converged (residual within the tolerance). Contribution and standard
+        error are NaN for a word that no wordpiece stands for; a warning names it.
         ``attrs["settings"]`` carries all that made it, ``attrs["unconverged"]`` the number of
         sentences that did not converge, and ``attrs["cluster"]``, with a cluster, how many
         sentences were stored already, how many were computed, and by how many workers.
@@ -249,12 +250,17 @@ class _Request:
             columns["position"] += range(n)
             columns["word"] += sentence.words
             for name in ("contribution", "standard_error"):
-                columns[name] += list(row[name])
+                values = np.array(row[name], dtype=float)
+                values[list(sentence.missing)] = np.nan
+                columns[name] += values.tolist()
             for name in certificate:
                 columns[name] += [row[name]] * n
             if "vector" in row:
                 columns.setdefault("vector", [])
-                columns["vector"] += [np.asarray(vector) for vector in row["vector"]]
+                vectors = [np.asarray(vector) for vector in row["vector"]]
+                for i in sentence.missing:
+                    vectors[i] = np.full_like(vectors[i], np.nan)
+                columns["vector"] += vectors
         # without a sentence there is nothing to infer types from
         types = {"sentence_id": "int64", "position": "int64", "word": "str"}
         types |= {"contribution": "float64", "standard_error": "float64"}

@@ -1,13 +1,12 @@
-"""From text to words: the tokens of BERT's basic tokenizer, or of spaCy.
+"""From text to pieces, of which the distinct ones are then split into words or tokens.
 
 White space and punctuation of ASCII end a token of BERT whatever stands around them, and white
-space one of spaCy. So a block of bytes is cut there, in a few passes of vector instructions; the
-engine counts equal pieces, and only the distinct ones are shown to a tokenizer.
+space a word or a token of spaCy. So a block of bytes is cut there, in a few passes of vector
+instructions; the engine counts equal pieces, and only the distinct ones are split into tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -16,31 +15,16 @@ import numpy as np
 import pyarrow as pa
 
 from wordweights.counting.reading import SPACES
-from wordweights.words.sentences import spacy_tokenizer
+from wordweights.words.splitting import spacy_tokenizer
 
 _SPACE, _INSIDE, _ALONE = 0, 1, 2
 _PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _SMALL = bytes(range(256)).upper().lower()  # only letters of ASCII have another case
 
 
-def split_bert(text: str) -> list[str]:
-    """Split text as BERT-base-uncased does before it looks for wordpieces."""
-    normalise, split = _bert()
-    return [token for token, _ in split(normalise(text))]
-
-
-def split_spacy(text: str) -> list[str]:
-    """Split text into spaCy's English tokens, in lower case, without white space."""
-    return [token.lower_ for token in spacy_tokenizer()(text) if not token.is_space]
-
-
 def forgetting(tokens: str) -> AbstractContextManager[Any]:
     """Free what a tokenizer has learned inside: spaCy keeps half a kilobyte for each new word."""
-    return spacy_tokenizer().vocab.memory_zone() if tokens == "spacy" else nullcontext()
-
-
-SPLITS: dict[str, Callable[[str], list[str]]] = {"bert": split_bert, "spacy": split_spacy}
-"""The tokenisations, by name."""
+    return spacy_tokenizer().vocab.memory_zone() if tokens != "bert" else nullcontext()
 
 
 def cut(text: bytes, tokens: str) -> pa.Array:
@@ -70,11 +54,3 @@ def _tables(tokens: str) -> tuple[bytes, bytes]:
     for space in SPACES:
         classes[space], folded[space] = _SPACE, ord(" ")
     return bytes(classes), bytes(folded)
-
-
-@cache
-def _bert() -> tuple[Callable[[str], str], Callable[[str], Iterable[tuple[str, Any]]]]:
-    from tokenizers.normalizers import BertNormalizer
-    from tokenizers.pre_tokenizers import BertPreTokenizer
-
-    return BertNormalizer(lowercase=True).normalize_str, BertPreTokenizer().pre_tokenize_str

@@ -25,6 +25,8 @@ _KINDS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
     ".parquet": "parquet",
 }
 # what places call the time or the content of a file
@@ -36,7 +38,7 @@ class Shard:
     """A part of a corpus that is counted by one task."""
 
     address: str  # a path, an address of fsspec, or dataset:name:config:split
-    kind: str  # text, jsonl, parquet or dataset
+    kind: str  # text, jsonl, csv, tsv, parquet or dataset
     size: int  # bytes of the file, 0 where nobody knows
     version: str  # changes when the content does: the time of a file
     start: int = 0  # the first byte, row group or shard of a data set
@@ -84,7 +86,7 @@ def list_shards(corpora: Sequence[str], shard_size: int = SHARD) -> tuple[list[S
     WordweightsError
         For an address at which there is nothing, or that cannot be reached.
     """
-    if not corpora:
+    if not corpora or not all(map(str, corpora)):  # an empty path would be the current folder
         raise WordweightsError("No corpus is named: give at least one file, folder or address.")
     shards: dict[str, list[Shard]] = {}
     repeated: list[str] = []
@@ -145,7 +147,7 @@ def _find(corpus: str, shard_size: int) -> Iterator[tuple[str, list[Shard]]]:
 def _files(filesystem: Any, path: str) -> list[str]:
     if filesystem.isfile(path):
         return [path]
-    if glob.has_magic(path):
+    if glob.has_magic(path) and not filesystem.isdir(path):
         found = (file for file in filesystem.glob(path) if PurePosixPath(file).name[0] != ".")
         return sorted(file for file in found if filesystem.isfile(file))
     if not filesystem.isdir(path):
@@ -173,7 +175,8 @@ def _file_shards(filesystem: Any, path: str, address: str, shard_size: int) -> l
     size = int(about.get("size") or 0)
     version = str(next((about[key] for key in _CHANGED if about.get(key)), ""))
     whole = Shard(address, _kind(path) or "text", size, version)
-    if whole.compression or size <= shard_size:
+    # a quoted cell may hold the end of a line, so nobody knows where in a CSV a row begins
+    if whole.compression or whole.kind in ("csv", "tsv") or size <= shard_size:
         return [whole]
     stops: Sequence[int] = range(shard_size, size + shard_size, shard_size)
     if whole.kind == "parquet":

@@ -22,10 +22,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from dask.system import CPU_COUNT
 
-from wordweights.counting.basic_tokens import SPLITS, cut, forgetting
+from wordweights.counting.basic_tokens import cut, forgetting
 from wordweights.counting.reading import Block
 from wordweights.errors import WordweightsError
 from wordweights.files import flush_to_disk
+from wordweights.words.splitting import SPLITS
 
 MEMORY = 1 << 30
 """Bytes of memory that a worker may take."""
@@ -34,8 +35,8 @@ _TALLY = b"tally"  # in the metadata of partial counts
 _PARTS = 256  # into which words are divided, by a hash of each
 _WORDS = 20_000  # that are Python objects at one time
 _ROWS = 1 << 16
-# bytes that Python, its packages and the blocks in work take
-_FIXED = {"bert": 224 << 20, "spacy": 384 << 20}
+# bytes that Python, its packages and the blocks in work take; spaCy imports PyTorch, where it is
+_FIXED = {"words": 512 << 20, "bert": 224 << 20, "spacy": 512 << 20}
 _SHARE = 0.8  # of the rest that DuckDB is given: it takes up to a fifth more for a while
 _WORD = 100  # bytes of DuckDB for each word of which counts are added up
 _SCHEMA = pa.schema([("word", pa.string()), ("count", pa.int64())])
@@ -46,7 +47,7 @@ _PART_SCHEMA = _SCHEMA.insert(0, pa.field("part", pa.uint8()))
 class Settings:
     """What the counts of a shard depend on, and how much memory counting may take."""
 
-    tokens: str = "bert"
+    tokens: str = "words"
     column: str = "text"  # where the text is in tables and records
     memory: int = MEMORY  # bytes; no count depends on it
     engine: str = duckdb.__version__  # by whose hash words are divided
@@ -57,7 +58,7 @@ class Settings:
         least = _FIXED[self.tokens] + (128 << 20)
         if self.memory < least:
             raise WordweightsError(
-                f"memory is {self.memory:,} bytes: counting tokens of {self.tokens} needs "
+                f"memory is {self.memory:,} bytes: counting {self.tokens!r} needs "
                 f"{least:,} ({least >> 20} MiB) or more."
             )
 

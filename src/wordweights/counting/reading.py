@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from wordweights.counting.corpus import Shard, list_shards, open_address, open_data_set
 from wordweights.errors import WordweightsError, reason_of
+from wordweights.words.tables import DELIMITERS, find_delimiter
 
 BLOCK = 1 << 20
 """About how many bytes a block has; at most twice as many."""
@@ -49,6 +52,14 @@ def read_blocks(shard: Shard, column: str) -> Iterator[Block]:
             yield from _to_blocks(_of_texts(_parquet_rows(file, shard, column)))
             return
         stream = io.BufferedReader(_decompressed(file, shard), BLOCK)
+        if shard.kind in ("csv", "tsv"):
+            yield from _to_blocks(_of_texts(_csv_rows(stream, shard, column)))
+            return
+        if not shard.start and stream.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise WordweightsError(
+                "it begins like text in UTF-16: write it in UTF-8, for instance by `iconv -f "
+                "UTF-16 -t UTF-8`"
+            )
         if shard.kind == "jsonl":
             yield from _to_blocks(_of_texts(_json_rows(stream, shard, column)))
         else:
@@ -203,6 +214,33 @@ def _json_rows(stream: io.BufferedReader, shard: Shard, column: str) -> Iterator
         _check_column(column, list(names))
 
 
+def _csv_rows(stream: io.BufferedReader, shard: Shard, column: str) -> Iterator[str]:
+    encoding = json.detect_encoding(stream.peek(4)[:4])
+    lines = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
+    first = [""]
+    while not first[-1].strip() and (line := lines.readline()):  # blank lines may come before it
+        first.append(line)
+    delimiter = find_delimiter(first[-1], DELIMITERS[f".{shard.kind}"], [column])
+    rows = csv.reader(chain(first[1:], lines), delimiter=delimiter, strict=True)
+    try:
+        if not (header := next(filter(None, rows), [])):
+            return
+        _check_column(column, header)
+        for row in rows:
+            if row and len(row) != len(header):
+                raise WordweightsError(
+                    f"the row that ends in line {rows.line_num} has {len(row)} cells, but "
+                    f"{len(header)} in the first line: put text that holds the delimiter between "
+                    f"double quotes"
+                )
+            if row:
+                yield row[header.index(column)]
+    except csv.Error as error:
+        raise WordweightsError(f"line {rows.line_num}: {error}") from None
+    finally:
+        lines.detach()  # whoever has opened the file closes it
+
+
 def _parse(line: bytes, place: str) -> dict[str, Any]:
     try:
         record = json.loads(line.decode(errors="surrogateescape"))
@@ -250,4 +288,8 @@ def _check_text(text: Any, column: str, place: str) -> str:
 def _check_column(column: str, columns: list[str]) -> None:
     if column not in columns:
         names = ", ".join(map(repr, columns)) or "none"
-        raise WordweightsError(f"there is no column {column!r}; its columns are {names}.")
+        raise WordweightsError(
+            f"there is no column {column!r}; its columns are {names}: name one of them as column."
+        )
+    if columns.count(column) > 1:
+        raise WordweightsError(f"there is more than one column {column!r}: keep one.")

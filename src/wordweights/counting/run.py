@@ -20,7 +20,7 @@ from wordweights.counting.reading import BLOCK
 from wordweights.counting.tasks import count_shards, find_partials, remove_old
 from wordweights.errors import WordweightsError, reason_of
 from wordweights.files import RESULTS_VARIABLE, check_output, digest, results_folder
-from wordweights.words.frequencies import CORPUS_METADATA
+from wordweights.words.frequencies import CORPUS_METADATA, COUNTED
 
 FORMAT = 2
 """Of partial counts: another one finds none of an earlier version."""
@@ -34,6 +34,7 @@ class Report:
     """What a corpus holds."""
 
     output: Path
+    tokens: str  # what was counted
     words: int  # distinct, in the table
     tally: Tally  # of all words, those left out by min_count too
     n_shards: int
@@ -45,8 +46,8 @@ class Report:
         """Say in a few sentences what was found, and what was wrong with it."""
         tally = self.tally
         notes = [
-            f"{tally.total:,} words, {self.words:,} of them distinct in {self.output}, in "
-            f"{tally.documents:,} documents of {tally.n_bytes:,} bytes."
+            f"{tally.total:,} {COUNTED[self.tokens]}, {self.words:,} of them distinct in "
+            f"{self.output}, in {tally.documents:,} documents of {tally.n_bytes:,} bytes."
         ]
         if tally.n_invalid:
             notes.append(f"{tally.n_invalid:,} sequences of bytes were not UTF-8 and left out.")
@@ -90,7 +91,7 @@ def count_corpus(
     corpora: Sequence[str | Path],
     output: str | Path,
     *,
-    tokens: str = "bert",
+    tokens: str = "words",
     column: str = "text",
     min_count: int = 1,
     memory: int = MEMORY,
@@ -113,14 +114,16 @@ def count_corpus(
         the total, the number of documents, the settings and a digest of the list of files. Its rows
         are ordered by a hash, then by word: the same for the same corpus.
     tokens : str
-        ``"bert"``: the tokens of BERT-base-uncased before they become wordpieces. ``"spacy"``:
-        spaCy's English tokens, in lower case.
+        ``"words"``: what :func:`wordweights.attribute` weighs, see
+        :func:`wordweights.words.splitting.split_words`, as it is looked up. ``"bert"``: the tokens
+        of BERT-base-uncased before they become wordpieces. ``"spacy"``: spaCy's English tokens, in
+        lower case.
     column : str
-        Where the text is in parquet, JSON lines and data sets.
+        Where the text is in CSV and TSV, parquet, JSON lines and data sets.
     min_count : int
         Leave words out that occur less often in the whole corpus; the total still counts them.
     memory : int
-        Bytes that a worker may take, 384 MiB or more.
+        Bytes that a worker may take, 640 MiB or more (352 MiB for ``"bert"``).
     cluster : str | None
         Address of a scheduler of Dask, such as ``tcp://host:8786``, whose workers read the corpus
         and return what they have counted; None counts on this machine, with as many processes as
@@ -171,7 +174,7 @@ def count_corpus(
                 say("Partial counts are gone or damaged: these are counted again.")
         for path in partials.values():
             path.unlink(missing_ok=True)
-    return Report(output, words, tally, len(shards), n_kept, tuple(repeated))
+    return Report(output, tokens, words, tally, len(shards), n_kept, tuple(repeated))
 
 
 def _count_rest(

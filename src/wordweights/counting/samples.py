@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from wordweights.counting.basic_tokens import split_bert, split_spacy
+from wordweights.counting.engine import Settings
 from wordweights.counting.reading import read_lines
 from wordweights.counting.run import Report, count_corpus
 from wordweights.errors import WordweightsError
 from wordweights.files import digest, package_folder, results_folder, write_atomically
 from wordweights.words.frequencies import Frequencies, load_frequencies
 from wordweights.words.sentences import load_sentences
+from wordweights.words.splitting import SPLITS
 
 SAMPLES = ("packages", "bundled", "sotu", "news")
 """Corpora by name."""
@@ -54,7 +55,7 @@ def corpus_files(corpus: str) -> list[str]:
     return [str(path)]
 
 
-def count_source(corpus: str, tokens: str = "bert") -> tuple[Report, Frequencies]:
+def count_source(corpus: str, tokens: str = "words") -> tuple[Report, Frequencies]:
     """Count a corpus and take it for a source of P(w).
 
     Parameters
@@ -62,7 +63,7 @@ def count_source(corpus: str, tokens: str = "bert") -> tuple[Report, Frequencies
     corpus : str
         As for :func:`corpus_files`.
     tokens : str
-        ``"bert"`` or ``"spacy"``.
+        As for :func:`wordweights.counting.count_corpus`.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def count_source(corpus: str, tokens: str = "bert") -> tuple[Report, Frequencies
 
 
 def vocabulary_growth(
-    corpora: Sequence[str], tokens: str = "bert", n_bytes: int = 4_000_000
+    corpora: Sequence[str], tokens: str = "words", n_bytes: int = 4_000_000
 ) -> pd.DataFrame:
     """Follow how the number of distinct words grows with the number of words read.
 
@@ -86,7 +87,7 @@ def vocabulary_growth(
     corpora : Sequence[str]
         As for :func:`wordweights.counting.count_corpus`.
     tokens : str
-        ``"bert"`` or ``"spacy"``.
+        As for :func:`wordweights.counting.count_corpus`.
     n_bytes : int
         Stop about here: words are looked at one by one.
 
@@ -95,7 +96,7 @@ def vocabulary_growth(
     pd.DataFrame
         Columns `tokens` and `words` (distinct), at about equal steps of the logarithm.
     """
-    split = split_bert if tokens == "bert" else split_spacy
+    split = SPLITS[Settings(tokens).tokens]
     seen: set[str] = set()
     total = 0
     rows = []

@@ -54,12 +54,29 @@ def join_information(
     -------
     dict[str, pd.DataFrame]
         The same tables with the columns text (the unit of a bootstrap: see :func:`number_texts`),
-        probability and information (nats).
+        probability and information (nats), without the words whose contribution is missing by one
+        of the encoders.
     """
+    places = {encoder: _places(table) for encoder, table in contributions.items()}
+    missing = {
+        place
+        for encoder, table in contributions.items()
+        for place in places[encoder][table["contribution"].isna()]
+    }
     return {
-        encoder: add_information(table.assign(text=number_texts(table)), frequencies, unseen)
+        encoder: add_information(
+            table.assign(text=number_texts(table))[~places[encoder].isin(missing)],
+            frequencies,
+            unseen,
+        )
         for encoder, table in contributions.items()
     }
+
+
+def _places(table: pd.DataFrame) -> pd.MultiIndex:
+    """Say of every word in which sentence it stands, and at which position."""
+    sentences = table["sentence_id"]
+    return pd.MultiIndex.from_arrays([sentences, sentences.groupby(sentences).cumcount()])
 
 
 def weights_by_sentence(
@@ -94,8 +111,8 @@ def weights_by_sentence(
     for encoder, table in contributions.items():
         if not table[keys].reset_index(drop=True).equals(words):
             raise WordweightsError(
-                f"Encoder {encoder!r} was attributed on other sentences than the first one; give "
-                f"all of them the same."
+                f"Encoder {encoder!r} was attributed on other sentences than the first one, or its "
+                f"wordpieces join other words; give all of them the same, or show it alone."
             )
         columns[encoder] = table["contribution"].to_numpy()
     together = words.assign(**columns)

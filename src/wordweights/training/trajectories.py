@@ -38,7 +38,8 @@ def weigh_words(
     sentences : pd.DataFrame
         From :func:`wordweights.filter_sentences`.
     frequencies : Frequencies
-        The source of P(w); a word that it has never seen is left out.
+        The source of P(w); a word that it has never seen is left out, and so is one whose
+        contribution is missing.
     method : Method | str
         As for :func:`wordweights.attribute`, such as ``IntegratedGradients(probes=16)``.
     cluster : str | None
@@ -53,7 +54,7 @@ def weigh_words(
     """
     words = attribute(encoder, sentences, method, progress=False, cluster=cluster)
     words = words.assign(text=number_texts(words), norm=_embedding_norms(encoder, sentences))
-    return add_information(words, frequencies, unseen="drop")
+    return add_information(words.dropna(subset="contribution"), frequencies, unseen="drop")
 
 
 def compare_correlations(

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from wordweights.errors import WordweightsError, reason_of
 from wordweights.files import DATA_VARIABLE, package_folder, results_folder, write_atomically
+from wordweights.words.splitting import INVISIBLE, as_meant, split_bert, split_words
 from wordweights.words.tables import (
     check_filled,
     name_places,
@@ -35,6 +36,13 @@ UNSEEN = ("drop", "floor", "error")
 
 CORPUS_METADATA = b"wordweights"
 """Where a table of counts says in its parquet metadata what was counted."""
+
+COUNTED = {
+    "words": "words",
+    "bert": "tokens of BERT's basic tokenizer",
+    "spacy": "tokens of spaCy",
+}
+"""What a table may count, in words."""
 
 # A commit, not a branch: the file cannot change under the address.
 BERT_COUNTS_URL = (
@@ -68,19 +76,28 @@ class Frequencies:
     source : str
         Where they are from: a name of a source, or a path.
     probabilities : pd.Series
-        P(w) in (0, 1], indexed by lower-cased word. The sum is at most 1: what is missing belongs
-        to what the source counts but is no word, or to words it has not seen.
+        P(w) in (0, 1], indexed by word as :func:`wordweights.words.splitting.as_meant` writes it.
+        The sum is at most 1: what is missing belongs to what the source counts but is no word, or
+        to words it has not seen.
     note : str
         What was counted, by whom, under which licence.
+    tokens : str
+        What was counted: ``"words"``, which are looked up as they are; ``"bert"``, BERT's tokens
+        before they become wordpieces: a word is looked up as the one that it is; or ``"spacy"``,
+        spaCy's. A word of several tokens has no probability.
     """
 
     source: str
     probabilities: pd.Series
     note: str
+    tokens: str = "words"
 
 
 def load_frequencies(source: str | Path = "spacy") -> Frequencies:
-    """Read the probabilities of English words; variants in upper and lower case are summed.
+    """Read the probabilities of English words; ways to write the same word are summed.
+
+    These are upper and lower case, composed and decomposed accents, and the like: see
+    :func:`wordweights.words.splitting.as_meant`.
 
     The sources differ in what they count:
 
@@ -88,7 +105,8 @@ def load_frequencies(source: str | Path = "spacy") -> Frequencies:
       of Good-Turing smoothed relative frequencies of spaCy tokens, punctuation included, in Reddit
       comments. Of its 1,000,001 lexemes 257,410 have exactly the smallest value, -19.502 (the next
       values have about 2,400 lexemes each): it is a default for lexemes without a count, so these
-      are left out. 1,995 of the others are whitespace, 2.0 % of all tokens, and left out as well.
+      are left out. 1,995 of the others are whitespace, 2.0 % of all tokens, and left out as well,
+      and so are 103 with a soft hyphen or a space without width, 0.0002 %.
       The exponentials of all lexemes sum to 0.9915, of those left out for want of a count to
       0.0009, of the words here to 0.9702. They are not normalised again: a factor would add the
       same constant to the information of every word (0.03 nats), which no correlation sees, and
@@ -134,7 +152,7 @@ def look_up(words: Iterable[str], frequencies: Frequencies) -> pd.DataFrame:
     Parameters
     ----------
     words : Iterable[str]
-        Looked up in lower case.
+        Looked up as they are meant: see :class:`Frequencies`.
     frequencies : Frequencies
         The source of P(w).
 
@@ -144,10 +162,9 @@ def look_up(words: Iterable[str], frequencies: Frequencies) -> pd.DataFrame:
         One row per word, numbered from 0: `probability` and `information` (nats), NaN for a word
         that the source has not.
     """
-    lower = [word.lower() for word in words]
-    probability = _probabilities_of(lower, frequencies)
+    probability = _probabilities_of(list(words), frequencies)
     seen = ~np.isnan(probability)
-    nats = np.full(len(lower), np.nan)
+    nats = np.full(len(probability), np.nan)
     nats[seen] = information(probability[seen])
     return pd.DataFrame({"probability": probability, "information": nats})
 
@@ -160,7 +177,7 @@ def add_information(
     Parameters
     ----------
     table : pd.DataFrame
-        With a text column `word`; looked up in lower case.
+        With a text column `word`; looked up as by :func:`look_up`.
     frequencies : Frequencies
         The source of P(w).
     unseen : str
@@ -190,10 +207,9 @@ def add_information(
             raise WordweightsError(
                 f"Row {row} of the table is {word!r}, not text: the column 'word' must hold words."
             )
-    words = pd.Series([word.lower() for word in table["word"]], dtype=object)
-    distinct = words.unique().tolist()
-    found = pd.Series(_probabilities_of(distinct, frequencies), distinct)
-    unseen_words = sorted(found.index[found.isna()])
+    found = _probabilities_of(table["word"].tolist(), frequencies)
+    unseen_rows = np.isnan(found)
+    unseen_words = sorted({word.lower() for word in table["word"][unseen_rows]})
     if unseen_words and unseen == "error":
         more = ", ..." if len(unseen_words) > 10 else ""
         raise WordweightsError(
@@ -203,35 +219,46 @@ def add_information(
             f"'floor', or another source of frequencies."
         )
     if unseen == "floor":
-        found = found.fillna(frequencies.probabilities.min())
-    result = table.copy()
-    result["probability"] = found.reindex(words).to_numpy(dtype=np.float64)
+        found = np.where(unseen_rows, frequencies.probabilities.min(), found)
+    result = table.assign(probability=found)
     result = result[result["probability"].notna()].copy()
     if result.empty and len(table):
         raise WordweightsError(
-            f"None of the {len(distinct)} distinct words of the table is in the source "
+            f"None of the {len(unseen_words)} distinct words of the table is in the source "
             f"{frequencies.source!r}, such as {unseen_words[0]!r}: take another source of "
             f"frequencies, or unseen='floor'."
         )
     result["information"] = information(result["probability"])
-    result.attrs["n_unseen"] = int(words.isin(unseen_words).sum())
+    result.attrs["n_unseen"] = int(unseen_rows.sum())
     result.attrs["unseen_words"] = unseen_words
     return result
 
 
 def _probabilities_of(words: list[str], frequencies: Frequencies) -> NDArray[np.float64]:
-    """Look up words in lower case; NaN for one that the source has not."""
+    """Look up words; NaN for one that the source has not."""
+    entries = {word: _entry(word, frequencies.tokens) for word in dict.fromkeys(words)}
     # the few words first: to index all words of a source takes longer than to look through them
-    known = frequencies.probabilities[frequencies.probabilities.index.isin(words)]
-    return known.reindex(words).to_numpy(dtype=np.float64)
+    known = frequencies.probabilities[frequencies.probabilities.index.isin(entries.values())]
+    return known.reindex([entries[word] for word in words]).to_numpy(dtype=np.float64)
 
 
-def _sum_cases(words: Iterable[str], values: Iterable[float]) -> pd.Series:
-    """Sum the values of words that differ only in case."""
+def _entry(word: str, tokens: str) -> str | None:
+    """Say as what a table of these tokens counts a word; None where as several."""
+    if tokens == "bert":
+        parts = split_bert(word)
+        return parts[0] if len(parts) == 1 else None
+    # by its parts the table also has what spaCy parts here, from where it does not: wrong counts
+    if tokens == "spacy" and any(part.parts > 1 for part in split_words(word)):
+        return None
+    return as_meant(word)
+
+
+def _sum_variants(words: Iterable[str], values: Iterable[float]) -> pd.Series:
+    """Sum the values of ways to write the same word."""
     sums: dict[str, float] = {}
     for word, value in zip(words, values, strict=True):
-        lower = word.lower()
-        sums[lower] = sums.get(lower, 0.0) + value
+        meant = as_meant(word)
+        sums[meant] = sums.get(meant, 0.0) + value
     return pd.Series(sums, dtype=np.float64, name="probability").rename_axis("word")
 
 
@@ -250,7 +277,7 @@ def _data_of(package: str) -> Path:
 def _spacy() -> Frequencies:
     packed = (_data_of("spacy_lookups_data") / "data" / "en_lexeme_prob.json.gz").read_bytes()
     # parsed in seconds, so kept in the results folder; a change of the parsing raises the number
-    name = f"spacy-1-{hashlib.sha256(packed).hexdigest()[:24]}.parquet"
+    name = f"spacy-2-{hashlib.sha256(packed).hexdigest()[:24]}.parquet"
     kept = results_folder() / "frequencies" / name
     try:
         probabilities = pd.read_parquet(kept)["probability"]
@@ -263,17 +290,22 @@ def _spacy() -> Frequencies:
         "spacy",
         probabilities,
         "spaCy's en_lexeme_prob (package spacy-lookups-data, MIT): Good-Turing smoothed relative "
-        "frequencies of spaCy tokens in Reddit comments; case variants summed; lexemes without a "
-        "count and whitespace left out; not normalised again.",
+        "frequencies of spaCy tokens in Reddit comments; variants of a word summed; lexemes "
+        "without a count and whitespace left out; not normalised again.",
+        "spacy",
     )
 
 
 def _parse_lexemes(packed: bytes) -> pd.Series:
     logs: Mapping[str, float] = json.loads(gzip.decompress(packed))
     default = min(logs.values())  # of lexemes without a count, see load_frequencies
-    counted = {word: log for word, log in logs.items() if log > default and not word.isspace()}
+    counted = {
+        word: log
+        for word, log in logs.items()
+        if log > default and not word.isspace() and INVISIBLE.isdisjoint(word)
+    }
     probabilities = np.exp(np.fromiter(counted.values(), np.float64, len(counted)))
-    return _sum_cases(counted, probabilities.tolist())
+    return _sum_variants(counted, probabilities.tolist())
 
 
 @_source("wordfreq")
@@ -286,7 +318,7 @@ def _wordfreq() -> Frequencies:
     words = {word: p for word, p in known.items() if not MULTI_DIGIT_RE.search(word)}
     return Frequencies(
         "wordfreq",
-        _sum_cases(words, words.values()),
+        _sum_variants(words, words.values()),
         "wordfreq, English, list 'best' (code Apache-2.0, data CC BY-SA 4.0; Speer 2022): words of "
         "several kinds of text; without punctuation, contracted endings and numbers of several "
         "digits, which are therefore unseen; not normalised again.",
@@ -372,21 +404,27 @@ def _load_counts(path: Path) -> Frequencies:
             f"{path}: its counts add up to {counts.sum():,.0f}, more than the total of "
             f"{corpus['total']:,} in its metadata; count the corpus again."
         )
-    probabilities = _sum_cases(table["word"], shares / total)
+    probabilities = _sum_variants(table["word"], shares / total)
     if not (probabilities > 0).all():
         raise WordweightsError(
             f"{path}: the counts are so far apart that the smallest probability is 0 in floating "
             f"point; remove the words with the smallest counts."
         )
-    note = f"Counts from {path.name}, divided by their sum."
+    note, tokens = f"Counts from {path.name}, divided by their sum.", "words"
     if corpus:
-        rare = f"words counted less than {corpus['min_count']:,} times left out; "
+        tokens = corpus["tokens"]
+        if tokens not in COUNTED:
+            raise WordweightsError(
+                f"{path}: its metadata says that it counts {tokens!r}, which is unknown here; "
+                f"count the corpus again as one of {', '.join(COUNTED)}."
+            )
+        rare = f"what was counted less than {corpus['min_count']:,} times left out; "
         note = (
-            f"Counts from {path.name}: {corpus['total']:,} words, as the tokenizer "
-            f"'{corpus['tokens']}' parts them, in {corpus['documents']:,} documents; "
-            f"{rare if corpus['min_count'] > 1 else ''}divided by the number of all words."
+            f"Counts from {path.name}: {corpus['total']:,} {COUNTED[tokens]} in "
+            f"{corpus['documents']:,} documents; {rare if corpus['min_count'] > 1 else ''}divided "
+            f"by their number."
         )
-    return Frequencies(str(path), probabilities.clip(upper=1.0), note)
+    return Frequencies(str(path), probabilities.clip(upper=1.0), note, tokens)
 
 
 def _corpus_of(path: Path) -> Mapping[str, Any]:
@@ -396,7 +434,16 @@ def _corpus_of(path: Path) -> Mapping[str, Any]:
     from pyarrow import parquet
 
     metadata = parquet.read_schema(path).metadata or {}
-    return json.loads(metadata.get(CORPUS_METADATA, b"{}"))
+    if CORPUS_METADATA not in metadata:
+        return {}
+    try:
+        about = json.loads(metadata[CORPUS_METADATA])
+        numbers = {name: int(about[name]) for name in ("total", "documents", "min_count")}
+        return {"tokens": str(about["tokens"]), **numbers}
+    except (KeyError, TypeError, ValueError):
+        raise WordweightsError(
+            f"{path}: what its metadata say of the corpus cannot be read; count the corpus again."
+        ) from None
 
 
 SOURCES = tuple(_sources)

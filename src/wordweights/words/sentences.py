@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +17,13 @@ import pandas as pd
 
 from wordweights.errors import WordweightsError
 from wordweights.files import DATA_VARIABLE
+from wordweights.words.splitting import spacy_tokenizer, split_words
 from wordweights.words.tables import (
     DELIMITERS,
     LINE_END,
     check_filled,
     is_blank,
+    kind_of,
     name_places,
     quoted,
     read_cells,
@@ -45,16 +45,7 @@ STSB_REVISION = "ab7a5ac0e35aa22088bdcf23e7fd99b220e53308"
 _STSB_FILES = {"validation": "dev.csv", "test": "test.csv"}
 
 
-@dataclass(frozen=True)
-class Word:
-    """A word as it stands in its sentence: ``sentence[start:end] == text``."""
-
-    text: str
-    start: int
-    end: int
-
-
-def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
+def load_sentences(source: str | Path = "bundled", column: str = "sentence") -> pd.DataFrame:
     """Read sentences, one per row, exactly as they are in the source.
 
     Parameters
@@ -64,10 +55,13 @@ def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
         al. 2017), validation and test, sentence1 and sentence2 of each pair as two rows; from
         `sentence-transformers/stsb` on the Hugging Face hub, or, when the environment variable
         ``WORDWEIGHTS_DATA`` names a folder, from its ``stsb/dev.csv`` and ``stsb/test.csv`` (no
-        header: sentence1,sentence2,score). Or a file in UTF-8: .csv or .tsv with a header and a
-        column `sentence` (`sentence_id` and `genre` if there are such; other columns are ignored; a
-        cell with a line break or a delimiter stands in double quotes), .txt with one sentence per
-        line (blank lines are skipped), or .parquet with a text column `sentence`.
+        header: sentence1,sentence2,score). Or a file: .csv or .tsv with a header and a column of
+        sentences (`sentence_id` and `genre` if there are such; other columns are ignored; cells
+        are parted by commas, semicolons or tabs; a cell with a line break or a delimiter stands in
+        double quotes), .txt with one sentence per line (blank lines are skipped), or .parquet.
+        Text is in UTF-8 or UTF-16, and may be compressed (.csv.gz, .tsv.gz, .txt.gz).
+    column : str
+        The column with the sentences, in a file that has columns.
 
     Returns
     -------
@@ -82,12 +76,16 @@ def load_sentences(source: str | Path = "bundled") -> pd.DataFrame:
         sentence_id that is no whole number or not the only one of its kind.
     """
     name_or_path = resolve_source(source, SOURCES, (*DELIMITERS, ".txt", ".parquet"))
+    if column != "sentence" and (name_or_path in SOURCES or kind_of(Path(name_or_path)) == ".txt"):
+        raise WordweightsError(
+            f"column is {column!r}, but {source} has no columns to choose from: leave it out."
+        )
     if name_or_path == "stsb":
         return _load_stsb()
     if name_or_path == "bundled":
         with resources.as_file(resources.files("wordweights") / "data" / "sentences.csv") as path:
-            return _load_file(path)
-    return _load_file(Path(name_or_path))
+            return _load_file(path, column)
+    return _load_file(Path(name_or_path), column)
 
 
 def lines_to_sentences(text: str) -> pd.DataFrame:
@@ -95,36 +93,6 @@ def lines_to_sentences(text: str) -> pd.DataFrame:
     lines = pd.Series(LINE_END.split(text), dtype=object)
     lines = lines[lines.str.strip() != ""]
     return _number(lines.to_frame("sentence"), lines.index)
-
-
-@cache
-def spacy_tokenizer() -> Any:
-    """Make spaCy's English tokenizer, once: from text to tokens, those of whitespace too."""
-    import spacy
-
-    return spacy.blank("en").tokenizer
-
-
-def split_words(sentence: str) -> list[Word]:
-    """Split a sentence into words: the spaCy tokens that are not whitespace.
-
-    The tokenizer is that of ``spacy.blank("en")``; punctuation marks are words.
-
-    Parameters
-    ----------
-    sentence : str
-        The text as it is.
-
-    Returns
-    -------
-    list[Word]
-        In the order of the sentence. What lies between two words is whitespace.
-    """
-    return [
-        Word(token.text, token.idx, token.idx + len(token))
-        for token in spacy_tokenizer()(sentence)
-        if not token.is_space
-    ]
 
 
 def load_pairs(split: str = "test") -> pd.DataFrame:
@@ -169,7 +137,8 @@ def filter_sentences(
     wordpiece) and when every tokenizer, reading the whole sentence, gives exactly one known
     wordpiece for each of them, at the same characters. Of the 5,758 sentences of the STS
     Benchmark's validation and test sets 617 pass (495 distinct) with the wordpieces of
-    BERT-base-uncased.
+    BERT-base-uncased. A sentence with a word that spaCy parts and :func:`split_words` does not,
+    such as "cannot", never passes.
 
     Parameters
     ----------
@@ -197,7 +166,7 @@ def filter_sentences(
         return table.iloc[:limit].reset_index(drop=True)
     split = spacy_tokenizer()
     lengths: Counter[int] = Counter()
-    n_whitespace = 0
+    n_whitespace = n_joined = 0
     candidates: dict[int, list[tuple[int, int]]] = {}
     for row, sentence in enumerate(table["sentence"]):
         tokens = split(sentence)
@@ -205,6 +174,8 @@ def filter_sentences(
         if len(tokens) == n_words:
             if any(token.is_space for token in tokens):
                 n_whitespace += 1
+            elif len(split_words(sentence)) < n_words:
+                n_joined += 1
             else:
                 candidates[row] = [(token.idx, token.idx + len(token)) for token in tokens]
     refused: Counter[str] = Counter()
@@ -218,6 +189,7 @@ def filter_sentences(
             f"another number of words: {len(table) - lengths[n_words]} (the most frequent number "
             f"is {usual}: {often})",
             f"a whitespace token, such as a double space leaves: {n_whitespace}",
+            f"a word that spaCy parts and BERT does not, such as 'cannot': {n_joined}",
             *(f"a word that is no single wordpiece of {name}: {n}" for name, n in refused.items()),
         ]
         raise WordweightsError(
@@ -289,11 +261,13 @@ def _single_wordpieces(
     return passed
 
 
-def _load_file(path: Path) -> pd.DataFrame:
-    if path.suffix.lower() == ".txt":
+def _load_file(path: Path, column: str) -> pd.DataFrame:
+    if kind_of(path) == ".txt":
         return lines_to_sentences(read_text(path))
-    table = read_table(path, ["sentence"], ["sentence_id", "genre"], numbers=["sentence_id"])
-    check_filled(path, table["sentence"])
+    others = [name for name in ("sentence_id", "genre") if name != column]
+    table = read_table(path, [column], others, numbers=["sentence_id"])
+    check_filled(path, table[column])
+    table = table.rename(columns={column: "sentence"})
     if "genre" in table:
         table["genre"] = table["genre"].fillna("")
     ids = _given_ids(path, table.pop("sentence_id")) if "sentence_id" in table else None

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import io
+import json
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from wordweights.errors import WordweightsError
+from wordweights.errors import WordweightsError, reason_of
 from wordweights.files import expand_home
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-"""What separates the cells of a file, by its ending."""
+"""What separates the cells of a file, by its ending, where its header does not say otherwise."""
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 """The ends of lines of any system."""
@@ -33,24 +36,34 @@ def resolve_source(source: str | Path, names: Sequence[str], suffixes: Sequence[
         return source
     kinds = ", ".join(suffixes)
     path = expand_home(source) if isinstance(source, str | Path) and str(source) else None
-    if path is None or not (path.suffix or path.exists()):
+    try:
+        exists = path is not None and path.exists()
+    except OSError:  # a name that no file can have
+        exists = False
+    if path is None or not (path.suffix or exists):
         raise WordweightsError(
             f"Unknown source {str(source)!r}: known are {', '.join(names)}, or the path of a file "
             f"that exists ({kinds})."
         )
-    if path.is_dir():
+    if exists and path.is_dir():
         raise WordweightsError(f"{path} is a folder: give the path of one file ({kinds}).")
-    if path.suffix.lower() not in suffixes:
+    if kind_of(path) not in suffixes:
         raise WordweightsError(
             f"{path}: files of kind {path.suffix!r} cannot be read: give a file that ends in "
-            f"{kinds}."
+            f"{kinds}; text may be compressed by gzip (.gz)."
         )
-    if not path.exists():
+    if not exists:
         raise WordweightsError(
             f"{path} does not exist (a relative path begins in {Path.cwd()}): give the path of a "
             f"file, or one of {', '.join(names)}."
         )
     return path
+
+
+def kind_of(path: Path) -> str:
+    """Name the kind of a file by its ending, which for text may be followed by ``.gz``."""
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    return ending if ending in (*DELIMITERS, ".txt") else path.suffix.lower()
 
 
 def read_table(
@@ -59,14 +72,16 @@ def read_table(
     optional: Sequence[str] = (),
     numbers: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Read columns of a .csv, .tsv or .parquet file, the text exactly as it is.
+    """Read columns of a .csv or .tsv (.gz) or .parquet file, the text exactly as it is.
 
     A column of `numbers` may hold numbers in a .parquet file. The index names the place in the file
     for messages: the ``line`` as an editor counts, or, of a .parquet file, the ``row``, from 1.
     """
     if path.suffix.lower() == ".parquet":
         return _read_parquet(path, required, optional, numbers)
-    cells = read_cells(path, DELIMITERS[path.suffix.lower()])
+    text = read_text(path)
+    delimiter = find_delimiter(text, DELIMITERS[kind_of(path)], required)
+    cells = _split_cells(path, text, delimiter)
     header, rows = cells.iloc[0].tolist(), cells.iloc[1:]
     wanted = _choose_columns(path, header, required, optional)
     return rows.set_axis(header, axis=1)[wanted]
@@ -78,11 +93,32 @@ def read_cells(path: Path, delimiter: str) -> pd.DataFrame:
     Blank lines are no rows, but in a file of one column, where they are empty cells. Quotes that do
     not match and rows of unequal lengths are a WordweightsError.
     """
-    # blank lines at the end are no rows; a quoted cell ends in its quote
-    text = read_text(path).rstrip("\r\n")
+    return _split_cells(path, read_text(path), delimiter)
+
+
+def find_delimiter(text: str, usual: str, required: Sequence[str]) -> str:
+    """Find what parts the first line of a text into all required names, or else into the most."""
+    _allow_long_cells()
+    first = LINE_END.split(text, maxsplit=1)[0]
+
+    def rank(delimiter: str) -> tuple[bool, int]:
+        header = next(csv.reader([first], delimiter=delimiter), [])
+        return set(required) <= set(header), len(header)
+
+    return max([usual, ",", ";", "\t"], key=rank)
+
+
+def _allow_long_cells() -> None:
+    """Let the cells of a CSV have any length."""
     # one limit holds for the whole process: it is raised and never lowered again, so that nothing
     # that others read at the same time, in this thread or another, is cut
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+
+
+def _split_cells(path: Path, text: str, delimiter: str) -> pd.DataFrame:
+    # blank lines at the end are no rows; a quoted cell ends in its quote
+    text = text.rstrip("\r\n")
+    _allow_long_cells()
     try:
         # the engine that refuses stray quotes, and tells a missing cell (NaN) from an empty one
         cells = pd.read_csv(
@@ -109,13 +145,21 @@ def read_cells(path: Path, delimiter: str) -> pd.DataFrame:
 
 
 def read_text(path: Path) -> str:
-    """Read a file in UTF-8 that is not blank; anything else is a WordweightsError."""
+    """Read text that is not blank, perhaps compressed; anything else is a WordweightsError."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise WordweightsError(
             f"{path} cannot be read ({error.strerror}): give a file that you may read."
         ) from None
+    if path.suffix.lower() == ".gz":
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise WordweightsError(
+                f"{path} is no whole file of gzip ({reason_of(error)}): compress it again, or give "
+                f"the text as it is."
+            ) from None
     text = decode_text(data, str(path))
     if not text.strip():
         raise WordweightsError(f"{path} is empty: give a file with at least one row.")
@@ -123,11 +167,17 @@ def read_text(path: Path) -> str:
 
 
 def decode_text(data: bytes, place: str) -> str:
-    """Decode UTF-8, whose byte order mark is no part of the text; `place` is for the message."""
+    """Decode UTF-8 or UTF-16, whose byte order mark is no text; `place` is for the message."""
+    encoding = json.detect_encoding(data[:4])  # by the mark, or the zero bytes of plain letters
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8" if encoding == "utf-8-sig" else encoding)
     except UnicodeDecodeError as error:
+        if not encoding.startswith("utf-8"):
+            raise WordweightsError(
+                f"{place} begins like text in {encoding.upper()}, but is none ({error.reason} at "
+                f"byte {error.start + 1}); give text in UTF-8."
+            ) from None
         line = len(LINE_END.findall(data[: error.start].decode("utf-8"))) + 1
         raise WordweightsError(
             f"{place}, line {line}: byte 0x{data[error.start]:02X} (byte {error.start + 1} of the "

@@ -85,7 +85,7 @@ def idf(documents: Sequence[Sequence[str]]) -> pd.Series:
         if isinstance(document, str) or not all(isinstance(word, str) for word in document):
             raise WordweightsError(
                 f"Document {row} is {document!r}, not a list of words: split it, for instance with "
-                f"wordweights.words.sentences.split_words."
+                f"wordweights.words.splitting.split_words."
             )
         df.update(set(document))
     counts = pd.Series(df, dtype=np.float64).sort_index().rename_axis("word")
