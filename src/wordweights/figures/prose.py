@@ -220,7 +220,7 @@ def examples_shown(
     return (
         f"{len(sentences)} sentences with {sum(map(len, sentences))} words; {unseen} of the words "
         f"are unknown to the source `{frequencies}`. Such a word is shown without a number for its "
-        f"information; its contributions are there."
+        f"information, and so is the contribution of a word that an encoder does not know."
         + (f"\n\nNot shown, though in this run: {', '.join(left_out)}." if left_out else "")
     )
 
