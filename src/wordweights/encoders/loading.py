@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from wordweights.encoders.deferred import recall, remember
 from wordweights.encoders.encoder import Encoder, check_pooling
 from wordweights.encoders.hub import WEIGHT_FILES, commit_of, sha256
-from wordweights.encoders.recipe import (
+from wordweights.encoders.modules import (
     Given,
-    Recipe,
+    Reading,
     load_behind,
-    make_recipe,
+    make_reading,
     read_checkpoint,
     read_model,
     set_up_tokenizer,
@@ -131,7 +131,7 @@ def load_encoder(
     files = _digests(folder, given)
     if "sha256" in entry:
         _check_digest(folder, files, entry["sha256"], label)
-    recipe = make_recipe(
+    reading = make_reading(
         given,
         label,
         pooling or entry.get("pooling"),
@@ -145,28 +145,28 @@ def load_encoder(
     dtype = dtype or torch.float32
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = _load_tokenizer(folder / recipe.transformer, label)
-    set_up_tokenizer(tokenizer, recipe)
+    tokenizer = _load_tokenizer(folder / reading.transformer, label)
+    set_up_tokenizer(tokenizer, reading)
     about = {
         "name": name if trained else name + UNTRAINED,
         "tokenizer": tokenizer,
         "base": entry.get("base"),
         "trained": trained,
-        "note": _note(entry.get("note", ""), recipe, trained=trained),
+        "note": _note(entry.get("note", ""), reading, trained=trained),
         "commit": commit_of(folder),
-        **recipe.settings,
+        **reading.settings,
     }
 
     def load() -> Encoder:
         model = _load_model(
-            folder / recipe.transformer,
+            folder / reading.transformer,
             label,
             trained=trained,
             seed=seed,
-            pooler=recipe.pooling == "pooler",
+            pooler=reading.pooling == "pooler",
         )
         with torch.random.fork_rng(devices=[]):  # a module draws numbers before it reads them
-            behind = load_behind(given, recipe, folder, label)
+            behind = load_behind(given, reading, folder, label)
             if not trained:
                 _make_random(behind, seed)
         encoder = Encoder(
@@ -177,7 +177,7 @@ def load_encoder(
         encoder.to(device)
         return encoder
 
-    read = [str(dtype), None if trained else seed, asdict(recipe)]
+    read = [str(dtype), None if trained else seed, asdict(reading)]
     versions = [torch.__version__, transformers.__version__]
     made_of = [files, read, versions]
     deferred = recall(made_of, about, load, torch.device(device), dtype)
@@ -235,7 +235,7 @@ def as_encoder(
         getattr(transformer.auto_model.config, "_name_or_path", "")
         or type(transformer.auto_model).__name__
     )
-    recipe = make_recipe(read_model(model), name, prompt_name=prompt_name, normalised=normalised)
+    reading = make_reading(read_model(model), name, prompt_name=prompt_name, normalised=normalised)
     copied = copy.deepcopy(transformer.auto_model)
     copied.set_attn_implementation("eager")
     if _without_pooler(copied.config):
@@ -244,18 +244,18 @@ def as_encoder(
         name,
         tokenizer=copy.deepcopy(transformer.tokenizer),
         model=copied,
-        note=_note("", recipe, trained=True),
-        behind=tuple(copy.deepcopy(modules[i]) for i in recipe.behind),
-        **recipe.settings,
+        note=_note("", reading, trained=True),
+        behind=tuple(copy.deepcopy(modules[i]) for i in reading.behind),
+        **reading.settings,
     )
     _check_reading(encoder)
     return encoder
 
 
-def _note(about: str, recipe: Recipe, *, trained: bool) -> str:
+def _note(about: str, reading: Reading, *, trained: bool) -> str:
     """Say in a line what is not plain about an encoder."""
     notes = [about] if trained else ["the same architecture with random weights"]
-    if recipe.normalisation_left_out:
+    if reading.normalisation_left_out:
         notes.append("its normalisation to length 1 is left out")
     return "; ".join(note for note in notes if note)
 

@@ -311,7 +311,7 @@ def test_the_digest_covers_everything_between_text_and_vector(
     assert digest() == digests[0]  # how it was called last is no part of it
 
 
-def test_a_recipe_needs_no_model_the_second_time(make: Any, tmp_path: Path) -> None:
+def test_a_reading_needs_no_model_the_second_time(make: Any, tmp_path: Path) -> None:
     make("lasttoken", *projection(), prompts=PROMPTS, default_prompt_name="query", truncate_dim=18)
     folder = tmp_path / "model"
     first, second = (load_encoder(folder) for _ in range(2))

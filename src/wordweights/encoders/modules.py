@@ -2,7 +2,7 @@
 
 A checkpoint says it in ``modules.json`` and the configurations that this names, a model in memory
 by its modules. Both are brought into one form, and read by one function. What is not known here is
-refused by its name. No torch here: stored results are found by a recipe, without a model.
+refused by its name. No torch here: stored results are found by a reading alone, without a model.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Reading:
     """How an encoder reads a text, and goes on from the last hidden states to the vector."""
 
     pooling: str
@@ -118,14 +118,14 @@ def read_model(model: SentenceTransformer) -> Given:
     return Given(tuple(parts), {name: getattr(model, name, None) for name in names})
 
 
-def make_recipe(
+def make_reading(
     given: Given,
     label: str,
     pooling: str | None = None,
     *,
     prompt_name: str | None = None,
     normalised: bool = False,
-) -> Recipe:
+) -> Reading:
     """Read what is given; `pooling` takes the place of the one that is read."""
     if not given.parts:
         if pooling is None:
@@ -134,7 +134,7 @@ def make_recipe(
                 f"(it has no modules.json), and guessing would make it another encoder; "
                 f"{_choices(label)}."
             )
-        return Recipe(pooling, prompt=_prompt({}, prompt_name, label))
+        return Reading(pooling, prompt=_prompt({}, prompt_name, label))
     settings = given.settings or {}
     transformer, *others = (_class_of(part, label) for part in given.parts)
     if transformer != "Transformer" or others[:1] != ["Pooling"]:
@@ -158,7 +158,7 @@ def make_recipe(
         )
     left_out = bool(behind) and others[behind[-1] - 1] == "Normalize" and not normalised
     prompt = _prompt(settings, prompt_name, label)
-    return Recipe(
+    return Reading(
         pooling=pooling or own,
         include_prompt=bool(second.config.get("include_prompt", True)) or not prompt,
         prompt=prompt,
@@ -171,11 +171,11 @@ def make_recipe(
     )
 
 
-def set_up_tokenizer(tokenizer: Any, recipe: Recipe) -> None:
+def set_up_tokenizer(tokenizer: Any, reading: Reading) -> None:
     """Cut and lower-case as sentence-transformers does, which sets both in the tokenizer itself."""
-    if recipe.max_seq_length is not None:
-        tokenizer.model_max_length = recipe.max_seq_length
-    if recipe.lower_case and getattr(tokenizer, "is_fast", False):
+    if reading.max_seq_length is not None:
+        tokenizer.model_max_length = reading.max_seq_length
+    if reading.lower_case and getattr(tokenizer, "is_fast", False):
         from tokenizers import normalizers
 
         normalizer = tokenizer.backend_tokenizer.normalizer
@@ -186,14 +186,14 @@ def set_up_tokenizer(tokenizer: Any, recipe: Recipe) -> None:
             tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(steps)
 
 
-def load_behind(given: Given, recipe: Recipe, folder: Path, label: str) -> tuple[Any, ...]:
+def load_behind(given: Given, reading: Reading, folder: Path, label: str) -> tuple[Any, ...]:
     """Load the modules behind the pooling from a checkpoint, by their own classes."""
-    if not recipe.behind:
+    if not reading.behind:
         return ()
     from sentence_transformers.sentence_transformer import modules
 
     loaded = []
-    for part in (given.parts[i] for i in recipe.behind):
+    for part in (given.parts[i] for i in reading.behind):
         module_class = getattr(modules, part.kind.rpartition(".")[2])
         try:
             module = module_class.load(str(folder), subfolder=part.path, local_files_only=True)
