@@ -13,7 +13,7 @@ from wordweights.errors import WordweightsError
 from wordweights.statistics.bootstrap import Resampling
 from wordweights.statistics.correlations import correlation, correlation_error
 from wordweights.statistics.weighed import join_information
-from wordweights.words.frequencies import Frequencies
+from wordweights.words.frequencies import Frequencies, look_up
 
 MEASURED = "this run"
 
@@ -230,8 +230,8 @@ def _known_to_all(
     encoder: str, table: pd.DataFrame, sources: Sequence[Frequencies]
 ) -> pd.DataFrame:
     """Keep the words that all sources know."""
-    lower = table["word"].str.lower()
-    known = np.logical_and.reduce([lower.isin(source.probabilities.index) for source in sources])
+    found = [look_up(table["word"], source)["probability"].notna().to_numpy() for source in sources]
+    known = np.logical_and.reduce(found)
     if not known.any():
         raise WordweightsError(
             f"The sources {', '.join(source.source for source in sources)} have none of the words "
