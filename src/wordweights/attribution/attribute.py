@@ -225,8 +225,6 @@ class _Request:
         """Batch what is not stored."""
         stored = set(self.collection.read(self.distinct).index)
         if len(stored) == len(self.distinct):
-            return []  # and the model need not be loaded
-        if len(stored) == len(self.distinct):
             return []  # no model is needed, whose code takes seconds to import
         memory = _free_memory(self.encoder.device) if memory is None else whole("memory", memory)
         size = batch_size(self.encoder, self.method)
