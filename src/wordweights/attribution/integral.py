@@ -189,8 +189,8 @@ class Integral:
             yield self._kept
             return
         for example in range(len(self.rules)):
-            for cut in self._cuts(example):
-                yield [self._part(slice(example, example + 1), cut)]
+            for cut, narrow in self._cuts(example):
+                yield [self._part(slice(example, example + 1), cut, narrow)]
 
     @cached_property
     def _kept(self) -> list[_Part] | None:
@@ -198,29 +198,29 @@ class Integral:
         batch, n = self.weights.shape
         if batch * n > self.path.points_kept:
             return None
-        size = max(1, self.path.points_in_pass // n)
-        if any(rule.narrow for rule in self.rules):
-            size = 1
+        # those of one rule go together, and are cut alike
+        joined = any(rule.orders for rule in self.rules)
+        size = 1 if joined else max(1, self.path.points_in_pass // n)
         tasks = [
-            partial(self._part, slice(i, min(i + size, batch)), cut)
+            partial(self._part, slice(i, min(i + size, batch)), cut, narrow)
             for i in range(0, batch, size)
-            for cut in (self._cuts(i) if size == 1 else [slice(0, n)])
+            for cut, narrow in self._cuts(i)
         ]
         return run_all(tasks, self.path.threads)
 
-    def _cuts(self, example: int) -> list[slice]:
-        """Cut the nodes of an example into passes, each of one precision."""
+    def _cuts(self, example: int) -> list[tuple[slice, bool]]:
+        """Cut the nodes of an example into passes of one precision, and say if it is float64."""
         size = self.path.points_in_pass
         return [
-            slice(start, min(start + size, run.stop))
-            for run, _ in self.rules[example].runs
+            (slice(start, min(start + size, run.stop)), narrow)
+            for run, narrow in self.rules[example].runs
             for start in range(run.start, run.stop, size)
         ]
 
-    def _part(self, examples: slice, cut: slice) -> _Part:
+    def _part(self, examples: slice, cut: slice, narrow: bool) -> _Part:
         nodes = np.stack([rule.nodes[cut] for rule in self.rules[examples]])
         chosen = list(range(examples.start, examples.stop))
-        wide = self.path.widened if self.rules[examples.start].is_narrow(cut.start) else None
+        wide = self.path.widened if narrow else None
         if wide is None:
             return _Part(examples, cut, self.path.select(chosen).linearise(nodes))
         linear = wide.select(chosen).linearise(nodes)

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -111,7 +111,7 @@ class StraightPath:
         Compute the gradients with matrix products in bfloat16. Forward mode, and so the
         certificate, keeps the precision of the model.
     wide : Callable[[], Callable[..., Tensor]] | None
-        Makes the same model in float64, where one is to be had.
+        Gives the same model in float64, made once for all who ask, where one is to be had.
     """
 
     forward: Callable[..., Tensor]
@@ -323,6 +323,7 @@ def lay_path(
 
     stack = encoder.as_stack()
 
+    @cache  # the paths of single sentences share it
     def wide() -> Callable[..., Tensor]:
         if stack is not None:
             return stack.widened()

@@ -61,10 +61,6 @@ class Rule:
         cuts = [0, *(np.flatnonzero(np.diff(of_nodes)) + 1).tolist(), len(of_nodes)]
         return [(slice(i, j), bool(of_nodes[i])) for i, j in pairwise(cuts)]
 
-    def is_narrow(self, node: int) -> bool:
-        """Whether a node needs float64."""
-        return any(narrow for run, narrow in self.runs if run.start <= node < run.stop)
-
     def thinned(self) -> tuple[NDArray[np.int64], Rule]:
         """Take a coarser rule on some of the nodes, see :func:`thinned`: their places, and it."""
         places, factors, begin = [], [], 0

@@ -232,7 +232,8 @@ class IntegratedGradients(JacobianMethod):
                 ]
             left = [example for example in left if example not in jumping]
         for example in sorted([*left, *jumping]):
-            yield self._divided(path, example, alphas, curves[example])
+            alone = path.select([example])
+            yield self._divided(example, alone, alphas, curves[example], change[[example]])
 
     def _ladder(self, adaptive: bool) -> list[int]:
         """How many nodes a rule for a whole path is tried with."""
@@ -242,18 +243,18 @@ class IntegratedGradients(JacobianMethod):
             return [n for n in _LADDER if n <= min(_SMOOTH, self.max_nodes)] or [self.max_nodes]
         return [n for n in _LADDER if n < self.max_nodes] + [self.max_nodes]
 
-    def _divided(self, path: StraightPath, example: int, alphas: Array, curve: Array) -> Certified:
-        """Divide the path of an example where it is not complete."""
+    def _divided(
+        self, example: int, path: StraightPath, alphas: Array, curve: Array, change: Tensor
+    ) -> Certified:
+        """Divide the path of an example, which it has alone, where it is not complete."""
         import torch
 
         from wordweights.attribution.division import divide
         from wordweights.attribution.integral import Integral
 
-        alone = path.select([example])
-        rule, missed = divide(alone, alphas, curve, self.tolerance, self.max_nodes)
-        gap = torch.from_numpy(missed).to(path.inputs)[None]
-        change = torch.from_numpy(curve[-1] - curve[0]).to(path.inputs)[None]
-        integral = Integral(alone, (rule,), change.shape[-1])
+        rule, missed = divide(path, alphas, curve, self.tolerance, self.max_nodes)
+        gap = torch.from_numpy(missed).to(change)[None]
+        integral = Integral(path, (rule,), change.shape[-1])
         return Certified([example], integral, gap, _relative(gap, change).tolist())
 
     def passes(self, tokens: int, outputs: int) -> int:
