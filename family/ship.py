@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
 import platform
@@ -18,7 +17,7 @@ from family.recipe import BASE, Recipe
 from family.train import Family
 from family.vocabulary import save_tokenizer
 from wordweights.encoders import Encoder
-from wordweights.files import write_atomically
+from wordweights.files import sha256, write_atomically
 
 _DIGITS = 4
 
@@ -64,7 +63,7 @@ def save_checkpoint(encoder: Encoder, folder: Path) -> str:
     """Save an encoder as a checkpoint of half precision."""
     copy.deepcopy(encoder.model).half().save_pretrained(folder)
     save_tokenizer(encoder.tokenizer, folder)
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    return sha256(folder / "model.safetensors")
 
 
 def _register(digests: dict[str, str], registry: Path) -> None:

@@ -169,6 +169,12 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def sha256(path: Path) -> str:
+    """Compute the SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def digest(value: Any) -> str:
     """Name a JSON-able value by the SHA-256 of its canonical text.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import shutil
 import time
@@ -23,7 +22,7 @@ from wordweights.counting.engine import Settings, count_blocks
 from wordweights.counting.reading import read_blocks
 from wordweights.dask_client import await_workers, connected
 from wordweights.errors import WordweightsError, reason_of
-from wordweights.files import write_atomically
+from wordweights.files import sha256, write_atomically
 
 _TRIES = 3
 _OLD = 24 * 3600.0  # seconds without a sign of life, after which a folder is of a killed run
@@ -152,5 +151,4 @@ def _count_remotely(shard: Shard, settings: Settings) -> tuple[str, bytes] | str
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:24]
+    return sha256(path)[:24]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wordweights.errors import WordweightsError
+from wordweights.files import sha256
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
@@ -192,12 +193,6 @@ def _fits(path: Path) -> bool:
         head = f"blob {len(content)}\0".encode()
         return hashlib.sha1(head + content, usedforsecurity=False).hexdigest() == expected
     return True  # a mirror with names of its own
-
-
-def sha256(path: Path) -> str:
-    """Compute the SHA-256 of a file's content, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove(paths: Sequence[Path]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wordweights.encoders.deferred import recall, remember
 from wordweights.encoders.encoder import Encoder, check_pooling
-from wordweights.encoders.hub import WEIGHT_FILES, commit_of, sha256
+from wordweights.encoders.hub import WEIGHT_FILES, commit_of
 from wordweights.encoders.modules import (
     Given,
     Reading,
@@ -31,6 +31,7 @@ from wordweights.encoders.registry import (
     split_name,
 )
 from wordweights.errors import WordweightsError
+from wordweights.files import sha256
 
 if TYPE_CHECKING:
     import torch

@@ -26,6 +26,7 @@ from wordweights.files import (
     expand_home,
     package_folder,
     results_folder,
+    sha256,
     write_atomically,
 )
 from wordweights.pipeline.profiles import Profile, chapter_values
@@ -262,8 +263,7 @@ def _existing(name: str) -> Path | None:
 
 def _digest_of(path: Path) -> str:
     if path.is_file():
-        with path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        return sha256(path)
     files = {p.relative_to(path).as_posix(): p.stat() for p in path.rglob("*") if p.is_file()}
     return digest({name: [about.st_size, about.st_mtime_ns] for name, about in files.items()})
 
