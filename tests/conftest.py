@@ -7,9 +7,9 @@ from typing import Any
 
 import hypothesis
 import pytest
-import torch
+from families import random_bert
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from wordweights.encoders import Encoder
 
@@ -86,23 +86,6 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
         mask_token="[MASK]",
         model_max_length=24,
     )
-
-
-def random_bert(tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> BertModel:
-    """A two-layer BERT, 16 wide, with weights large enough to be far from linear."""
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=24,
-        initializer_range=0.2,
-        attn_implementation="eager",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return BertModel(config, add_pooling_layer=False)
 
 
 @pytest.fixture

@@ -57,6 +57,16 @@ def distilbert(n: int) -> DistilBertModel:
     return DistilBertModel(config)
 
 
+def random_bert(
+    tokenizer: PreTrainedTokenizerFast, seed: int = 0, *, pooler: bool = False
+) -> BertModel:
+    """A two-layer BERT, 16 wide, with weights large enough to be far from linear."""
+    config = BertConfig(vocab_size=len(tokenizer), **SIZES | {"max_position_embeddings": 24})
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return BertModel(config, add_pooling_layer=pooler)
+
+
 FAMILIES = [bert, roberta, mpnet, distilbert]
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from conftest import random_bert
 from dask_processes import Processes, wait_until
 from distributed import Client
 from distributed.comm import CommClosedError
+from families import random_bert
 from transformers import PreTrainedTokenizerFast
 
 from wordweights import WordweightsError, attribute, dask_client, load_encoder

@@ -11,6 +11,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from torch import Tensor
 
+from wordweights import attribute
 from wordweights.attribution.quadrature import gauss_legendre
 from wordweights.encoders import Encoder
 
@@ -72,6 +73,19 @@ def by_loop(
     squares = torch.stack(total).sum(dim=0).square().sum(dim=(0, 2))
     n = max(words) + 1
     return torch.stack([squares[torch.tensor(words) == word].sum() for word in range(n)]).sqrt()
+
+
+def weigh(encoder: Encoder, sentence: str) -> Tensor:
+    """What :func:`by_loop` gives, by this project."""
+    table = attribute(
+        encoder,
+        [sentence],
+        n_nodes=NODES,
+        quadrature="gauss-legendre",
+        probes="all",
+        progress=False,
+    )
+    return torch.tensor(table["contribution"].to_numpy())
 
 
 def settings_of(encoder: Encoder) -> dict[str, Any]:
