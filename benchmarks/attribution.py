@@ -35,6 +35,7 @@ from wordweights.words.sentences import filter_sentences, load_sentences
 CAPTUM_NODES = 50
 PLAIN = "gauss-legendre"
 MEMORY = 256 * 2**20  # bytes of the passes under way, as `attribute` takes on two cores
+BFLOAT16 = any(torch.cpu.get_capabilities().get(f"{kind}_bf16") for kind in ("avx512", "amx"))
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,18 @@ def report(encoder: Encoder, sizes: Sizes, reference_nodes: int) -> None:
         jacrev(encoder, one, sizes),
         exact("exact, one at a time", encoder, one, sizes),
         exact(f"exact, batch of {sizes.exact}", encoder, few, sizes),
-        exact(f"exact in bfloat16, batch of {sizes.exact}", encoder, few, sizes, bfloat16=True),
         estimate("default (16 probes), one at a time", encoder, one),
         estimate(f"default, {batched}", encoder, batch),
-        estimate(f"default in bfloat16, {batched}", encoder, batch, bfloat16=True),
         estimate("vector norm, one at a time", encoder, one, norm="vector"),
         estimate(f"vector norm, {batched}", encoder, batch, norm="vector"),
     ]
+    if BFLOAT16:
+        methods += [
+            exact(f"exact in bfloat16, batch of {sizes.exact}", encoder, few, sizes, bfloat16=True),
+            estimate(f"default in bfloat16, {batched}", encoder, batch, bfloat16=True),
+        ]
+    else:
+        print("no bfloat16 instructions here: without them its rows take minutes each\n")
     print(f"{encoder.name}: sentences of {tokens} wordpieces, {d} outputs", flush=True)
     ours(encoder, batch, probes=1)  # what is computed once in a process, such as candidate rules
     best = dict.fromkeys((method.name for method in methods), np.inf)

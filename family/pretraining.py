@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save
 from transformers import (
     BertConfig,
     BertForMaskedLM,
@@ -27,7 +28,11 @@ from family.recipe import Pretraining
 from family.vocabulary import SPECIAL_TOKENS
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
+from wordweights.files import write_atomically
 from wordweights.training.runs import Run, finished, shared_arguments, train
+
+HEAD = "head.safetensors"
+"""The file of the head beside the snapshots, see :func:`head_state`."""
 
 _NAME = "pre-training"
 _WINDOW = 4  # of the co-occurrences that embeddings begin with
@@ -99,7 +104,23 @@ def pretrain(
         train_dataset=[{"input_ids": ids} for ids in torch.from_numpy(examples).long()],
         data_collator=default_data_collator,
     )
-    return train(trainer, model.bert.state_dict, settings.snapshots, _NAME, like)
+
+    def weights() -> dict[str, Any]:
+        # the head that guesses goes beside the snapshots: the last one is that of the last step
+        write_atomically(folder / HEAD, save(head_state(model)))
+        return model.bert.state_dict()
+
+    return train(trainer, weights, settings.snapshots, _NAME, like)
+
+
+def head_state(model: BertForMaskedLM) -> dict[str, torch.Tensor]:
+    """Copy what turns hidden states into guesses, less the word embeddings, which both share."""
+    state = model.cls.predictions.state_dict()
+    return {
+        name: value.detach().cpu().clone()
+        for name, value in state.items()
+        if not name.startswith("decoder.")
+    }
 
 
 def encode_stream(

@@ -7,10 +7,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 from transformers import BertForMaskedLM, PreTrainedTokenizerFast
 
 from family.pretraining import (
+    HEAD,
     encode_stream,
+    head_state,
     new_model,
     pack,
     pretrain,
@@ -93,3 +96,8 @@ def test_a_run_leaves_snapshots_that_can_be_fine_tuned(
     assert not torch.equal(first.embedding_matrix, last.embedding_matrix)
     assert last.model.config.hidden_dropout_prob == 0.1
     assert run.log["step"].tolist() == [1, 2, 3, 4]
+    # the head beside them is that of the last step: it moved from the identity that it began with
+    head = load_file(tmp_path / HEAD)
+    untied = head_state(new_model(len(tiny_tokenizer), SMALL))
+    assert {name: v.shape for name, v in head.items()} == {n: v.shape for n, v in untied.items()}
+    assert not torch.equal(head["transform.dense.weight"], torch.eye(8))
