@@ -148,6 +148,16 @@ def test_several_jumps_anywhere(places: list[float], exponent: float, seed: int)
     assert np.linalg.norm(gap) <= TOLERANCE * np.linalg.norm(outputs[-1] - outputs[0])
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 60), st.floats(-7, -1))
+def test_no_more_nodes_than_allowed(most: int, exponent: float) -> None:
+    model, inputs = jumping(10**exponent)
+    found, _ = attributed(path_of(model, inputs, torch.float64), max_nodes=most)
+    assert found.integral.n_nodes <= most
+    # what is left unused is less than a division adds
+    assert found.residual[0] <= TOLERANCE or found.integral.n_nodes >= most - 1
+
+
 @given(st.integers(1, 6), st.integers(0, 50))
 def test_a_stretch_misses_nothing_of_a_polynomial(n: int, seed: int) -> None:
     """Neither as a whole nor between its nodes, up to the degree that n slopes determine."""

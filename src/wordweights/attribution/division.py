@@ -96,7 +96,7 @@ def divide(
     tolerance : float
         Completeness residual to reach.
     max_nodes : int
-        Nodes to stop at.
+        Most nodes to lay, at least 2.
 
     Returns
     -------
@@ -107,7 +107,8 @@ def divide(
     known = dict(zip(points.tolist(), outputs, strict=True))
     scale = float(np.linalg.norm(outputs[-1] - outputs[0]))
     moved = np.cumsum(np.linalg.norm(np.diff(outputs, axis=0), axis=1))
-    even = points[1 + np.searchsorted(moved, moved[-1] * np.arange(1, _STRETCHES) / _STRETCHES)]
+    n = min(_STRETCHES, max_nodes // _ORDER)
+    even = points[1 + np.searchsorted(moved, moved[-1] * np.arange(1, n) / n)]
     wanted = [(start, stop, _ORDER) for start, stop in pairwise(sorted({0.0, *even.tolist(), 1.0}))]
     stretches: list[Stretch] = []
     while True:
@@ -119,12 +120,14 @@ def divide(
         gap = gaps.sum(axis=0)
         divisible = [s.width > _finest(path) for s in stretches]
         sizes = np.linalg.norm(gaps, axis=1) * divisible
-        n_nodes = sum(len(s.slopes) for s in stretches)
         within = bool(np.linalg.norm(gap) <= tolerance * scale)
+        # each division adds nodes of its own and keeps those that were there
+        room = (max_nodes - sum(len(s.slopes) for s in stretches)) // _ORDER
         # what is not a number will not become one
-        if within or n_nodes >= max_nodes or not sizes.max() > 0:
+        if within or not room or not sizes.max() > 0:
             return join_rules([(s.rule, _is_narrow(s.width, path)) for s in stretches]), gap
-        chosen = sizes >= _AT_ONCE * sizes.max()
+        most = np.argsort(-sizes, kind="stable")[:room]
+        chosen = np.isin(np.arange(len(sizes)), most) & (sizes >= _AT_ONCE * sizes.max())
         wanted, left = [], []
         for stretch, pair, worst in zip(stretches, ends, chosen, strict=True):
             if not worst:

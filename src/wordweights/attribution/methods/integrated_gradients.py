@@ -85,7 +85,7 @@ class IntegratedGradients(JacobianMethod):
     """
 
     name: ClassVar[str] = "integrated-gradients"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     certificate: ClassVar[Mapping[str, type]] = {
         "residual": float,
         "n_nodes": int,
