@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from checkpoints import Repositories
+from families import random_bert
 from hubs import Handler, Hub, alter, cut, digest, hang_up, status, truncate, write_cache
 from huggingface_hub import constants
+from transformers import PreTrainedTokenizerFast
 
-from wordweights.encoders import describe_source
+from wordweights.encoders import describe_source, load_encoder
 from wordweights.encoders.hub import WEIGHT_FILES, cached_commit, commit_of, fetch
 from wordweights.errors import WordweightsError
 
@@ -79,6 +82,27 @@ def test_what_is_needed_is_fetched_once_and_then_read_without_the_hub(
     assert fetch(BERT, None, "BERT") == folder
     go_offline(monkeypatch)
     assert fetch(BERT, None, "BERT") == folder
+
+
+def test_weights_in_pieces_are_fetched_whole(
+    hub: Hub, tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    tiny_bert = random_bert(tiny_tokenizer, 0, pooler=False)
+    tiny_bert.save_pretrained(tmp_path / "large", max_shard_size="4KB")
+    tiny_tokenizer.save_pretrained(tmp_path / "large")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "large").iterdir()}
+    pieces = [name for name in files if name.endswith(".safetensors")]
+    assert len(pieces) > 1
+    assert "model.safetensors" not in files
+    hub.add("owner/large", files)
+    encoder = load_encoder("owner/large (CLS)")
+    for name, tensor in tiny_bert.state_dict().items():
+        if not name.startswith("pooler"):
+            torch.testing.assert_close(encoder.model.state_dict()[name], tensor)
+    hub.add("owner/damaged", files)
+    hub.fail(f"owner/damaged/resolve/{hub.commits['owner/damaged']}/{pieces[0]}", status(404))
+    with pytest.raises(WordweightsError, match="owner/damaged"):
+        load_encoder("owner/damaged (CLS)")
 
 
 def test_a_commit_is_fetched_as_it_was_and_a_branch_as_it_is(

@@ -153,6 +153,11 @@ def test_a_prompt_is_the_default_one_or_a_named_one(make: Any, tmp_path: Path) -
             torch.testing.assert_close(encoder.encode(SENTENCES).float(), expected.float())
         assert found[0].digest == found[1].digest
         model.float()
+    by_name = load_encoder(f"{tmp_path / 'model'} (prompt: query)")
+    assert (by_name.prompt, by_name.name) == (
+        PROMPTS["query"],
+        f"{tmp_path / 'model'} (prompt: query)",
+    )
     for refused in (lambda how: as_encoder(model, **how), _folder(tmp_path)):
         with pytest.raises(WordweightsError, match=r"no prompt 'title'; it has .*'passage'"):
             refused({"prompt_name": "title"})

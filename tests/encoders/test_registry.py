@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from checkpoints import NAMES
 
 from wordweights.encoders import (
+    Named,
     check_name,
     describe_source,
     known_encoders,
@@ -64,12 +66,16 @@ def test_each_of_the_family_is_there_with_its_control(name: str) -> None:
 
 def test_a_name_is_taken_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert split_name("mini-BERT (CLS) (untrained)") == ("mini-BERT (CLS)", None, False)
-    assert split_name("owner/model (MEAN)") == ("owner/model", "mean", True)
-    assert split_name("owner/model (pooler) (untrained)") == ("owner/model", "pooler", False)
-    assert split_name("~/model (CLS)") == (f"{tmp_path}/model", "cls", True)
-    assert split_name("~/model (CLS)", "mean") == (f"{tmp_path}/model (CLS)", "mean", True)
-    assert split_name("~nobody-of-this-name/model")[0] == "~nobody-of-this-name/model"
+    assert split_name("mini-BERT (CLS) (untrained)") == Named("mini-BERT (CLS)", trained=False)
+    assert split_name("owner/model (MEAN)") == Named("owner/model", "mean")
+    assert split_name("owner/model (pooler) (untrained)") == Named("owner/model", "pooler", False)
+    assert split_name("~/model (CLS)") == Named(f"{tmp_path}/model", "cls")
+    assert split_name("~/model (CLS)", "mean") == Named(f"{tmp_path}/model (CLS)", "mean")
+    assert split_name("~nobody-of-this-name/model").label == "~nobody-of-this-name/model"
+    everything = Named("owner/model", "cls", False, "query", True)
+    said = (" (CLS)", " (untrained)", " (prompt: query)", " (normalised)")
+    for order in permutations(said):
+        assert split_name("owner/model" + "".join(order)) == everything
 
 
 def test_the_sources_of_encoders_are_told_without_fetching(cache: Path, tmp_path: Path) -> None:

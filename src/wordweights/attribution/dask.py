@@ -70,7 +70,7 @@ class Address:
     @classmethod
     def of(cls, encoder: Encoder, device: str) -> Address:
         """Say where others find an encoder."""
-        label = split_name(encoder.name)[0]
+        label = split_name(encoder.name).label
         if label and Path(label).is_dir():
             label = str(Path(label).absolute())
         elif label not in registered() and encoder.commit is None:

@@ -8,6 +8,7 @@ from wordweights.encoders.encoder import Encoder
 from wordweights.encoders.loading import as_encoder, load_encoder
 from wordweights.encoders.registry import (
     UNTRAINED,
+    Named,
     check_name,
     describe_source,
     known_encoders,
@@ -18,6 +19,7 @@ from wordweights.encoders.registry import (
 __all__ = [
     "UNTRAINED",
     "Encoder",
+    "Named",
     "as_encoder",
     "check_name",
     "describe_source",

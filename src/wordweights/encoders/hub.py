@@ -55,10 +55,13 @@ def fetch(hub_id: str, revision: str | None, label: str) -> Path:
     files, files that stay damaged, and a repository without weights are a WordweightsError.
     """
     for weights in WEIGHT_FILES:  # safetensors first; the .bin only where there is none
-        places = [weights, f"0_Transformer/{weights}"]
-        files = [*_SMALL_FILES, *places]
+        stem, _, ending = weights.rpartition(".")
+        index = f"{weights}.index.json"  # names the pieces of large weights
+        names = (weights, index, f"{stem}-*-of-*.{ending}")
+        files = [*_SMALL_FILES, *names, *(f"0_Transformer/{name}" for name in names)]
         folder = _download(hub_id, revision, label, files)
-        if any((folder / place).exists() for place in places):
+        places = (folder, folder / "0_Transformer")
+        if any((place / name).exists() for place in places for name in (weights, index)):
             return _checked(folder, files, hub_id, revision, label)
     raise WordweightsError(
         f"The hub repository {hub_id!r} of encoder {label!r} holds neither of "

@@ -88,7 +88,8 @@ def load_encoder(
     name_or_path : str | Path
         A name of :func:`known_encoders`, a folder with a checkpoint, or ``owner/model`` on the
         hub. A folder or hub id may end in `` (CLS)``, `` (MEAN)`` or `` (pooler)`` to say its
-        pooling, and any name in `` (untrained)`` for the control of that encoder.
+        pooling; any name in `` (untrained)`` for the control of that encoder, in
+        `` (prompt: query)`` for one of its prompts, and in `` (normalised)``.
     pooling : str | None
         ``"cls"``, ``"mean"``, ``"pooler"`` or another that :class:`Encoder` lists; None takes what
         the registry or the checkpoint's ``modules.json`` says. There is no silent default: SimCSE
@@ -120,11 +121,13 @@ def load_encoder(
         or holds NaN, an unknown pooling, prompt or module, and a family whose sentence vector
         cannot be computed from word embeddings.
     """
-    name = str(name_or_path).removesuffix(UNTRAINED)
+    name = str(name_or_path).replace(UNTRAINED, "")
     if pooling is not None:
         check_pooling(pooling, name)
     check_name(str(name_or_path), pooling)
-    label, pooling, named_trained = split_name(str(name_or_path), pooling)
+    label, pooling, named_trained, named_prompt, named_normalised = split_name(
+        str(name_or_path), pooling
+    )
     trained = trained and named_trained
     entry = registered().get(label, {})
     folder = locate(label)
@@ -136,8 +139,8 @@ def load_encoder(
         given,
         label,
         pooling or entry.get("pooling"),
-        prompt_name=prompt_name,
-        normalised=normalised,
+        prompt_name=prompt_name or named_prompt,
+        normalised=normalised or named_normalised,
     )
     # only now: what is wrong so far is told in less time than these imports take
     import torch

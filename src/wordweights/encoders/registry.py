@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wordweights.encoders.hub import cached_commit, fetch
 from wordweights.encoders.parts import find_parts, join_parts
@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 UNTRAINED = " (untrained)"
 
 _SUFFIXES = {"cls": " (CLS)", "mean": " (MEAN)", "pooler": " (pooler)"}
+_NORMALISED = " (normalised)"
+_PROMPT = re.compile(r" \(prompt: ([^()]+)\)$")
+
+
+class Named(NamedTuple):
+    """What a name says."""
+
+    label: str  # a registered name, a folder, or a repository of the hub
+    pooling: str | None = None
+    trained: bool = True
+    prompt_name: str | None = None
+    normalised: bool = False
 
 
 def known_encoders() -> pd.DataFrame:
@@ -47,25 +59,33 @@ def registered() -> Mapping[str, Mapping[str, str]]:
     return tomllib.loads(text)
 
 
-def split_name(name: str, pooling: str | None = None) -> tuple[str, str | None, bool]:
-    """Take a name apart: into what is looked for, the pooling, and whether it is the trained one.
+def split_name(name: str, pooling: str | None = None) -> Named:
+    """Take a name apart; what stands behind it in brackets may come in any order.
 
     A pooling that stands behind a registered name is part of it; where one is given, nothing of the
     name is taken for it, for a folder may be called so. ``~`` is the home.
     """
-    trained = not name.endswith(UNTRAINED)
-    name = name.removesuffix(UNTRAINED)
+    trained, prompt_name, normalised = True, None, False
+    before = ""
+    while before != name:
+        before = name
+        if name.endswith(UNTRAINED):
+            name, trained = name.removesuffix(UNTRAINED), False
+        elif name.endswith(_NORMALISED):
+            name, normalised = name.removesuffix(_NORMALISED), True
+        elif found := _PROMPT.search(name):
+            name, prompt_name = name[: found.start()], found[1]
+        elif pooling is None and name not in registered():
+            for known, suffix in _SUFFIXES.items():
+                if name.endswith(suffix):
+                    name, pooling = name.removesuffix(suffix), known
     name = str(expand_home(name)) if name.startswith("~") else name
-    if pooling is None and name not in registered():
-        for known, suffix in _SUFFIXES.items():
-            if name.endswith(suffix):
-                return name.removesuffix(suffix), known, trained
-    return name, pooling, trained
+    return Named(name, pooling, trained, prompt_name, normalised)
 
 
 def check_name(name: str, pooling: str | None = None) -> None:
     """Refuse a name of an encoder that can be none, before anything heavy is imported."""
-    label, _, _ = split_name(name, pooling)
+    label = split_name(name, pooling).label
     if label in registered() or Path(label).is_dir():
         return
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", label) or Path(label).exists():
@@ -109,7 +129,7 @@ def describe_source(name: str) -> str:
         A package, a folder, or a hub repository with the commit that this machine's cache holds for
         its revision. Nothing is downloaded.
     """
-    label, _, _ = split_name(name)
+    label = split_name(name).label
     entry = registered().get(label, {})
     if _carried(entry) or (entry and "hub" not in entry):
         return f"package {entry['package']}"

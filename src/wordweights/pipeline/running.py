@@ -239,7 +239,7 @@ def file_digests(parameters: Mapping[str, Any]) -> dict[str, str]:
     digests = {}
     for value in parameters.values():
         for item in value if isinstance(value, list) else [value]:
-            path = isinstance(item, str) and (_existing(item) or _existing(split_name(item)[0]))
+            path = isinstance(item, str) and (_existing(item) or _existing(split_name(item).label))
             if not path:
                 continue
             try:
