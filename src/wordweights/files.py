@@ -16,6 +16,7 @@ from wordweights.errors import WordweightsError
 RESULTS_VARIABLE = "WORDWEIGHTS_RESULTS"
 DATA_VARIABLE = "WORDWEIGHTS_DATA"
 MEASURED_FILE = Path("book", "data", "measured.csv")  # in the checkout: numbers of `make measured`
+JUMP_FILE = Path("book", "data", "jump.csv")  # and of wordweights.pipeline.jump
 
 
 def project_root(start: Path | None = None) -> Path | None:

@@ -1,0 +1,57 @@
+"""What is shown of a jump, on an encoder that is made to jump."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from families import random_bert
+from transformers import PreTrainedTokenizerFast
+
+from wordweights.attribution import attribute
+from wordweights.encoders import Encoder
+from wordweights.errors import WordweightsError
+from wordweights.pipeline.jump import measure_jump
+
+SENTENCE = "a dog is sleeping in the forest ."
+
+
+def jumping(tokenizer: PreTrainedTokenizerFast, sharper: float) -> Encoder:
+    """Attention of a second layer so sharp that a token goes over from one to another at once."""
+    model = random_bert(tokenizer, 1)
+    with torch.no_grad():
+        model.encoder.layer[1].attention.self.query.weight.mul_(sharper)
+    return Encoder("sharp", "mean", tokenizer, model)
+
+
+@pytest.mark.slow
+def test_the_jump_is_where_the_vector_moves_and_its_words_add_up(
+    tiny_tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    encoder = jumping(tiny_tokenizer, 1e4)
+    table = measure_jump(encoder, SENTENCE)
+    by = {name: rows.set_index("x")["value"] for name, rows in table.groupby("quantity")}
+    assert by["path"].loc[0.0] == 0
+    assert by["path"].loc[1.0] == pytest.approx(1)
+    place, size = by["place"].iloc[0], by["size"].iloc[0]
+    assert 0 < place < 1
+    assert size > 100 * 2e-6  # of an even path that would be the part of the way
+    # lengths differ by no more than vectors do
+    near = by["near"]
+    step = np.interp(1e-6, near.index, near) - np.interp(-1e-6, near.index, near)
+    assert 0 < abs(step) <= size * (1 + 1e-6)
+    residual = table[table["quantity"] == "residual"].set_index("label")["value"]
+    assert residual["divided"] < 0.05 < 1 < residual["fixed"]
+    with pytest.warns(UserWarning, match="1 of 1 sentences did not reach"):
+        words = attribute(encoder, [SENTENCE], norm="vector", progress=False)
+    np.testing.assert_allclose(by["divided"], words["contribution"], rtol=1e-4)
+    assert table.loc[table["quantity"] == "divided", "label"].tolist() == SENTENCE.split()
+    assert len(by["before"]) == len(by["after"]) == 3  # embeddings and two layers
+    assert by["before"].loc[0] == pytest.approx(by["after"].loc[0], rel=1e-4)
+    # the second layer is the one that jumps
+    assert abs(by["after"] - by["before"]).idxmax() == 2
+
+
+def test_a_smooth_path_is_refused(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    with pytest.raises(WordweightsError, match="does not jump in the sentence 'a dog"):
+        measure_jump(jumping(tiny_tokenizer, 1.0), SENTENCE)
