@@ -36,12 +36,11 @@ def test_the_jump_is_where_the_vector_moves_and_its_words_add_up(
     place, size = by["place"].iloc[0], by["size"].iloc[0]
     assert 0 < place < 1
     assert size > 100 * 2e-6  # of an even path that would be the part of the way
-    # lengths differ by no more than vectors do
-    near = by["near"]
-    step = np.interp(1e-6, near.index, near) - np.interp(-1e-6, near.index, near)
-    assert 0 < abs(step) <= size * (1 + 1e-6)
+    assert by["near"].iloc[0] == 0
+    assert by["near"].max() >= size / 2  # the vector is there before or after it
     residual = table[table["quantity"] == "residual"].set_index("label")["value"]
-    assert residual["divided"] < 0.05 < 1 < residual["fixed"]
+    assert residual["divided"] < 0.05
+    assert residual["fixed"] > 1
     with pytest.warns(UserWarning, match="1 of 1 sentences did not reach"):
         words = attribute(encoder, [SENTENCE], norm="vector", progress=False)
     np.testing.assert_allclose(by["divided"], words["contribution"], rtol=1e-4)

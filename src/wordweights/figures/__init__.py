@@ -15,6 +15,7 @@ from wordweights.figures.attributions import (
 )
 from wordweights.figures.corpora import plot_growth, plot_source_correlations, plot_zipf
 from wordweights.figures.html import shaded_rows, shaded_text, table_html
+from wordweights.figures.jumps import describe_jump, plot_jump
 from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
@@ -31,6 +32,7 @@ from wordweights.figures.words import (
 )
 
 __all__ = [
+    "describe_jump",
     "format_number",
     "format_weight",
     "layouts",
@@ -40,6 +42,7 @@ __all__ = [
     "plot_estimate",
     "plot_growth",
     "plot_information",
+    "plot_jump",
     "plot_losses",
     "plot_measures",
     "plot_norms",

@@ -50,7 +50,7 @@ def measure_jump(encoder: Encoder, sentence: str) -> pd.DataFrame:
     pd.DataFrame
         In long form, with the columns quantity, label, x, value. By quantity:
 
-        - ``path``, ``near``: how far the sentence vector is from that of the baseline, relative to
+        - ``path``, ``near``: how far the sentence vector is from where the plot begins, relative to
           the whole way, at x = alpha along the path, and x = alpha less the place of the jump;
         - ``before``, ``after``: length of the hidden state that changes most, after each layer x,
           on either side of the jump; its wordpiece is the label;
@@ -83,9 +83,9 @@ def measure_jump(encoder: Encoder, sentence: str) -> pd.DataFrame:
     place = float(rule.nodes[np.argmax(np.linalg.norm(_slopes(divided.integral), axis=1))])
 
     def moved(alphas: np.ndarray) -> np.ndarray:
-        outputs = wide.outputs(np.concatenate([[0.0], alphas, [1.0]])[None])[0].numpy()
-        way = np.linalg.norm(outputs - outputs[0], axis=1)
-        return np.asarray(way[1:-1] / way[-1])
+        outputs = wide.outputs(np.concatenate([alphas, [0.0, 1.0]])[None])[0].numpy()
+        way = np.linalg.norm(outputs[-1] - outputs[-2])
+        return np.asarray(np.linalg.norm(outputs[:-2] - outputs[0], axis=1) / way)
 
     even = np.linspace(0.0, 1.0, _POINTS)
     around = np.clip(place + _FAR * _NEAR * np.linspace(-1, 1, _POINTS), 0, 1)
