@@ -89,9 +89,9 @@ def describe_jump(table: pd.DataFrame) -> str:
     before, after = (rows[side].set_index("x")["value"] for side in ("before", "after"))
     moved = (after - before).abs()
     layer = int((moved > 0.1 * before).idxmax())
-    most = rows["jump"].loc[rows["jump"]["value"].idxmax()]
-    others = rows["jump"]["value"].drop(most.name)
-    word = int(most["x"])  # its position
+    gained = rows["jump"]["value"].to_numpy()
+    order = gained.argsort()
+    word, name = int(order[-1]), rows["jump"]["label"].iloc[order[-1]]
     weight = {rule: float(rows[rule]["value"].iloc[word]) for rule in ("divided", "fixed")}
     residual = {rule: _of_rule(rows["residual"], rule) for rule in ("divided", "fixed")}
     nodes = {rule: int(_of_rule(rows["nodes"], rule)) for rule in ("divided", "fixed")}
@@ -100,10 +100,10 @@ def describe_jump(table: pd.DataFrame) -> str:
         f"{table['encoder'].iloc[0]} moves by {size:.0%} of its whole way, within two millionths "
         f"of the path. The state of `{rows['before']['label'].iloc[0]}` goes over into another "
         f"one: from layer {layer} on its length differs by more than a tenth. What the vector "
-        f"gains there goes to `{most['label']}`, "
-        f"{format_number(most['value'] / others.max(), 0)} times as much as to any other word. "
+        f"gains there goes to `{name}`, "
+        f"{format_number(gained[word] / gained[order[-2]], 0)} times as much as to any other word. "
         f"Of the {nodes['fixed']} nodes of a Gauss-Legendre rule one falls on the jump: it gives "
-        f"`{most['label']}` a weight of {format_weight(weight['fixed'])} where the divided path "
+        f"`{name}` a weight of {format_weight(weight['fixed'])} where the divided path "
         f"gives {format_weight(weight['divided'])}, and its completeness residual says so, "
         f"{residual['fixed']:.0%} against {residual['divided']:.1%} with {nodes['divided']} nodes."
     )
