@@ -86,9 +86,8 @@ def describe_jump(table: pd.DataFrame) -> str:
     """
     rows = dict(iter(table.groupby("quantity")))
     (place,), (size,) = rows["place"]["value"], rows["size"]["value"]
-    before, after = (rows[side].set_index("x")["value"] for side in ("before", "after"))
-    moved = (after - before).abs()
-    layer = int((moved > 0.1 * before).idxmax())
+    before, after = (rows[side]["value"].to_numpy() for side in ("before", "after"))
+    layer = int((abs(after - before) > 0.1 * before).argmax())
     gained = rows["jump"]["value"].to_numpy()
     order = gained.argsort()
     word, name = int(order[-1]), rows["jump"]["label"].iloc[order[-1]]
