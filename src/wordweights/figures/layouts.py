@@ -48,22 +48,27 @@ CERTIFICATES = {
 }
 """Of :func:`wordweights.statistics.certificates`."""
 
+_SUBSETS = {
+    f"{_R},\nall words": interval("r_information"),
+    "without\npunctuation": interval("r_no_punctuation"),
+    "content\nwords": interval("r_content"),
+    "function\nwords": interval("r_function"),
+    "rank correlation\nwithin sentences": interval("rho_sentence"),
+}
+
 CORRELATIONS = {
-    "encoder": "{encoder}",
-    "origin": "{origin}",
-    "fine-tuned from": "{made_from}",
-    _R: interval("r_information"),
+    "encoder": "{encoder}\n{origin}\nfrom {made_from}",
+    **_SUBSETS,
     "r with P(w)": interval("r_probability"),
-    "Spearman with \N{MINUS SIGN}ln P(w)": interval("spearman"),
     "words\n(sentences)": COUNTS,
 }
 """Of :func:`wordweights.statistics.arrange_before_after`."""
 
 MEASURED = {
-    "encoder": "{encoder}",
-    "origin": "{origin}",
+    "encoder": "{encoder}\n{origin}",
     "P(w) from": "{frequencies}",
-    _R: interval("r_information"),
+    **_SUBSETS,
+    "all words that\nall sources know": interval("r_common"),
     "r with P(w)": interval("r_probability"),
     "words\n(sentences)": COUNTS,
 }

@@ -13,6 +13,13 @@ import pandas as pd
 
 from wordweights.figures.style import format_number, format_weight
 from wordweights.statistics import INFORMATION, Estimate, main_and_control, summarise_claims
+from wordweights.words.classes import (
+    CONTENT,
+    FUNCTION,
+    PARTS_OF_SPEECH,
+    PUNCTUATION,
+    STOP_LIST,
+)
 from wordweights.words.frequencies import Frequencies
 
 if TYPE_CHECKING:
@@ -111,12 +118,22 @@ def least_exact(certificates: pd.DataFrame) -> str:
     )
 
 
-def words_correlated(words: pd.DataFrame, frequencies: str, unseen: str) -> str:
-    """Say how many words are correlated, and how many were unknown."""
+def words_correlated(words: pd.DataFrame, frequencies: str, unseen: str, rule: str) -> str:
+    """Say how many words are correlated, of which classes, and how many were unknown."""
+    n = words["word_class"].value_counts()
+    told = {
+        PARTS_OF_SPEECH: "by their parts of speech (spaCy's small English model)",
+        STOP_LIST: "by spaCy's list of stop words",
+    }[rule]
+    types = words.groupby("word_type").size().sort_values()
+    half = int((types[::-1].cumsum() < len(words) / 2).sum()) + 1
     return (
         f"{len(words):,} words of {words['sentence_id'].nunique():,} sentences are correlated. "
         f"{words.attrs['n_unseen']:,} word occurrences are unknown to the source `{frequencies}`; "
-        f"the policy for them is `{unseen}`."
+        f"the policy for them is `{unseen}`.\n\n"
+        f"{n.get(CONTENT, 0):,} of the words are content words, {n.get(FUNCTION, 0):,} function "
+        f"words, and {n.get(PUNCTUATION, 0):,} punctuation, told apart {told}. They are of "
+        f"{len(types):,} types, of which {half:,} are half of all words."
     )
 
 

@@ -1,6 +1,12 @@
 """Correlations of contributions with information, and summaries of what a run measured."""
 
-from wordweights.statistics.bootstrap import NORMAL_QUANTILE, Estimate, estimate
+from wordweights.statistics.bootstrap import (
+    NORMAL_QUANTILE,
+    UNITS,
+    Estimate,
+    TooFewWordsError,
+    estimate,
+)
 from wordweights.statistics.claims import (
     EXAMPLES,
     judge_claims,
@@ -9,6 +15,7 @@ from wordweights.statistics.claims import (
     summarise_claims,
 )
 from wordweights.statistics.correlation_table import (
+    SUBSETS,
     arrange_before_after,
     choose_few,
     correlation_table,
@@ -16,10 +23,15 @@ from wordweights.statistics.correlation_table import (
     main_and_control,
 )
 from wordweights.statistics.correlations import (
+    POWERS,
+    best_power,
     correlation,
+    correlation_by_power,
     correlation_error,
     correlation_lead,
     correlation_rise,
+    correlation_within,
+    correlation_within_error,
 )
 from wordweights.statistics.published import (
     OURS,
@@ -36,9 +48,9 @@ from wordweights.statistics.sources import (
 from wordweights.statistics.spread import spread_by_information, spread_growth
 from wordweights.statistics.weighed import (
     INFORMATION,
+    add_units,
     certificates,
     join_information,
-    number_texts,
     weights_by_sentence,
 )
 
@@ -47,16 +59,25 @@ __all__ = [
     "INFORMATION",
     "NORMAL_QUANTILE",
     "OURS",
+    "POWERS",
+    "SUBSETS",
+    "UNITS",
     "Estimate",
+    "TooFewWordsError",
+    "add_units",
     "arrange_before_after",
+    "best_power",
     "certificates",
     "choose_few",
     "compare_published",
     "correlation",
+    "correlation_by_power",
     "correlation_error",
     "correlation_lead",
     "correlation_rise",
     "correlation_table",
+    "correlation_within",
+    "correlation_within_error",
     "correlations_by_source",
     "coverage",
     "estimate",
@@ -66,7 +87,6 @@ __all__ = [
     "lost_claims",
     "main_and_control",
     "measured_correlations",
-    "number_texts",
     "power_law",
     "published_correlations",
     "rank_probability",

@@ -74,7 +74,7 @@ def judge_claims(
     before : Mapping[str, str | None] | None
         From an encoder's name to the name of the encoder it was fine-tuned from, where known.
     **resampling : Unpack[Resampling]
-        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def rises_of_correlation(
     before : Mapping[str, str | None]
         From an encoder's name to the name of the encoder it was fine-tuned from, where known.
     **resampling : Unpack[Resampling]
-        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------

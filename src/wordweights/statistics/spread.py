@@ -79,7 +79,7 @@ def spread_growth(
     y : str
         Whose spread.
     **resampling : Unpack[Resampling]
-        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
@@ -116,6 +116,7 @@ def _slopes(weights: Array, z: Array, y: Array) -> tuple[Array, Array]:
     coefficients = (np.linalg.pinv(normal, hermitian=True) @ right[:, :, None])[:, :, 0]
     spread = np.abs(y - coefficients @ powers.T)  # (resamples, rows)
     total = weights.sum(axis=1)
+    total = np.where(total > 0, total, np.nan)  # of a resample that holds no word
     mean_z, mean = weights @ z / total, (weights * spread).sum(axis=1) / total
     variance = weights @ z**2 / total - mean_z**2
     covariance = (weights * spread) @ z / total - mean_z * mean
