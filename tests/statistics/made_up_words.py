@@ -62,6 +62,7 @@ def weighed(
             "information": information,
             "probability": np.exp(-information),
             "contribution": information + noise * error * (1 + growth * (information - 2)),
+            "standard_error": 0.0,
         }
     )
 

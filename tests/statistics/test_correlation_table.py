@@ -9,6 +9,7 @@ from made_up_words import weighed
 
 from wordweights.errors import WordweightsError
 from wordweights.statistics import (
+    NORMAL_QUANTILE,
     UNITS,
     add_units,
     arrange_before_after,
@@ -19,6 +20,7 @@ from wordweights.statistics import (
     correlations_by_source,
     main_and_control,
     published_correlations,
+    with_controls,
 )
 from wordweights.words.frequencies import Frequencies
 
@@ -130,7 +132,23 @@ def test_rows_are_arranged_before_and_after():
         ["Sup. SimCSE (CLS)", "after", "published"],
     ]
     assert found["group"].tolist()[:4] == ["BERT (MEAN)"] * 3 + ["mini"]
-    assert found["made_from"].tolist()[1:4] == ["BERT (MEAN)"] * 2 + ["(random weights)"]
+    assert found["made_from"].tolist()[1:4] == ["BERT (MEAN)"] * 2 + ["random weights"]
+
+
+def test_a_control_is_the_distribution_of_its_seeds():
+    tables = {"a": weighed(1.0, 1), "a (untrained)": weighed(5.0, 2)}
+    table = correlation_table(tables, n_resamples=100)
+    seeds = {i: weighed(5.0, i, n_sentences=20) for i in range(4)}
+    found = with_controls(table, "a (untrained)", seeds)
+    rs = [float(np.corrcoef(t["contribution"], t["information"])[0, 1]) for t in seeds.values()]
+    mean, margin = np.mean(rs), NORMAL_QUANTILE * np.std(rs, ddof=1)
+    columns = ["r_information", "r_information_low", "r_information_high"]
+    assert found.loc[1, columns].tolist() == pytest.approx([mean, mean - margin, mean + margin])
+    assert found.loc[1, ["encoder", "n_sentences", "n_seeds"]].tolist() == ["a (untrained)", 20, 4]
+    pd.testing.assert_frame_equal(found.iloc[:1][table.columns], table.iloc[:1])
+    assert np.isnan(found.loc[0, "n_seeds"])
+    with pytest.raises(WordweightsError, match="at least two seeds"):
+        with_controls(table, "a (untrained)", {0: seeds[0]})
 
 
 def test_fine_tuning_in_a_circle_ends():

@@ -107,6 +107,11 @@ def test_bins_hold_every_word_once_and_part_no_value(rows, n_bins):
         assert row.n == len(inside)
         # sums of up to 60 values of 1e6 round at about 1e-8
         assert row.mean == pytest.approx(inside.mean(), abs=1e-6)
+    known = found[found["mean"] > 0]
+    assert (known["cv"] * known["mean"]).tolist() == pytest.approx(
+        known["sd"].tolist(), nan_ok=True
+    )
+    assert found.loc[found["mean"] == 0, "cv"].isna().all()
 
 
 def test_distinct_values_are_shared_out_equally():

@@ -21,6 +21,7 @@ from wordweights.statistics.correlation_table import (
     correlation_table,
     correlations_by_source,
     main_and_control,
+    with_controls,
 )
 from wordweights.statistics.correlations import (
     POWERS,
@@ -33,6 +34,7 @@ from wordweights.statistics.correlations import (
     correlation_within,
     correlation_within_error,
 )
+from wordweights.statistics.heaviest import heaviest_lead, heaviest_table, heaviest_words
 from wordweights.statistics.published import (
     OURS,
     compare_published,
@@ -81,6 +83,9 @@ __all__ = [
     "correlations_by_source",
     "coverage",
     "estimate",
+    "heaviest_lead",
+    "heaviest_table",
+    "heaviest_words",
     "information_by_source",
     "join_information",
     "judge_claims",
@@ -95,4 +100,5 @@ __all__ = [
     "spread_growth",
     "summarise_claims",
     "weights_by_sentence",
+    "with_controls",
 ]

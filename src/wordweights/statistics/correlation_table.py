@@ -13,6 +13,7 @@ from wordweights.encoders import UNTRAINED
 from wordweights.errors import WordweightsError
 from wordweights.statistics.bootstrap import (
     NO_ESTIMATE,
+    NORMAL_QUANTILE,
     Estimate,
     Resampling,
     TooFewWordsError,
@@ -146,6 +147,50 @@ def or_none(statistic: Callable[..., Estimate], *tables: pd.DataFrame, **setting
         return replace(NO_ESTIMATE, n=len(tables[0]))
 
 
+def with_controls(
+    table: pd.DataFrame, control: str, controls: Mapping[Any, pd.DataFrame]
+) -> pd.DataFrame:
+    """Show a control with random weights as what it is, a distribution over seeds.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From :func:`correlation_table`.
+    control : str
+        The encoder whose row is replaced.
+    controls : Mapping[Any, pd.DataFrame]
+        From each seed to its words, as :func:`correlation_table` takes them; at least two.
+
+    Returns
+    -------
+    pd.DataFrame
+        The same table, with n_seeds (NaN in other rows): of the control, each correlation is the
+        mean over seeds, and its interval reaches 1.96 standard deviations of a seed to either side;
+        numbers of words and sentences are those of a seed, and nothing is resampled.
+
+    Raises
+    ------
+    WordweightsError
+        For fewer than two seeds.
+    """
+    if len(controls) < 2:
+        raise WordweightsError(
+            f"A distribution of controls takes at least two seeds, and there are {len(controls)}; "
+            f"raise `n_controls`."
+        )
+    seeds = correlation_table(controls, n_resamples=100)
+    row = seeds.iloc[0].to_dict() | {"encoder": control, "n_units": 0, "n_types": 0}
+    for column in (*SUBSETS, "r_probability", "rho_sentence"):
+        mean, sd = seeds[column].mean(skipna=False), seeds[column].std(skipna=False)
+        row |= Estimate(
+            mean, mean - NORMAL_QUANTILE * sd, mean + NORMAL_QUANTILE * sd, 0, 0
+        ).columns(column)
+    chosen = table["encoder"] == control
+    found = table.assign(n_seeds=pd.Series(np.nan, table.index).mask(chosen, len(controls)))
+    found.loc[chosen, list(row)] = list(row.values())
+    return found
+
+
 def correlations_by_source(
     contributions: Mapping[str, pd.DataFrame],
     sources: Sequence[Frequencies],
@@ -241,7 +286,7 @@ def arrange_before_after(*tables: pd.DataFrame) -> pd.DataFrame:
         ["control", "after", "before"],
         default="",
     )
-    rows["made_from"] = rows["before"].mask(control, "(random weights)")
+    rows["made_from"] = rows["before"].mask(control, "random weights")
     measured = set(rows.loc[rows["origin"] == MEASURED, "group"])
     first_seen = {name: i for i, name in reversed(list(enumerate(rows["encoder"])))}
     order = pd.DataFrame(

@@ -32,7 +32,8 @@ def spread_by_information(table: pd.DataFrame, n_bins: int = 8) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per bin, by rising information: low, high and mean_information (nats), n, mean and
-        sd of the contribution (with n - 1; NaN for a bin of one word, which has no spread).
+        sd of the contribution (with n - 1; NaN for a bin of one word, which has no spread), and cv,
+        its coefficient of variation: sd over mean, NaN for a mean of 0.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def spread_by_information(table: pd.DataFrame, n_bins: int = 8) -> pd.DataFrame:
     middle = counts.cumsum() - counts / 2  # where a value's words lie among all, by rank
     bins = (middle / len(words) * n_bins).astype(int)  # rounds down
     grouped = words.groupby(words["information"].map(bins), sort=True)
-    return grouped.agg(
+    found = grouped.agg(
         low=("information", "min"),
         high=("information", "max"),
         mean_information=("information", "mean"),
@@ -54,6 +55,7 @@ def spread_by_information(table: pd.DataFrame, n_bins: int = 8) -> pd.DataFrame:
         mean=("contribution", "mean"),
         sd=("contribution", "std"),
     ).reset_index(drop=True)
+    return found.assign(cv=found["sd"] / found["mean"].where(found["mean"] != 0))
 
 
 def spread_growth(
