@@ -192,6 +192,7 @@ def test_the_control_is_random_and_seeded(tiny_checkpoint: Path) -> None:
     assert control.digest == load_encoder(f"{tiny_checkpoint} (untrained)", "mean").digest
     other = load_encoder(tiny_checkpoint, "mean", trained=False, seed=1)
     assert len({trained.digest, control.digest, other.digest}) == 3
+    assert other.name == f"{tiny_checkpoint} (untrained, seed 1)"
     assert control.embedding_matrix.shape == trained.embedding_matrix.shape
 
 

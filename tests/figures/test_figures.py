@@ -31,6 +31,7 @@ def _words() -> pd.DataFrame:
             "information": information,
             "contribution": 0.02 * information * np.exp(0.3 * rng.standard_normal(192)),
             "standard_error": 0.01,
+            "word_class": np.resize(["content", "function", "content", "punctuation"], 192),
         }
     )
 
@@ -76,6 +77,29 @@ SWAP = pd.DataFrame(
     columns=["embeddings", "layers"],
 ).assign(r=[0.1, 0.2, 0.3, 0.4], low=0.0, high=0.5, norm_r=-0.1)
 
+CORRELATIONS = pd.DataFrame(
+    [
+        ("e $x$", "this run", 0.8, 0.7, 0.9, 0.5, 0.4, 0.6),
+        ("e $x$", "published", 0.75, *[np.nan] * 5),
+        ("few", "this run", 0.2, 0.1, 0.3, *[np.nan] * 3),
+    ],
+    columns=["encoder", "origin"]
+    + [f"r_{of}{end}" for of in ("information", "content") for end in ("", "_low", "_high")],
+)
+POWERS = pd.DataFrame({"power": [-1.0, 0.0, 1.0], "r": [0.3, 0.8, 0.5]})
+RISES = pd.DataFrame(
+    [
+        ("$a$", "b", 0.3, 0.6, 0.25, 0.35, 0.1, 0.1, -0.1, 0.1),
+        ("$a$", "c", 0.3, 0.2, -0.2, 0, *[np.nan] * 4),
+    ],
+    columns=["before", "encoder"]
+    + [
+        f"{name}{end}"
+        for end in ("", "_content")
+        for name in ("r_before", "r_after", "low", "high")
+    ],
+)
+
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, Figure]:
@@ -101,7 +125,10 @@ def drawn() -> dict[str, Figure]:
         "measures": figures.plot_measures(CURVES),
         "losses": figures.plot_losses(LOSSES.assign(loss=9 / (LOSSES["step"] + 1))),
         "swaps": figures.plot_swaps(swaps),
-        "one encoder": figures.plot_contributions({"a": WORDS}, {"a": -0.5}),
+        "one encoder": figures.plot_contributions({"a": WORDS}),
+        "correlations": figures.plot_correlations(CORRELATIONS),
+        "powers": figures.plot_powers({"$one$": POWERS, "two": POWERS}),
+        "rises": figures.plot_rises(RISES),
         "encoders": figures.plot_contributions({f"encoder $x$ {i}": WORDS for i in range(5)}),
         "weights": figures.plot_weights(WEIGHTS),
         "two rows": figures.plot_weights(wide, wide.iloc[:3]),
@@ -165,11 +192,42 @@ def test_shares_of_information_sum_to_one(drawn):
 
 def test_every_word_is_a_point(drawn):
     (ax,) = drawn["one encoder"].axes
-    assert len(ax.collections[0].get_offsets()) == len(WORDS)
-    assert ax.get_title() == "a\nr = \N{MINUS SIGN}0.50"
+    assert sum(len(c.get_offsets()) for c in ax.collections) == len(WORDS)
+    content = WORDS[WORDS["word_class"] == "content"]
+    rs = [some["contribution"].corr(some["information"]) for some in (WORDS, content)]
+    assert ax.get_title() == f"a\nr = {rs[0]:.2f}; content words {rs[1]:.2f}"
+    # a line for each class, by least squares
+    slope = np.diff(ax.lines[0].get_ydata()) / np.diff(ax.lines[0].get_xdata())
+    assert slope == pytest.approx(np.polyfit(content["information"], content["contribution"], 1)[0])
+    assert len(ax.lines) == 3
     for panel in drawn["schemes"].axes:
         assert sum(len(c.get_offsets()) for c in panel.collections) == len(DISTINCT)
     assert drawn["sources"].axes[0].get_title() == "rank correlation 1.00\n47 words"
+
+
+def test_table_one_has_a_point_for_what_is_known(drawn):
+    (ax,) = drawn["correlations"].axes
+    every, content = (container.lines[0].get_xdata() for container in ax.containers)
+    assert list(every) == [0.8, 0.2]
+    assert list(content) == [0.5]
+    (published,) = [c for c in ax.collections if c.get_label() == "all words, published"]
+    assert published.get_offsets()[:, 0].tolist() == [0.75]
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["e $x$", "the same, published", "few"]
+
+
+def test_slopes_lead_from_before_to_after(drawn):
+    every, content = drawn["rises"].axes
+    slopes = [list(line.get_ydata()) for line in every.lines if len(line.get_xdata()) == 2]
+    assert [0.3, 0.6] in slopes
+    assert [0.3, 0.2] in slopes
+    assert [0.1, 0.1] in [list(line.get_ydata()) for line in content.lines]
+
+
+def test_each_curve_of_powers_has_a_mark_at_its_top(drawn):
+    (ax,) = drawn["powers"].axes
+    marks = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    assert [(mark.get_xdata()[0], mark.get_ydata()[0]) for mark in marks] == [(0.0, 0.8)] * 2
 
 
 def test_extremes_are_named_without_overlap(drawn):
@@ -254,6 +312,8 @@ BROKEN = {
         {"a": WORDS.assign(contribution=[np.nan, *[1.0] * 191])}
     ),
     "no encoder": lambda: figures.plot_contributions({}),
+    "is no encoder": lambda: figures.plot_powers({}),
+    "no pair of encoders": lambda: figures.plot_rises(RISES.iloc[:0]),
     "no rows": lambda: figures.plot_rank_frequency(DISTINCT.iloc[:0]),
     "column 'idf'": lambda: figures.plot_schemes(DISTINCT.drop(columns="idf")),
     "at least two": lambda: figures.plot_sources(SOURCES.drop(columns="two")),

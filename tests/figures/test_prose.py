@@ -15,6 +15,11 @@ RISES = pd.DataFrame(
         ("BERT (CLS)", "SBERT", True, 0.2, 0.1, 0.3, "supported"),
     ],
     columns=["before", "encoder", "paper", "rise", "low", "high", "verdict"],
+).assign(
+    rise_content=[0.01, None, 0.1],
+    low_content=[-0.1, None, 0.05],
+    high_content=[0.12, None, 0.2],
+    verdict_content=["not supported", "not tested", "supported"],
 )
 MEASURED = pd.DataFrame(
     {
@@ -22,6 +27,15 @@ MEASURED = pd.DataFrame(
         "r_information": [0.876, -0.034],
         "r_information_low": [0.86, -0.06],
         "r_information_high": [0.89, -0.01],
+        "r_content": [0.65, 0.02],
+        "r_content_low": [0.61, -0.1],
+        "r_content_high": [0.7, 0.1],
+        "r_function": [0.8, None],
+        "r_function_low": [0.7, None],
+        "r_function_high": [0.9, None],
+        "rho_sentence": [0.86, 0.0],
+        "rho_sentence_low": [0.8, -0.1],
+        "rho_sentence_high": [0.9, 0.1],
         "n_words": 2765,
         "n_sentences": 395,
     }
@@ -30,32 +44,112 @@ MEASURED = pd.DataFrame(
 
 def test_rises_of_other_pairs_are_told_by_verdict():
     assert prose.rises_of_others(RISES).replace(MINUS, "-") == (
-        "Of the pairs of this run that are none of the paper's: a rise is supported for a → b "
-        "(0.30, 95 % interval 0.25 to 0.35); a rise is not supported for a → c (-0.10, 95 % "
-        "interval -0.20 to 0.10)."
+        "In our own before/after pairs, a rise is supported for a → b (0.30, 95 % interval 0.25 to "
+        "0.35); a rise is not supported for a → c (-0.10, 95 % interval -0.20 to 0.10). Over "
+        "content words alone, r changes by 0.01 for b (-0.10 to 0.12)."
     )
     assert "no pair of encoders" in prose.rises_of_others(RISES[RISES["paper"]])
+    assert prose.rises_of_others(RISES.iloc[1:2]).endswith("-0.20 to 0.10).".replace("-", MINUS))
 
 
-def test_the_answer_names_the_control_or_says_that_there_is_none():
+def test_the_answer_has_content_words_and_the_control_or_says_that_there_is_none():
     said = prose.answer(MEASURED, "a", "a (untrained)", "spacy").replace(MINUS, "-")
     assert "r = 0.88 (95 % interval 0.86 to 0.89), over 2,765 words of 395 sentences" in said
-    assert said.endswith("random weights it is r = -0.03 (95 % interval -0.06 to -0.01).")
+    assert "Over content words alone it is r = 0.65 (0.61 to 0.70)." in said
+    assert said.endswith("random weights: r = -0.03 (95 % interval -0.06 to -0.01).")
+    seeds = prose.answer(MEASURED.assign(n_seeds=[None, 10]), "a", "a (untrained)", "spacy")
+    assert "(mean of 10 seeds, 95 % of seeds from " in seeds
     alone = prose.answer(MEASURED, "a", None, "spacy")
     assert alone.endswith("measured no control with random weights.")
     numbers = prose.key_numbers(MEASURED, "a", None)
     assert (numbers["r-control-low"], numbers["encoder-control"]) == ("not measured", "none")
+    assert numbers["r-main-content"] == "0.65"
+
+
+def test_classes_are_compared_by_the_numbers_of_the_run():
+    words = pd.DataFrame(
+        {
+            "word_class": ["content", "function", "content", "punctuation"],
+            "information": [2.0, 1.0, 2.0, 1.0],
+            "contribution": [1.0, 2.0, 1.0, 2.0],
+        }
+    )
+    said = prose.classes_compared(MEASURED, "a", words).replace(MINUS, "-")
+    assert "with its information with r = 1.00, and with its contribution by `a` with" in said
+    assert "`a` with r = -1.00" in said
+    assert "Within content words, `a` has r = 0.65 (0.61 to 0.70)" in said
+    assert "function words 0.80 (0.70 to 0.90)" in said
+    assert "Not every" not in said  # one encoder, and a control
+    two = pd.concat([MEASURED, MEASURED.iloc[:1].assign(encoder="b", r_content=0.1)])
+    assert "that of `b` falls from 0.88" in prose.classes_compared(two, "a", words)
+    few = MEASURED.assign(r_function=None)
+    assert "not known, for want of words" in prose.classes_compared(few, "a", words)
+
+
+def test_powers_spreads_and_the_heaviest_words_are_told():
+    best = {"a": Estimate(-0.1, -0.2, 0.0, 9, 3), "b": Estimate(0.9, 0.5, 1.0, 9, 3)}
+    said = prose.powers_compared(best).replace(MINUS, "-")
+    assert "`a` -0.1 (-0.2 to 0.0), `b` 0.9 (0.5 to 1.0)" in said
+    assert "the logarithm, for 1 of 2 encoders, and 1, P itself, for 1." in said
+    verdicts = pd.DataFrame(
+        {
+            "claim": [4, 4, 4],
+            "scope": ["a", "a", "b"],
+            "estimate": [0.12, -0.03, 0.5],
+            "low": [0.1, -0.1, 0.4],
+            "high": [0.14, 0.04, 0.6],
+        }
+    )
+    said = prose.spread_compared(verdicts, "a").replace(MINUS, "-")
+    assert said == (
+        "By `a`, the spread grows by 12 % of its mean per nat (10 to 14) for c, and by -3 % of its "
+        "mean per nat (-10 to 4) for ln c."
+    )
+    assert "did not test" in prose.spread_compared(verdicts, "c")
+    counts = pd.DataFrame(
+        [("a", 1395, 0.5, 0.25, 1 / 7)],
+        columns=["encoder", "n_sentences", "heaviest", "tie", "chance"],
+    )
+    said = prose.heaviest_counted(counts, "a")
+    assert "In 50 % of 1,395 sentences" in said
+    assert "another 25 %" in said
+    assert said.endswith("By chance it would be 14 %.")
+
+
+def test_the_words_and_how_their_classes_were_told_apart():
+    words = pd.DataFrame(
+        {
+            "sentence_id": [0, 0, 1, 1],
+            "word_type": ["a", "dog", "a", "."],
+            "word_class": ["function", "content", "function", "punctuation"],
+        }
+    )
+    words.attrs["n_unseen"] = 3
+    said = prose.words_correlated(words, "spacy", "drop", "stop-list")
+    assert "4 words of 2 sentences" in said
+    assert "1 of the words are content words, 2 function words, and 1 punctuation" in said
+    assert "list of stop words" in said
+    assert said.endswith("They are of 3 types, of which 1 are half of all words.")
+    assert "parts of speech" in prose.words_correlated(words, "spacy", "drop", "parts-of-speech")
+    assert prose.wordpieces_counted(["spacy"]) == ""
+    assert "also begins longer words" in prose.wordpieces_counted(["spacy", "bert-pretraining"])
 
 
 def test_takeaways_of_correlations_count_rises_and_claims():
-    spreads = {"a": pd.DataFrame({"sd": [0.5, 1.5]}), "b": pd.DataFrame({"sd": [0.5, 0.4]})}
+    spreads = {"a": pd.DataFrame({"sd": [0.5, 1.5], "mean": [1.0, 2.0]})}
     verdicts = pd.DataFrame(
-        {"claim": [1, 2], "paper": True, "verdict": ["supported", "not supported"]}
+        {
+            "claim": [1, 2],
+            "variant": "as the paper says",
+            "paper": True,
+            "verdict": ["supported", "not supported"],
+        }
     )
     spread, rise, claims = prose.correlation_takeaways("a", spreads, RISES, verdicts).splitlines()
     assert "is 3.0 times that" in spread
-    assert "between 0.8 and 3.0" in spread
-    assert "supported for 2 of 3 pairs of this run. Of these pairs, 1 are the paper's" in rise
+    assert "their mean 2.0 times" in spread
+    assert "supported for 2 of 3 pairs of this run over all words, and for 1 over content" in rise
+    assert "Of these pairs, 1 are the paper's" in rise
     assert "supports 1, does not support 1, and does not test 3" in claims
 
 

@@ -16,7 +16,7 @@ from wordweights.pipeline import measured as module
 from wordweights.pipeline.measured import ENCODERS, disagreements, measure
 from wordweights.statistics import measured_correlations
 from wordweights.statistics.bootstrap import NORMAL_QUANTILE
-from wordweights.statistics.published import OURS, OURS_COLUMNS
+from wordweights.statistics.published import OURS, OURS_COLUMNS, OURS_QUANTITIES
 from wordweights.words.frequencies import SOURCES, Frequencies, add_information
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def test_the_committed_table_is_whole() -> None:
     sources = table["frequencies"].unique().tolist()  # the library may know others by now
     assert set(sources) <= set(SOURCES)
     assert pairs == [[name, source] for name in ENCODERS for source in sources]
-    for r in ("r_information", "r_probability"):
+    for r in OURS_QUANTITIES:
         assert (table[f"{r}_low"] >= -1).all()
         assert (table[f"{r}_low"] < table[r]).all()
         assert (table[r] < table[f"{r}_high"]).all()
@@ -42,6 +42,9 @@ def test_the_committed_table_is_whole() -> None:
     # the paper's sentences, of seven words each, and none of them in the table
     assert set(table["n_sentences"]) == {617}
     assert (table["n_words"] + table["n_unseen"] == 7 * 617).all()
+    assert (table["n_common"] == table["n_words"].min()).all()
+    # pairs and repeated sentences are one unit each
+    assert (table["n_units"] < 495).all()
     assert len((ROOT / MEASURED_FILE).read_text().splitlines()) == 1 + len(table)
     for column in ("sentences", "settings", "date", "versions"):
         assert len(set(table[column])) == 1
@@ -60,11 +63,13 @@ def small(tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> pd.DataFram
     """Sentences, of which one is repeated, an encoder, and two sources, in place of the real."""
     texts = ["the dog is running .", "a woman is cutting an onion .", "dogs !", "a man was happy ."]
     table = pd.DataFrame({"sentence": [*texts, texts[0]], "sentence_id": range(5)})
+    table["pair"] = [0, 1, 1, 2, 3]
     for name, stand_in in {
         "load_encoder": lambda name: tiny_encoder,
         "load_sentences": lambda source: table,
         "filter_sentences": lambda table, *_: table,
         "load_frequencies": lambda name: Frequencies(name, pd.Series(KNOWN[name]), ""),
+        "pick_rule": lambda rule: rule,
     }.items():
         monkeypatch.setattr(module, name, stand_in)
     monkeypatch.setattr(module, "_PROBES", 8)
@@ -75,13 +80,16 @@ def test_rows_are_those_of_the_library(small: pd.DataFrame, tiny_encoder: Encode
     table = measure(None, ["tiny"], ["all", "few"])
     assert list(table.columns) == list(OURS_COLUMNS)
     assert table["frequencies"].tolist() == ["all", "few"]
-    assert table[["n_sentences", "n_texts"]].to_numpy().tolist() == [[5, 4]] * 2
+    assert table[["n_sentences", "n_units"]].to_numpy().tolist() == [[5, 3]] * 2
     assert (table["n_words"] + table["n_unseen"] == 5 + 7 + 2 + 5 + 5).all()
     assert (table["relative_error"] > 0).all()
     words = attribute(tiny_encoder, small, tolerance=0.01, probes=8, seed=0, progress=False)
     known = add_information(words, Frequencies("few", pd.Series(KNOWN["few"]), ""))
     r = correlation(known, n_resamples=100).r
     assert table["r_information"].tolist()[1] == pytest.approx(r, abs=1e-12)
+    # the source that knows fewer words decides which all know
+    assert table["r_common"].tolist()[1] == pytest.approx(r, abs=1e-12)
+    assert table["n_common"].tolist() == [len(known)] * 2
 
 
 def test_a_sample_is_drawn_with_a_fixed_seed(small: pd.DataFrame) -> None:
@@ -106,27 +114,28 @@ def test_the_table_is_written_where_it_is_read(
     assert disagreements(fresh, kept) == []
 
 
-def rows(r: float, error: float = 0.001, n_texts: int = 100, **columns: object) -> pd.DataFrame:
+def rows(r: float, error: float = 0.001, n_units: int = 100, **columns: object) -> pd.DataFrame:
     """One row of a table, with an interval of 0.1 to either side."""
-    values = dict.fromkeys(("r_information", "r_probability"), r)
+    values = dict.fromkeys(OURS_QUANTITIES, r)
     ends = {f"{name}_{end}": r + d for name in values for end, d in (("low", -0.1), ("high", 0.1))}
     errors = dict.fromkeys((f"{name}_error" for name in values), error)
     keys = {"encoder": "e", "sentences": "stsb", "frequencies": "f", "settings": "s"}
-    return pd.DataFrame([keys | values | ends | errors | {"n_texts": n_texts} | columns])
+    return pd.DataFrame([keys | values | ends | errors | {"n_units": n_units} | columns])
 
 
 def test_all_sentences_agree_within_the_errors_of_the_probes() -> None:
     assert disagreements(rows(0.5059), rows(0.5)) == []
     found = disagreements(rows(0.5061), rows(0.5))
-    assert len(found) == 2
+    assert len(found) == len(OURS_QUANTITIES)
     assert "r_information is 0.5061 measured afresh and 0.5000" in found[0]
     assert "may differ by 0.0060" in found[0]
 
 
 def test_a_sample_may_differ_by_what_its_interval_says() -> None:
     margin = 3 * (0.1 / NORMAL_QUANTILE * np.sqrt(0.75) + 0.002)
-    assert disagreements(rows(0.5 + margin - 1e-9, n_texts=25), rows(0.5)) == []
-    assert len(disagreements(rows(0.5 - margin - 1e-4, n_texts=25), rows(0.5))) == 2
+    assert disagreements(rows(0.5 + margin - 1e-9, n_units=25), rows(0.5)) == []
+    found = disagreements(rows(0.5 - margin - 1e-4, n_units=25), rows(0.5))
+    assert len(found) == len(OURS_QUANTITIES)
     assert disagreements(rows(np.nan), rows(0.5)) != []
 
 

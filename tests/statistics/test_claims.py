@@ -10,14 +10,23 @@ from made_up_words import weighed
 from wordweights.errors import WordweightsError
 from wordweights.statistics import (
     EXAMPLES,
+    correlation_rise,
     judge_claims,
     lost_claims,
     published_correlations,
     rises_of_correlation,
     summarise_claims,
 )
-from wordweights.statistics.bootstrap import NORMAL_QUANTILE
-from wordweights.statistics.claims import CLAIMS, NOT_SUPPORTED, NOT_TESTED, SUPPORTED
+from wordweights.statistics.claims import (
+    ALL_SENTENCES,
+    AS_THE_PAPER,
+    CLAIMS,
+    CONTENT_WORDS,
+    LOGARITHM,
+    NOT_SUPPORTED,
+    NOT_TESTED,
+    SUPPORTED,
+)
 from wordweights.words.frequencies import Frequencies
 
 PAPER = published_correlations().set_index("encoder")["before"]
@@ -53,10 +62,18 @@ def test_a_claim_without_its_encoders_is_not_tested():
     verdicts = judge({"other": weighed(0.3), "other (untrained)": weighed(3.0, 1)})
     paper = verdicts[verdicts["paper"]]
     assert set(paper["verdict"]) == {NOT_TESTED}
-    assert paper["claim"].value_counts().to_dict() == {1: 2, 2: 3, 3: 5, 4: 5, 5: 2}
+    counts = paper.groupby(["claim", "variant"]).size().to_dict()
+    assert counts == {
+        **{(1, AS_THE_PAPER): 2, (2, AS_THE_PAPER): 3, (2, CONTENT_WORDS): 3},
+        **{(3, AS_THE_PAPER): 5, (3, CONTENT_WORDS): 5, (4, AS_THE_PAPER): 5, (4, LOGARITHM): 5},
+        **{(5, AS_THE_PAPER): 2, (5, ALL_SENTENCES): 5},
+    }
     assert paper[["estimate", "low", "high"]].isna().all(axis=None)
     others = verdicts[~verdicts["paper"]]
-    assert others[["scope", "claim"]].to_numpy().tolist() == [["other", 3], ["other", 4]]
+    assert others[["scope", "claim", "variant"]].to_numpy().tolist() == [
+        *(["other", 3, AS_THE_PAPER], ["other", 3, CONTENT_WORDS]),
+        *(["other", 4, AS_THE_PAPER], ["other", 4, LOGARITHM], ["other", 5, ALL_SENTENCES]),
+    ]
     summary = summarise_claims(verdicts)
     assert summary["verdict"].tolist() == [NOT_TESTED] * 5
     assert summary["tested"].tolist() == [0] * 5
@@ -71,9 +88,10 @@ def test_a_run_that_is_as_the_paper_says_supports_every_claim():
     pairs = verdicts.loc[verdicts["claim"] == 2, "scope"].tolist()
     assert pairs[0] == "BERT (CLS) → Unsup. SimCSE (CLS)"
     assert pairs[-1] == "BERT (MEAN) → SBERT (MEAN)"
-    onion, forest = verdicts[verdicts["claim"] == 5].to_dict("records")
+    examples_only = (verdicts["claim"] == 5) & (verdicts["variant"] == AS_THE_PAPER)
+    onion, forest = verdicts[examples_only].to_dict("records")
     assert onion["quantity"] == "relative lead of “onion” over “a”"
-    margin = NORMAL_QUANTILE * 2 * np.hypot(0.1 / 2, 0.1)
+    margin = 2 * 2 * np.hypot(0.1 / 2, 0.1)
     assert (onion["estimate"], onion["low"]) == pytest.approx((1, 1 - margin))
     assert forest["estimate"] == pytest.approx(2)
 
@@ -92,12 +110,46 @@ def test_evidence_against_is_not_support(claim):
     assert summary.loc[claim, "verdict"] == NOT_SUPPORTED
 
 
+def test_claims_are_judged_otherwise_than_by_the_paper():
+    tables = paper_words()
+    otherwise = summarise_claims(judge(tables)).set_index("claim")["otherwise"]
+    assert otherwise.tolist() == [
+        *("", "content words: supported", "content words: supported"),
+        *("ln c: not supported", "all sentences: supported"),
+    ]
+    # content words whose weights follow nothing, whatever the others do
+    rng = np.random.default_rng(0)
+    loose = {
+        name: table.assign(
+            contribution=table["contribution"].where(
+                table["word_class"] != "content", 5 + rng.random(len(table))
+            )
+        )
+        for name, table in tables.items()
+    }
+    found = summarise_claims(judge(loose)).set_index("claim")["otherwise"]
+    assert found[2] == "content words: not supported"
+    # a spread in proportion to the mean is a spread that grows, and none of ln c
+    noise = np.exp(0.2 * rng.standard_normal(420))
+    level = {name: t.assign(contribution=t["information"] * noise) for name, t in tables.items()}
+    level = judge(level)
+    rows = level[level["claim"] == 4].groupby("variant")
+    assert (rows.get_group(AS_THE_PAPER)["low"] > 0).all()
+    assert (rows.get_group(LOGARITHM)["low"] < 0).all()
+    # no logarithm of a weight of nothing
+    tables["SBERT (MEAN)"] = tables["SBERT (MEAN)"].assign(
+        contribution=lambda t: t["contribution"].where(t.index != 3, 0.0)
+    )
+    assert summarise_claims(judge(tables))["otherwise"][3] == "ln c: not tested"
+
+
 def test_an_example_is_judged_by_all_words_and_their_errors():
     words = {"SBERT (MEAN)": weighed(0.1)}
 
     def verdict(shown: dict[str, pd.DataFrame]) -> list[str]:
         found = judge(words, shown)
-        return found.loc[(found["claim"] == 5) & found["paper"], "verdict"].tolist()
+        case = (found["claim"] == 5) & found["paper"] & (found["variant"] == AS_THE_PAPER)
+        return found.loc[case, "verdict"].tolist()
 
     assert verdict(examples({"onion": 2.0})) == [SUPPORTED, NOT_SUPPORTED]
     assert verdict(examples({"onion": 2.0, "forest": 2.0}, error=0.6)) == [NOT_SUPPORTED] * 2
@@ -118,14 +170,16 @@ def test_other_pairs_are_judged_but_count_for_no_claim():
     shown = {"mine": examples({"onion": 2.0})["SBERT (MEAN)"]}
     before = {"mine, tuned": "mine", "mine": "absent"}
     verdicts = judge_claims(tables, shown, SOURCE, before=before, n_resamples=100)
-    others = verdicts[~verdicts["paper"]].groupby("claim")["scope"].agg(list)
+    as_the_paper = verdicts[verdicts["variant"] == AS_THE_PAPER]
+    others = as_the_paper[~as_the_paper["paper"]].groupby("claim")["scope"].agg(list)
     assert others[1] == ["mine"]
     assert others[2] == ["mine → mine, tuned"]
     assert others[3] == others[4] == ["mine", "mine, tuned"]
     assert others[5] == [f"mine: {sentence}" for sentence in EXAMPLES]
     assert set(summarise_claims(verdicts)["verdict"]) == {NOT_TESTED}
     # the paper's cases come first in every claim
-    assert all(part.is_monotonic_decreasing for _, part in verdicts.groupby("claim")["paper"])
+    by_claim = verdicts.groupby(["claim", "variant"])["paper"]
+    assert all(part.is_monotonic_decreasing for _, part in by_claim)
 
 
 def test_a_claim_that_holds_where_it_was_tested_is_not_yet_supported():
@@ -147,9 +201,13 @@ def test_lost_claims_are_those_that_were_supported():
         *((1, "a", True, SUPPORTED), (1, "b", True, NOT_SUPPORTED), (2, "c", True, SUPPORTED)),
         *((3, "d", True, NOT_TESTED), (3, "mine", False, NOT_SUPPORTED)),
     )
-    assert lost_claims(previous, present).to_numpy().tolist() == [
+    lost = lost_claims(previous, present)
+    assert lost[["claim", "scope", "verdict"]].to_numpy().tolist() == [
         *([1, "b", NOT_SUPPORTED], [3, "d", NOT_TESTED], [4, "e", NOT_TESTED])
     ]
+    # what the paper says is no other variant of it
+    content = present.assign(variant=CONTENT_WORDS)
+    assert len(lost_claims(previous, content)) == 4
     assert lost_claims(previous, previous).empty
 
 
@@ -170,6 +228,11 @@ def test_rises_are_those_of_the_pairs_of_a_run():
         ["mini", "mini worse", False, NOT_SUPPORTED],
     ]
     assert found["rise"].to_numpy() == pytest.approx(found["r_after"] - found["r_before"])
+    content = tables["mini tuned"]["word_class"] == "content"
+    alone = [tables[name][content] for name in ("mini", "mini tuned")]
+    rise = correlation_rise(*alone, n_resamples=200)
+    columns = ["rise_content", "low_content", "high_content"]
+    assert found.loc[0, columns].tolist() == [rise.value, rise.low, rise.high]
     assert rises_of_correlation(tables, {}, n_resamples=200).empty
     of_paper = rises_of_correlation(paper_words(), BEFORE, n_resamples=200)
     assert of_paper["paper"].tolist() == [True] * 3

@@ -9,13 +9,18 @@ from made_up_words import weighed
 
 from wordweights.errors import WordweightsError
 from wordweights.statistics import (
+    NORMAL_QUANTILE,
+    UNITS,
+    add_units,
     arrange_before_after,
     choose_few,
     correlation,
     correlation_table,
+    correlation_within,
     correlations_by_source,
     main_and_control,
     published_correlations,
+    with_controls,
 )
 from wordweights.words.frequencies import Frequencies
 
@@ -26,19 +31,34 @@ def test_table_one():
     assert found["encoder"].tolist() == ["a", "b"]
     assert found["before"].tolist()[1] == "a"
     assert pd.isna(found["before"][0])
-    assert found[["n_words", "n_sentences", "n_texts"]].to_numpy().tolist() == [
-        [420, 60, 60],
-        [210, 30, 30],
+    counts = ["n_words", "n_content", "n_function", "n_sentences", "n_units", "n_types"]
+    assert found[counts].to_numpy().tolist() == [
+        [420, 210, 105, 60, 60, 420],
+        [210, 105, 53, 30, 30, 210],
     ]
     assert set(found["origin"]) == {"this run"}
-    for column, y, method in (
-        ("r_information", "information", "pearson"),
-        ("r_probability", "probability", "pearson"),
-        ("spearman", "information", "spearman"),
-    ):
-        one = correlation(tables["b"], y=y, method=method, n_resamples=200, seed=3)
+    table, drawing = tables["b"], {"n_resamples": 200, "seed": 3}
+    classes = table["word_class"]
+    expected = {
+        "r_information": correlation(table, **drawing),
+        "r_no_punctuation": correlation(table[classes != "punctuation"], **drawing),
+        "r_content": correlation(table[classes == "content"], **drawing),
+        "r_function": correlation(table[classes == "function"], **drawing),
+        "r_probability": correlation(table, y="probability", **drawing),
+        "rho_sentence": correlation_within(table, **drawing),
+    }
+    for column, one in expected.items():
         row = found.loc[1, [column, f"{column}_low", f"{column}_high"]].tolist()
         assert row == [one.r, one.low, one.high]
+
+
+def test_a_class_of_too_few_words_has_no_r_and_the_others_have():
+    table = weighed(1.0)
+    few = table.assign(word_class=["function"] * 2 + ["content"] * (len(table) - 2))
+    row = correlation_table({"a": few}, n_resamples=100).iloc[0]
+    assert row[["r_function", "r_function_low"]].isna().all()
+    assert row["n_function"] == 2
+    assert row[["r_content", "rho_sentence", "r_information_low"]].notna().all()
 
 
 def test_table_one_names_the_encoder_that_failed():
@@ -65,7 +85,7 @@ def test_sources_on_their_own_words_and_on_those_that_all_know():
     few = {word: p**2 for word, p in list(known.items())[5:]}
     part = Frequencies("part", pd.Series(few), "")
     inside = words["word"].isin(few)
-    resampling = {"unit": "text", "n_resamples": 100, "seed": 3}
+    resampling = {"units": UNITS, "n_resamples": 100, "seed": 3, "rule": "stop-list"}
 
     own = correlations_by_source({"e": words, "f": words}, [whole, part], **resampling)
     assert own[["encoder", "frequencies"]].to_numpy().tolist() == [
@@ -73,13 +93,15 @@ def test_sources_on_their_own_words_and_on_those_that_all_know():
     ]
     assert own["n_words"].tolist() == [150, inside.sum()] * 2
     assert own["n_unseen"].tolist() == [0, (~inside).sum()] * 2
-    assert (own[["r_information_error", "r_probability_error"]] > 0).all(axis=None)
+    errors = own[["r_information_error", "r_content_error", "r_probability_error"]]
+    assert (errors > 0).all(axis=None)
 
     # typed in another way, they are the same words
     typed = words.assign(word=words["word"].str.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"))
     common = correlations_by_source({"e": typed}, [whole, part], common=True, **resampling)
     nats = -np.log(words["word"].map(known))
-    expected = correlation(words.assign(information=nats)[inside], n_resamples=100, seed=3)
+    known_words = add_units(words).assign(information=nats)[inside]
+    expected = correlation(known_words, units=UNITS, n_resamples=100, seed=3)
     columns = ["r_information", "r_information_low", "r_information_high"]
     for row in common[columns].to_numpy().tolist():
         assert row == pytest.approx([expected.r, expected.low, expected.high], abs=1e-12)
@@ -110,7 +132,23 @@ def test_rows_are_arranged_before_and_after():
         ["Sup. SimCSE (CLS)", "after", "published"],
     ]
     assert found["group"].tolist()[:4] == ["BERT (MEAN)"] * 3 + ["mini"]
-    assert found["made_from"].tolist()[1:4] == ["BERT (MEAN)"] * 2 + ["(random weights)"]
+    assert found["made_from"].tolist()[1:4] == ["BERT (MEAN)"] * 2 + ["random weights"]
+
+
+def test_a_control_is_the_distribution_of_its_seeds():
+    tables = {"a": weighed(1.0, 1), "a (untrained)": weighed(5.0, 2)}
+    table = correlation_table(tables, n_resamples=100)
+    seeds = {i: weighed(5.0, i, n_sentences=20) for i in range(4)}
+    found = with_controls(table, "a (untrained)", seeds)
+    rs = [float(np.corrcoef(t["contribution"], t["information"])[0, 1]) for t in seeds.values()]
+    mean, margin = np.mean(rs), NORMAL_QUANTILE * np.std(rs, ddof=1)
+    columns = ["r_information", "r_information_low", "r_information_high"]
+    assert found.loc[1, columns].tolist() == pytest.approx([mean, mean - margin, mean + margin])
+    assert found.loc[1, ["encoder", "n_sentences", "n_seeds"]].tolist() == ["a (untrained)", 20, 4]
+    pd.testing.assert_frame_equal(found.iloc[:1][table.columns], table.iloc[:1])
+    assert np.isnan(found.loc[0, "n_seeds"])
+    with pytest.raises(WordweightsError, match="at least two seeds"):
+        with_controls(table, "a (untrained)", {0: seeds[0]})
 
 
 def test_fine_tuning_in_a_circle_ends():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_words import plain_bootstrap, weighed
+from made_up_words import ALONE, plain_bootstrap, weighed
 
 from wordweights.errors import WordweightsError
 from wordweights.statistics import spread_by_information, spread_growth
@@ -20,7 +20,7 @@ def test_growth_in_closed_form(slope):
     half = 1 + slope * x
     y = 3 - x + 0.2 * x**2 + half * np.tile([1, -1], 30)
     table = pd.DataFrame({"information": x, "contribution": y, "sentence_id": np.arange(60) // 4})
-    found = spread_growth(table, n_resamples=200)
+    found = spread_growth(table, units=ALONE, n_resamples=200)
     expected = slope / half.mean()
     assert (found.value, found.low, found.high) == pytest.approx([expected] * 3, abs=1e-10)
 
@@ -68,7 +68,7 @@ def test_growth_of_skewed_errors_that_sentences_share_has_its_coverage():
             # a curve, of which the ends would be spread around a line
             {"information": x, "contribution": x + 0.3 * x**2 + error, "sentence_id": sentence}
         )
-        found = spread_growth(table, n_resamples=200)
+        found = spread_growth(table, units=ALONE, n_resamples=200)
         hits += found.low <= 0 <= found.high
         above += found.low > 0
     # 95 % of 200 with a binomial standard deviation of 3.1, and 2.5 % with 2.2: four of them
@@ -86,8 +86,8 @@ def test_growth_that_cannot_be_tested():
     three = pd.DataFrame(
         {"information": [1.0, 1, 2, 2, 3, 3], "contribution": [0.0, 1, 0, 2, 1, 9]}
     )
-    with pytest.raises(WordweightsError, match="leave a column constant"):
-        spread_growth(three.assign(sentence_id=[0, 0, 1, 1, 2, 2]))
+    with pytest.raises(WordweightsError, match="too many resamples"):
+        spread_growth(three.assign(sentence_id=[0, 0, 1, 1, 2, 2]), units=ALONE)
 
 
 @given(
@@ -107,6 +107,11 @@ def test_bins_hold_every_word_once_and_part_no_value(rows, n_bins):
         assert row.n == len(inside)
         # sums of up to 60 values of 1e6 round at about 1e-8
         assert row.mean == pytest.approx(inside.mean(), abs=1e-6)
+    known = found[found["mean"] > 0]
+    assert (known["cv"] * known["mean"]).tolist() == pytest.approx(
+        known["sd"].tolist(), nan_ok=True
+    )
+    assert found.loc[found["mean"] == 0, "cv"].isna().all()
 
 
 def test_distinct_values_are_shared_out_equally():

@@ -9,9 +9,9 @@ import pytest
 from wordweights.errors import WordweightsError
 from wordweights.statistics import (
     INFORMATION,
+    add_units,
     certificates,
     join_information,
-    number_texts,
     weights_by_sentence,
 )
 from wordweights.words.frequencies import Frequencies
@@ -29,20 +29,41 @@ WORDS = pd.DataFrame(
 )
 
 
-def test_repeated_sentences_have_one_number():
-    texts = ["A dog runs .", "a cat .", "a dog runs .", "dog a runs ."]
+def sentences_of(*texts: str) -> pd.DataFrame:
+    """The words of sentences that are numbered downwards from 9."""
     rows = [(9 - i, word) for i, text in enumerate(texts) for word in text.split()]
-    table = pd.DataFrame(rows, columns=["sentence_id", "word"])
-    table["text"] = number_texts(table)
-    assert table.drop_duplicates("sentence_id")["text"].tolist() == [0, 1, 0, 2]
+    return pd.DataFrame(rows, columns=["sentence_id", "word"])
 
 
-def test_texts_are_numbered_before_unknown_words_are_dropped():
+def units_of(table: pd.DataFrame) -> list[int]:
+    """The unit of each sentence."""
+    return table.drop_duplicates("sentence_id")["sentence_unit"].tolist()
+
+
+def test_repeated_sentences_are_one_unit_and_ways_to_write_a_word_one_type():
+    table = sentences_of("A dog runs .", "a cat .", "a dog runs .", "dog a runs .")
+    found = add_units(table)
+    assert units_of(found) == [0, 1, 0, 2]
+    assert found["word_type"].tolist()[:2] == ["a", "dog"]
+    assert found["word_type"].nunique() == 5
+
+
+def test_pairs_are_one_unit_and_so_is_what_repeated_sentences_join():
+    # 9 and 8 are a pair; 7 is 8 again, and paired with 6; 5 and 4 are a pair by themselves
+    table = sentences_of("a", "b", "b", "c", "d", "e", "f")
+    pairs = pd.DataFrame({"sentence_id": range(3, 10), "pair": [9, 5, 5, 3, 3, 0, 0]})
+    assert units_of(add_units(table, pairs)) == [0, 0, 0, 0, 1, 1, 2]
+    assert units_of(add_units(table, pairs.drop(columns="pair"))) == [0, 1, 1, 2, 3, 4, 5]
+    assert units_of(add_units(table, pairs.assign(pair=range(7)))) == [0, 1, 1, 2, 3, 4, 5]
+
+
+def test_units_are_made_before_unknown_words_are_dropped():
     # without its unknown word the first sentence would be the second
     table = pd.DataFrame({"sentence_id": [0, 0, 1], "word": ["a", "xyzzy", "a"]})
     table["contribution"] = 1.0
-    (found,) = join_information({"e": table}, SOURCE).values()
-    assert found["text"].tolist() == [0, 1]
+    (found,) = join_information({"e": table}, SOURCE, rule="stop-list").values()
+    assert found["sentence_unit"].tolist() == [0, 1]
+    assert found["word_class"].tolist() == ["function"] * 2
     assert found["information"].tolist() == pytest.approx([np.log(2)] * 2)
     assert found.attrs["n_unseen"] == 1
 

@@ -152,7 +152,7 @@ def load_encoder(
     tokenizer = _load_tokenizer(folder / reading.transformer, label)
     set_up_tokenizer(tokenizer, reading)
     about = {
-        "name": name if trained else name + UNTRAINED,
+        "name": name if trained else _name_control(name, seed),
         "tokenizer": tokenizer,
         "base": entry.get("base"),
         "trained": trained,
@@ -254,6 +254,11 @@ def as_encoder(
     )
     _check_reading(encoder)
     return encoder
+
+
+def _name_control(name: str, seed: int) -> str:
+    """Name a control, by its seed where that is not the one that the bare name has."""
+    return name + (UNTRAINED.replace(")", f", seed {seed})") if seed else UNTRAINED)
 
 
 def _note(about: str, reading: Reading, *, trained: bool) -> str:

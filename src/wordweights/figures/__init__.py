@@ -14,6 +14,7 @@ from wordweights.figures.attributions import (
     plot_weights,
 )
 from wordweights.figures.corpora import plot_growth, plot_source_correlations, plot_zipf
+from wordweights.figures.correlations import plot_correlations, plot_powers, plot_rises
 from wordweights.figures.html import shaded_rows, shaded_text, table_html
 from wordweights.figures.jumps import describe_jump, plot_jump
 from wordweights.figures.style import format_number, format_weight
@@ -38,6 +39,7 @@ __all__ = [
     "layouts",
     "plot_contributions",
     "plot_convergence",
+    "plot_correlations",
     "plot_coverage",
     "plot_estimate",
     "plot_growth",
@@ -47,7 +49,9 @@ __all__ = [
     "plot_measures",
     "plot_norms",
     "plot_path",
+    "plot_powers",
     "plot_rank_frequency",
+    "plot_rises",
     "plot_schemes",
     "plot_source_correlations",
     "plot_sources",

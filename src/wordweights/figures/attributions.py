@@ -18,6 +18,7 @@ from wordweights.figures.style import (
     format_number,
     format_weight,
     grid_of,
+    halo,
     hide_unused,
     label_point,
     legend,
@@ -27,7 +28,7 @@ from wordweights.figures.style import (
     palette,
     shorten,
 )
-from wordweights.statistics import spread_by_information
+from wordweights.words.classes import CLASSES, CONTENT, PUNCTUATION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -184,12 +185,8 @@ def _same_words(first: pd.DataFrame, second: pd.DataFrame, suffix: str) -> pd.Da
     return both
 
 
-def plot_contributions(
-    tables: Mapping[str, pd.DataFrame],
-    correlations: Mapping[str, float] | None = None,
-    n_bins: int = 8,
-) -> Figure:
-    """Draw contributions against information for each encoder, with their mean and spread.
+def plot_contributions(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw contributions against information for each encoder, word class by word class.
 
     Contributions keep the units of each encoder's sentence vector, so the panels have their own
     vertical axes.
@@ -197,16 +194,13 @@ def plot_contributions(
     Parameters
     ----------
     tables : Mapping[str, pd.DataFrame]
-        From an encoder's name to its words: word, contribution, information (nats).
-    correlations : Mapping[str, float] | None
-        Pearson's r of each encoder, for the titles.
-    n_bins : int
-        Bins of information, of about equally many words, for mean and standard deviation.
+        From an encoder's name to its words: word, contribution, information (nats), word_class.
 
     Returns
     -------
     Figure
-        One panel per encoder.
+        One panel per encoder: a point per word, the least-squares line of each class, and Pearson's
+        r of all words and of content words in the title.
 
     Raises
     ------
@@ -220,10 +214,12 @@ def plot_contributions(
     figure, axes = new_figure(height, n_rows, n_columns, sharex=True)
     for ax, (encoder, table) in zip(axes, tables.items(), strict=False):
         finite(table, "information", "contribution")
-        _contributions(ax, table, n_bins, width=WIDTH / n_columns)
-        title = encoder
-        if correlations and encoder in correlations:
-            title += f"\nr = {format_number(correlations[encoder])}"
+        _contributions(ax, table, width=WIDTH / n_columns)
+        rs = [
+            format_number(some["contribution"].corr(some["information"]))
+            for some in (table, table[table["word_class"] == CONTENT])
+        ]
+        title = f"{encoder}\nr = {rs[0]}; content words {rs[1]}"
         name_axes(ax, y=CONTRIBUTION, title=title)
     hide_unused(axes, len(tables))
     for ax in axes[max(0, len(tables) - n_columns) : len(tables)]:
@@ -233,8 +229,9 @@ def plot_contributions(
     key = figure.legend(
         handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
-    if (point := key.legend_handles[0]) is not None:
-        point.set_alpha(0.8)  # one point as faint as those of a cloud is hard to see
+    for point in key.legend_handles:
+        if point is not None:
+            point.set_alpha(0.9)  # one point as faint as those of a cloud is hard to see
     return figure
 
 
@@ -293,17 +290,19 @@ def _bars(ax: Axes, values: NDArray[np.float64], name: str, colour: str) -> None
     ax.xaxis.label.set_fontsize(9)
 
 
-def _contributions(ax: Axes, table: pd.DataFrame, n_bins: int, width: float) -> None:
-    blue, orange = palette()[:2]
-    x, y = table["information"], table["contribution"]
-    ax.scatter(x, y, s=8, color=blue, alpha=0.25, linewidth=0, label="a word in a sentence")
-    bins = spread_by_information(table, n_bins)
-    centre, sd = bins["mean"], bins["sd"].fillna(0)
-    middle = bins["mean_information"]
-    band: dict[str, Any] = {"color": orange, "alpha": 0.3, "linewidth": 0, "zorder": 3}
-    ax.fill_between(middle, centre - sd, centre + sd, label="± one standard deviation", **band)
-    line: dict[str, Any] = {"color": "0.1", "markersize": 4, "linewidth": 1.5, "zorder": 4}
-    ax.plot(middle, centre, "o-", label="mean of the bin", **line)
+def _contributions(ax: Axes, table: pd.DataFrame, width: float) -> None:
+    y = table["contribution"]
+    for i, name in enumerate(CLASSES):
+        words = table[table["word_class"] == name]
+        look: dict[str, Any] = {"color": palette()[i], "marker": MARKERS[i]}
+        label = name if name == PUNCTUATION else f"{name} words"
+        points = words["information"], words["contribution"]
+        ax.scatter(*points, s=8, alpha=0.3, linewidth=0, label=label, **look)
+        if words["information"].nunique() > 2:
+            ends = np.array([points[0].min(), points[0].max()])
+            line = np.polyval(np.polyfit(*points, 1), ends)
+            stroke: dict[str, Any] = {"path_effects": [halo()], "zorder": 4}
+            ax.plot(ends, line, color=look["color"], linewidth=2, **stroke)
     _name_extremes(ax, table, width)
     ax.set_ylim(0, 1.14 * y.max() if y.max() > 0 else 1)
     ax.margins(x=0.1)

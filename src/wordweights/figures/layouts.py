@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.statistics.claims import CLAIMS, NOT_TESTED
+from wordweights.statistics.claims import AS_THE_PAPER, CLAIMS, NOT_TESTED
 
 _R = "r with \N{MINUS SIGN}ln P(w)"
 _ARROW = "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}"
@@ -48,22 +48,27 @@ CERTIFICATES = {
 }
 """Of :func:`wordweights.statistics.certificates`."""
 
+_SUBSETS = {
+    f"{_R},\nall words": interval("r_information"),
+    "without\npunctuation": interval("r_no_punctuation"),
+    "content\nwords": interval("r_content"),
+    "function\nwords": interval("r_function"),
+    "rank correlation\nwithin sentences": interval("rho_sentence"),
+}
+
 CORRELATIONS = {
-    "encoder": "{encoder}",
-    "origin": "{origin}",
-    "fine-tuned from": "{made_from}",
-    _R: interval("r_information"),
+    "encoder": "{encoder}\n{origin}\nfrom {made_from}\nmean of {n_seeds:count} seeds",
+    **_SUBSETS,
     "r with P(w)": interval("r_probability"),
-    "Spearman with \N{MINUS SIGN}ln P(w)": interval("spearman"),
     "words\n(sentences)": COUNTS,
 }
 """Of :func:`wordweights.statistics.arrange_before_after`."""
 
 MEASURED = {
-    "encoder": "{encoder}",
-    "origin": "{origin}",
+    "encoder": "{encoder}\n{origin}",
     "P(w) from": "{frequencies}",
-    _R: interval("r_information"),
+    **_SUBSETS,
+    "all words that\nall sources know": interval("r_common"),
     "r with P(w)": interval("r_probability"),
     "words\n(sentences)": COUNTS,
 }
@@ -98,21 +103,41 @@ RISES = {
     "r after": "{r_after}",
     "rise\n[95 % interval]": interval("rise", "low", "high"),
     "a rise": "{verdict:whole}",
-    "case of\nthe paper": "{paper}",
+    "content words:\nbefore, after": f"{{r_before_content}}{_ARROW}{{r_after_content}}",
+    "rise": interval("rise_content", "low_content", "high_content"),
+    "a rise of\ncontent words": "{verdict_content:whole}",
 }
 """Of :func:`wordweights.statistics.rises_of_correlation`."""
+
+BASELINES = {
+    "baseline": "{encoder}",
+    **_SUBSETS,
+    "words\n(sentences)": COUNTS,
+}
+"""Of :func:`wordweights.statistics.correlation_table`, with a row per baseline."""
+
+HEAVIEST = {
+    "encoder": "{encoder}",
+    "sentences": "{n_sentences}",
+    "heaviest [%]": "{heaviest:percent}",
+    "tie [%]": "{tie:percent}",
+    "by chance [%]": "{chance:percent}",
+}
+"""Of :func:`wordweights.statistics.heaviest_table`."""
 
 SUMMARY = {
     "no.": "({claim})",
     "claim of the paper": "{statement}",
     "cases tested": "{tested} of {scopes}",
     "in this run": "{verdict:whole}",
+    "and measured otherwise": "{otherwise:whole}",
 }
 """Of :func:`wordweights.statistics.summarise_claims`."""
 
 VERDICTS = {
     "no.": "({claim})",
     "case": "{scope}",
+    "by": "{variant}",
     "quantity": "{quantity}",
     "estimate\n[95 % interval]": interval("estimate", "low", "high"),
     "verdict": "{verdict:whole}",
@@ -171,9 +196,9 @@ def arrange_spreads(spreads: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, 
                 f"Encoder {encoder!r} has other bins of information than the first one; give all "
                 f"of them the same words."
             )
-        table[[f"mean_{i}", f"sd_{i}"]] = spread[["mean", "sd"]]
-        cells = f"{{mean_{i}:weight}}\N{NO-BREAK SPACE}({{sd_{i}:weight}})"
-        layout[f"{encoder}:\nmean (s.d.)"] = cells
+        table[[f"mean_{i}", f"sd_{i}", f"cv_{i}"]] = spread[["mean", "sd", "cv"]]
+        cells = f"{{mean_{i}:weight}}\N{NO-BREAK SPACE}({{sd_{i}:weight}})\n{{cv_{i}}}"
+        layout[f"{encoder}:\nmean (s.d.), s.d. / mean"] = cells
     return table, layout
 
 
@@ -191,16 +216,21 @@ def arrange_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
         The same columns, fewer rows.
     """
     scope = verdicts["scope"].str.replace(" ", "\N{NO-BREAK SPACE}")
-    example = verdicts["claim"] == max(CLAIMS)  # an encoder and a sentence
+    # an encoder and a sentence
+    example = (verdicts["claim"] == max(CLAIMS)) & (verdicts["variant"] == AS_THE_PAPER)
     scope = scope.mask(example, verdicts["scope"].str.replace(": ", ":\n", n=1))
     scope = scope.where(verdicts["paper"], scope + "\n(not a case of the paper)")
     rows = verdicts.assign(scope=scope)
     idle = rows["verdict"] == NOT_TESTED
-    cases = rows[idle].groupby(["claim", "paper", "verdict"], sort=False)["scope"]
+    keys = ["claim", "variant", "paper", "verdict"]
+    cases = rows[idle].groupby(keys, sort=False)["scope"]
     together = cases.agg("\n".join).reset_index()
-    return pd.concat([rows[~idle], together], ignore_index=True).sort_values(
-        ["claim", "paper"], ascending=[True, False], kind="stable"
+    found = pd.concat([rows[~idle], together], ignore_index=True)
+    order = found.assign(variant=found["variant"] != AS_THE_PAPER)
+    order = order.sort_values(
+        ["claim", "variant", "paper"], ascending=[True, True, False], kind="stable"
     )
+    return found.loc[order.index]
 
 
 def arrange_swaps(swaps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

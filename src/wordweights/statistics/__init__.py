@@ -1,6 +1,12 @@
 """Correlations of contributions with information, and summaries of what a run measured."""
 
-from wordweights.statistics.bootstrap import NORMAL_QUANTILE, Estimate, estimate
+from wordweights.statistics.bootstrap import (
+    NORMAL_QUANTILE,
+    UNITS,
+    Estimate,
+    TooFewWordsError,
+    estimate,
+)
 from wordweights.statistics.claims import (
     EXAMPLES,
     judge_claims,
@@ -9,18 +15,26 @@ from wordweights.statistics.claims import (
     summarise_claims,
 )
 from wordweights.statistics.correlation_table import (
+    SUBSETS,
     arrange_before_after,
     choose_few,
     correlation_table,
     correlations_by_source,
     main_and_control,
+    with_controls,
 )
 from wordweights.statistics.correlations import (
+    POWERS,
+    best_power,
     correlation,
+    correlation_by_power,
     correlation_error,
     correlation_lead,
     correlation_rise,
+    correlation_within,
+    correlation_within_error,
 )
+from wordweights.statistics.heaviest import heaviest_lead, heaviest_table, heaviest_words
 from wordweights.statistics.published import (
     OURS,
     compare_published,
@@ -36,9 +50,9 @@ from wordweights.statistics.sources import (
 from wordweights.statistics.spread import spread_by_information, spread_growth
 from wordweights.statistics.weighed import (
     INFORMATION,
+    add_units,
     certificates,
     join_information,
-    number_texts,
     weights_by_sentence,
 )
 
@@ -47,26 +61,37 @@ __all__ = [
     "INFORMATION",
     "NORMAL_QUANTILE",
     "OURS",
+    "POWERS",
+    "SUBSETS",
+    "UNITS",
     "Estimate",
+    "TooFewWordsError",
+    "add_units",
     "arrange_before_after",
+    "best_power",
     "certificates",
     "choose_few",
     "compare_published",
     "correlation",
+    "correlation_by_power",
     "correlation_error",
     "correlation_lead",
     "correlation_rise",
     "correlation_table",
+    "correlation_within",
+    "correlation_within_error",
     "correlations_by_source",
     "coverage",
     "estimate",
+    "heaviest_lead",
+    "heaviest_table",
+    "heaviest_words",
     "information_by_source",
     "join_information",
     "judge_claims",
     "lost_claims",
     "main_and_control",
     "measured_correlations",
-    "number_texts",
     "power_law",
     "published_correlations",
     "rank_probability",
@@ -75,4 +100,5 @@ __all__ = [
     "spread_growth",
     "summarise_claims",
     "weights_by_sentence",
+    "with_controls",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TypedDict
@@ -19,11 +19,19 @@ CONFIDENCE = 0.95
 NORMAL_QUANTILE = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 """Standard errors to either side that an interval of a normal estimate spans: 1.96."""
 
-UNIT = "sentence_id"
+UNITS = ("sentence_unit", "word_type")
+"""Columns that :func:`wordweights.statistics.add_units` makes, for ``units``."""
+
+_PLAIN_UNITS = ("sentence_id", "word")
 
 _MIN_UNITS = 3
 _MIN_RESAMPLES = 100
+_MOST_WITHOUT = 0.05  # of the resamples may have no statistic, as those of few words have
 _BATCH_NUMBERS = 2_000_000  # weights held at once: bounds memory whatever the table
+
+
+class TooFewWordsError(WordweightsError):
+    """Words so few or so alike that a statistic of theirs, or its interval, does not exist."""
 
 
 class Resampling(TypedDict, total=False):
@@ -31,16 +39,17 @@ class Resampling(TypedDict, total=False):
 
     Attributes
     ----------
-    unit : str
-        The column that says which words are resampled together: their sentence (the default), or,
-        where sentences are repeated, their text (:func:`wordweights.statistics.number_texts`).
+    units : Sequence[str]
+        The columns whose values are drawn, each by itself: by default sentence_id and word, so
+        sentences and word types are resampled together. :data:`UNITS` also knows repeated
+        sentences, pairs and ways to write a word. One column alone draws sentences alone.
     n_resamples : int
         Resamples, at least 100; by default 2000.
     seed : int
         Of the resamples; by default 0. One seed draws the same units for every statistic.
     """
 
-    unit: str
+    units: Sequence[str]
     n_resamples: int
     seed: int
 
@@ -60,7 +69,9 @@ class Estimate:
     n : int
         Number of words.
     n_units : int
-        Number of units that were resampled: sentences, or texts.
+        Number of the first units that were resampled: sentences, repeated ones once.
+    n_types : int
+        Number of the second: word types. 0 where sentences were resampled alone.
     """
 
     value: float
@@ -68,6 +79,7 @@ class Estimate:
     high: float
     n: int
     n_units: int
+    n_types: int = 0
 
     @property
     def r(self) -> float:
@@ -79,21 +91,28 @@ class Estimate:
         return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
 
 
+NO_ESTIMATE = Estimate(np.nan, np.nan, np.nan, 0, 0)
+"""What stands for a statistic of too few words."""
+
+
 def estimate(
     statistic: Callable[[Array], Array],
     table: pd.DataFrame,
     what: str,
     *,
-    unit: str = UNIT,
+    units: Sequence[str] = _PLAIN_UNITS,
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> Estimate:
     """Compute a statistic of the rows of a table, with a percentile interval over its units.
 
-    The words of one sentence share a sentence vector, so they are not independent: a resample draws
-    whole units, as many as there are, with replacement. The interval is the percentile one: in a
-    simulation of correlated words its coverage equals that of BCa, it exists for r = ±1, where the
-    bias correction of BCa is infinite, and it needs no jackknife, quadratic in the units.
+    Words are crossed: those of one sentence share a sentence vector, and those of one type share a
+    probability and much of their contribution. A few types are half of all tokens, so sentences
+    alone vary too little. A resample draws sentences and types, as many as there are of each, with
+    replacement, and a word counts as often as its sentence was drawn times its type was: the
+    product of multinomial weights of McCullagh (2000), Owen's (2007) pigeonhole bootstrap, which is
+    rather too wide than too narrow. The interval is the percentile one: it exists for r = ±1, where
+    the bias correction of BCa is infinite, and needs no jackknife.
 
     Parameters
     ----------
@@ -104,8 +123,8 @@ def estimate(
         One row per word.
     what : str
         The statistic in words, at the beginning of a message.
-    unit : str
-        The column that says which rows are resampled together.
+    units : Sequence[str]
+        The columns that say which rows are drawn together, one or two: sentences first.
     n_resamples : int
         At least 100.
     seed : int
@@ -118,57 +137,72 @@ def estimate(
 
     Raises
     ------
+    TooFewWordsError
+        For fewer than 3 of a unit, and a statistic that does not exist for one in twenty
+        resamples; rarer ones are left out. An interval is never NaN.
     WordweightsError
-        For fewer than 3 units or 100 resamples, units without a name, and a statistic that does
-        not exist for some resamples: an interval is never NaN.
+        For fewer than 100 resamples, no unit, and rows without one.
     """
     if n_resamples < _MIN_RESAMPLES:
         raise WordweightsError(
             f"n_resamples is {n_resamples}; a 95 % interval needs at least {_MIN_RESAMPLES}."
         )
-    units = number_units(table, unit)
-    n_units = int(units.max()) + 1
-    if n_units < _MIN_UNITS:
+    if isinstance(units, str) or len(units) not in (1, 2):
         raise WordweightsError(
-            f"{what} has {n_units} sentence(s) to resample (values of {unit!r}), and needs at "
-            f"least {_MIN_UNITS}. Give more sentences, or raise `limit`."
+            f"units is {units!r}; give the names of one column or two, such as {list(UNITS)}."
         )
-    value = float(statistic(np.ones((1, len(units))))[0])
-    resampled = [statistic(weights) for weights in _row_weights(units, n_resamples, seed)]
+    drawn = [number_units(table, unit) for unit in units]
+    counts = [int(numbers.max()) + 1 for numbers in drawn]
+    for unit, n in zip(units, counts, strict=True):
+        if n < _MIN_UNITS:
+            raise TooFewWordsError(
+                f"{what} has {n} value(s) of {unit!r} to resample, and needs at least "
+                f"{_MIN_UNITS}. Give more sentences, or raise `limit`."
+            )
+    value = float(statistic(np.ones((1, len(table))))[0])
+    weights = _row_weights(drawn, n_resamples, seed)
+    resampled = np.concatenate([statistic(some) for some in weights])
+    known = resampled[np.isfinite(resampled)]
+    if not np.isfinite(value) or len(known) < (1 - _MOST_WITHOUT) * n_resamples:
+        raise TooFewWordsError(
+            f"{what} has no interval: too many resamples of its {counts[0]} sentences "
+            f"({len(table)} words) leave a column constant. Give more sentences, or raise `limit`."
+        )
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(np.concatenate(resampled), [tail, 1 - tail])
-    if not np.isfinite([low, high]).all():
-        raise WordweightsError(
-            f"{what} has no interval: some resamples of its {n_units} sentences ({len(units)} "
-            f"words) leave a column constant. Give more sentences, or raise `limit`."
-        )
-    return Estimate(value, float(low), float(high), len(units), n_units)
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return Estimate(value, float(low), float(high), len(table), *counts)
 
 
-def number_units(table: pd.DataFrame, unit: str = UNIT) -> NDArray[np.intp]:
+def number_units(table: pd.DataFrame, unit: str) -> NDArray[np.intp]:
     """Give every row the number of its unit, from 0; each must have one."""
     if unit not in table:
         raise WordweightsError(
-            f"The table has no column {unit!r} to say which words belong to one sentence; it has "
+            f"The table has no column {unit!r} to say which words are resampled together; it has "
             f"{', '.join(map(str, table.columns))}."
         )
     codes, _ = pd.factorize(table[unit])
     if (codes < 0).any():
         raise WordweightsError(
-            f"Column {unit!r} is missing in {(codes < 0).sum()} rows; every word needs its "
-            f"sentence."
+            f"Column {unit!r} is missing in {(codes < 0).sum()} rows; every word needs one."
         )
     return codes
 
 
-def _row_weights(units: NDArray[np.intp], n_resamples: int, seed: int) -> Iterator[Array]:
+def _row_weights(units: Sequence[NDArray[np.intp]], n_resamples: int, seed: int) -> Iterator[Array]:
     """Draw units, and yield how often each row was drawn: batches of shape (resamples, rows)."""
-    n_units = int(units.max()) + 1
-    rng = np.random.default_rng(seed)
-    batch = max(1, _BATCH_NUMBERS // len(units))
+    # a stream of numbers for each unit: the size of a batch decides nothing
+    streams = [np.random.default_rng([seed, i]) for i in range(len(units))]
+    batch = max(1, _BATCH_NUMBERS // len(units[0]))
     for start in range(0, n_resamples, batch):
         size = min(batch, n_resamples - start)
-        drawn = rng.integers(0, n_units, (size, n_units))
-        places = drawn + n_units * np.arange(size)[:, None]  # one histogram for all resamples
-        counts = np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape)
-        yield counts[:, units].astype(np.float64)
+        weights = np.ones((size, len(units[0])))
+        for rng, numbers in zip(streams, units, strict=True):
+            weights *= _counts(rng, size, int(numbers.max()) + 1)[:, numbers]
+        yield weights
+
+
+def _counts(rng: np.random.Generator, size: int, n: int) -> NDArray[np.intp]:
+    """Draw n of n units with replacement, and count each, shape (size, n)."""
+    drawn = rng.integers(0, n, (size, n))
+    places = drawn + n * np.arange(size)[:, None]  # one histogram for all resamples
+    return np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from wordweights.errors import WordweightsError
-from wordweights.statistics.bootstrap import Array
+from wordweights.statistics.bootstrap import Array, TooFewWordsError
 
 
 def finite_values(table: pd.DataFrame, column: str) -> Array:
@@ -40,7 +40,7 @@ def finite_values(table: pd.DataFrame, column: str) -> Array:
             f"Column {column!r} holds values that are not numbers; it must be numeric."
         ) from None
     if not len(values):
-        raise WordweightsError(f"Column {column!r} is empty: the table has no rows.")
+        raise TooFewWordsError(f"Column {column!r} is empty: the table has no rows.")
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise WordweightsError(
@@ -57,7 +57,7 @@ def standardised(table: pd.DataFrame, column: str) -> Array:
     scaled = values / scale if scale > 0 else values
     # a spread of a few rounding errors is a constant that went through arithmetic
     if np.ptp(scaled) <= 8 * np.finfo(float).eps:
-        raise WordweightsError(
+        raise TooFewWordsError(
             f"Column {column!r} is constant over all {len(values)} words, so it has no correlation "
             f"with anything; give words that differ in it."
         )

@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Unpack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from wordweights.encoders import UNTRAINED
 from wordweights.errors import WordweightsError
-from wordweights.statistics.bootstrap import Resampling
-from wordweights.statistics.correlations import correlation, correlation_error
+from wordweights.statistics.bootstrap import (
+    NO_ESTIMATE,
+    NORMAL_QUANTILE,
+    Estimate,
+    Resampling,
+    TooFewWordsError,
+)
+from wordweights.statistics.correlations import (
+    correlation,
+    correlation_error,
+    correlation_within,
+    correlation_within_error,
+)
 from wordweights.statistics.weighed import join_information
+from wordweights.words.classes import CONTENT, FUNCTION, PARTS_OF_SPEECH, PUNCTUATION
 from wordweights.words.frequencies import Frequencies, look_up
 
 MEASURED = "this run"
+
+SUBSETS = {
+    "r_information": "all words",
+    "r_no_punctuation": "without punctuation",
+    "r_content": "content words",
+    "r_function": "function words",
+}
+"""The words that r with information is computed over, by its column."""
+
+
+def subset(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Choose the words over which a column of :data:`SUBSETS` is computed.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per word, with a column word_class.
+    column : str
+        A key of :data:`SUBSETS`.
+
+    Returns
+    -------
+    pd.DataFrame
+        The rows of these words.
+    """
+    if column == "r_information":
+        return table
+    if column == "r_no_punctuation":
+        return table[table["word_class"] != PUNCTUATION]
+    return table[table["word_class"] == {"r_content": CONTENT, "r_function": FUNCTION}[column]]
 
 
 def correlation_table(
@@ -29,44 +72,50 @@ def correlation_table(
     Parameters
     ----------
     words : Mapping[str, pd.DataFrame]
-        From an encoder's name to its words, with columns contribution, information (nats),
-        probability, sentence_id and the unit: from :func:`join_information`.
+        From an encoder's name to its words, from :func:`join_information`: with columns
+        contribution, information (nats), probability, sentence_id, word_class and the units.
     before : Mapping[str, str | None] | None
         From an encoder's name to the name of the encoder it was fine-tuned from, where known.
     **resampling : Unpack[Resampling]
-        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
         Encoders over the same sentences are compared on the same resamples.
 
     Returns
     -------
     pd.DataFrame
-        encoder, before, r_information, r_probability and spearman (with information), each with
-        its interval (_low, _high), n_words, n_sentences, n_texts (the units that were resampled),
-        origin (``"this run"``).
+        encoder, before; r with information over each of :data:`SUBSETS`, r_probability and
+        rho_sentence (see :func:`correlation_within`), each with its interval (_low, _high), NaN
+        where a class has too few words for one; n_words, n_content, n_function, n_sentences,
+        n_units and n_types (what was resampled), origin (``"this run"``).
 
     Raises
     ------
     WordweightsError
-        As for :func:`correlation`, with the encoder's name; and for no encoder.
+        As for :func:`correlation` over all words, with the encoder's name; and for no encoder.
     """
     rows = []
     for encoder, table in words.items():
         try:
             information = correlation(table, **resampling)
             probability = correlation(table, y="probability", **resampling)
-            spearman = correlation(table, method="spearman", **resampling)
         except WordweightsError as error:
             raise WordweightsError(f"Encoder {encoder!r}: {error}") from None
+        found = {"r_information": information}
+        for column in list(SUBSETS)[1:]:
+            found[column] = or_none(correlation, subset(table, column), **resampling)
+        found["r_probability"] = probability
+        found["rho_sentence"] = or_none(correlation_within, table, **resampling)
         rows.append(
             {
                 "encoder": encoder,
                 "before": (before or {}).get(encoder),
-                **information.columns("r_information"),
-                **probability.columns("r_probability"),
-                **spearman.columns("spearman"),
+                **{k: v for name, one in found.items() for k, v in one.columns(name).items()},
                 "n_words": information.n,
+                "n_content": found["r_content"].n,
+                "n_function": found["r_function"].n,
                 "n_sentences": table["sentence_id"].nunique(),
-                "n_texts": information.n_units,
+                "n_units": information.n_units,
+                "n_types": information.n_types,
                 "origin": MEASURED,
             }
         )
@@ -75,11 +124,80 @@ def correlation_table(
     return pd.DataFrame(rows)
 
 
+def or_none(statistic: Callable[..., Estimate], *tables: pd.DataFrame, **settings: Any) -> Estimate:
+    """Compute a statistic of words; where they are too few for it, it is not known.
+
+    Parameters
+    ----------
+    statistic : Callable[..., Estimate]
+        Such as :func:`correlation`.
+    *tables : pd.DataFrame
+        What it takes.
+    **settings : Any
+        Its settings.
+
+    Returns
+    -------
+    Estimate
+        NaN for :class:`TooFewWordsError`, with the number of words.
+    """
+    try:
+        return statistic(*tables, **settings)
+    except TooFewWordsError:
+        return replace(NO_ESTIMATE, n=len(tables[0]))
+
+
+def with_controls(
+    table: pd.DataFrame, control: str, controls: Mapping[Any, pd.DataFrame]
+) -> pd.DataFrame:
+    """Show a control with random weights as what it is, a distribution over seeds.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From :func:`correlation_table`.
+    control : str
+        The encoder whose row is replaced.
+    controls : Mapping[Any, pd.DataFrame]
+        From each seed to its words, as :func:`correlation_table` takes them; at least two.
+
+    Returns
+    -------
+    pd.DataFrame
+        The same table, with n_seeds (NaN in other rows): of the control, each correlation is the
+        mean over seeds, and its interval reaches 1.96 standard deviations of a seed to either side;
+        numbers of words and sentences are those of a seed, and nothing is resampled.
+
+    Raises
+    ------
+    WordweightsError
+        For fewer than two seeds.
+    """
+    if len(controls) < 2:
+        raise WordweightsError(
+            f"A distribution of controls takes at least two seeds, and there are {len(controls)}; "
+            f"raise `n_controls`."
+        )
+    seeds = correlation_table(controls, n_resamples=100)
+    row = seeds.iloc[0].to_dict() | {"encoder": control, "n_units": 0, "n_types": 0}
+    for column in (*SUBSETS, "r_probability", "rho_sentence"):
+        mean, sd = seeds[column].mean(skipna=False), seeds[column].std(skipna=False)
+        row |= Estimate(
+            mean, mean - NORMAL_QUANTILE * sd, mean + NORMAL_QUANTILE * sd, 0, 0
+        ).columns(column)
+    chosen = table["encoder"] == control
+    found = table.assign(n_seeds=pd.Series(np.nan, table.index).mask(chosen, len(controls)))
+    found.loc[chosen, list(row)] = list(row.values())
+    return found
+
+
 def correlations_by_source(
     contributions: Mapping[str, pd.DataFrame],
     sources: Sequence[Frequencies],
     *,
     common: bool = False,
+    sentences: pd.DataFrame | None = None,
+    rule: str = PARTS_OF_SPEECH,
     **resampling: Unpack[Resampling],
 ) -> pd.DataFrame:
     """Correlate contributions with information and probability under each source of P(w).
@@ -93,16 +211,20 @@ def correlations_by_source(
     common : bool
         Whether to take only the words that all sources know; else each source is correlated on
         the words that it knows itself.
+    sentences : pd.DataFrame | None
+        As for :func:`join_information`.
+    rule : str
+        As for :func:`join_information`.
     **resampling : Unpack[Resampling]
-        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`. The
-        unit may be the column text that :func:`join_information` adds.
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
     pd.DataFrame
         One row per encoder and source, of the columns of :func:`correlation_table` and frequencies
-        (the source), n_unseen (words that it does not know), r_information_error and
-        r_probability_error (see :func:`correlation_error`).
+        (the source), n_unseen (words that it does not know), and what the standard errors of
+        contributions add to each, _error: for an r an upper bound (see :func:`correlation_error`
+        and :func:`correlation_within_error`).
 
     Raises
     ------
@@ -111,18 +233,29 @@ def correlations_by_source(
     """
     tables = []
     for source in sources:
-        words = join_information(contributions, source)
+        words = join_information(contributions, source, sentences=sentences, rule=rule)
         n_unseen = [table.attrs["n_unseen"] for table in words.values()]
         if common:
             words = {name: _known_to_all(name, table, sources) for name, table in words.items()}
         table = correlation_table(words, **resampling)
         table = table.assign(frequencies=source.source, n_unseen=n_unseen)
-        for y in ("information", "probability"):
-            errors = [correlation_error(rows, y=y, unit="text") for rows in words.values()]
-            table[f"r_{y}_error"] = errors
+        for column in (*SUBSETS, "r_probability", "rho_sentence"):
+            table[f"{column}_error"] = [
+                _error(rows, column) if known else np.nan
+                for rows, known in zip(words.values(), table[column].notna(), strict=True)
+            ]
         tables.append(table)
     # encoder by encoder: row i of every source is the same encoder
     return pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)
+
+
+def _error(table: pd.DataFrame, column: str) -> float:
+    """Bound or estimate what the errors of contributions add to a correlation."""
+    if column == "rho_sentence":
+        return correlation_within_error(table)
+    if column == "r_probability":
+        return correlation_error(table, y="probability", sentence="sentence_unit")
+    return correlation_error(subset(table, column), sentence="sentence_unit")
 
 
 def arrange_before_after(*tables: pd.DataFrame) -> pd.DataFrame:
@@ -153,7 +286,7 @@ def arrange_before_after(*tables: pd.DataFrame) -> pd.DataFrame:
         ["control", "after", "before"],
         default="",
     )
-    rows["made_from"] = rows["before"].mask(control, "(random weights)")
+    rows["made_from"] = rows["before"].mask(control, "random weights")
     measured = set(rows.loc[rows["origin"] == MEASURED, "group"])
     first_seen = {name: i for i, name in reversed(list(enumerate(rows["encoder"])))}
     order = pd.DataFrame(

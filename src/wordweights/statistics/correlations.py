@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Unpack
 
 import numpy as np
@@ -9,10 +10,10 @@ import pandas as pd
 
 from wordweights.errors import WordweightsError
 from wordweights.statistics.bootstrap import (
-    UNIT,
     Array,
     Estimate,
     Resampling,
+    TooFewWordsError,
     estimate,
     number_units,
 )
@@ -20,7 +21,11 @@ from wordweights.statistics.columns import finite_values, standardised
 
 METHODS = ("pearson", "spearman")
 
+POWERS = tuple(np.linspace(-1, 1, 21).round(1).tolist())
+"""Exponents of P(w) that :func:`correlation_by_power` compares: 1 is P itself, 0 the logarithm."""
+
 _ROUNDING = 1e-12
+_ERROR_DRAWS = 20
 
 
 def correlation(
@@ -31,7 +36,7 @@ def correlation(
     method: str = "pearson",
     **resampling: Unpack[Resampling],
 ) -> Estimate:
-    """Correlate two columns, with a 95 % interval from a bootstrap that draws whole sentences.
+    """Correlate two columns, with a 95 % interval from a bootstrap of sentences and word types.
 
     Parameters
     ----------
@@ -45,7 +50,7 @@ def correlation(
         ``"pearson"`` or ``"spearman"``: Pearson's of the ranks over all words. A resample draws
         words with the ranks they have in the whole table.
     **resampling : Unpack[Resampling]
-        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
@@ -94,7 +99,7 @@ def correlation_rise(
     y : str
         The column that both share.
     **resampling : Unpack[Resampling]
-        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
@@ -106,15 +111,17 @@ def correlation_rise(
     WordweightsError
         As for :func:`correlation`, and for tables of different words.
     """
-    unit = resampling.get("unit", UNIT)
+    same = ["sentence_id", *(unit for unit in resampling.get("units", ()) if unit in before)]
     if not (
         np.array_equal(finite_values(after, y), finite_values(before, y))
-        and np.array_equal(number_units(after, unit), number_units(before, unit))
+        and all(
+            np.array_equal(number_units(after, unit), number_units(before, unit)) for unit in same
+        )
     ):
         raise WordweightsError(
-            f"The two encoders are not compared over the same words: their columns {unit!r} and "
-            f"{y!r} differ. Attribute the same sentences with both, and give both the same source "
-            f"of frequencies."
+            f"The two encoders are not compared over the same words: their sentences or {y!r} "
+            f"differ. Attribute the same sentences with both, and give both the same source of "
+            f"frequencies."
         )
     first, second, ys = standardised(before, x), standardised(after, x), standardised(before, y)
     return estimate(
@@ -147,7 +154,7 @@ def correlation_lead(
     other : str
         The one that should do so less.
     **resampling : Unpack[Resampling]
-        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
@@ -163,18 +170,199 @@ def correlation_lead(
     )
 
 
+def correlation_within(
+    table: pd.DataFrame,
+    x: str = "contribution",
+    y: str = "information",
+    *,
+    sentence: str = "sentence_id",
+    **resampling: Unpack[Resampling],
+) -> Estimate:
+    """Compute the mean over sentences of Spearman's correlation among the words of each.
+
+    What differs from sentence to sentence has no part in it. Words keep the standardised ranks of
+    their sentence, z; the mean is that of the products of z over the words of each sentence, and a
+    resample divides it by the root of the mean squares of both z, which are 1 for all words.
+    Sentences in which a column is constant have no correlation, and are left out.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per word.
+    x : str
+        A numeric column.
+    y : str
+        Another numeric column.
+    sentence : str
+        The column that says which words stand in one sentence.
+    **resampling : Unpack[Resampling]
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+
+    Returns
+    -------
+    Estimate
+        The mean, its interval, the numbers of words and units.
+
+    Raises
+    ------
+    TooFewWordsError
+        For no sentence with a correlation, and fewer than 3 units.
+    WordweightsError
+        For a missing column, and NaN or infinite values.
+    """
+    for column in (x, y):
+        finite_values(table, column)
+    kept, products = _products_of_ranks(table, x, y, sentence)
+    what = f"The correlation of {x!r} with {y!r} within sentences"
+    if kept.empty:
+        raise TooFewWordsError(
+            f"{what} does not exist: in no sentence do words differ in both. Give longer sentences."
+        )
+
+    def mean(weights: Array) -> Array:
+        xx, yy, xy = (weights @ products).T
+        scale = np.sqrt(xx * yy)
+        return xy / np.where(scale > 0, scale, np.nan)
+
+    return estimate(mean, kept, what, **resampling)
+
+
+def correlation_within_error(
+    table: pd.DataFrame,
+    x: str = "contribution",
+    y: str = "information",
+    error: str = "standard_error",
+    *,
+    sentence: str = "sentence_id",
+) -> float:
+    """Estimate the standard error of :func:`correlation_within` that comes from errors of x.
+
+    Ranks have no derivatives, so normal errors are drawn, 20 times, for each word by itself.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per word.
+    x : str
+        The column with errors.
+    y : str
+        The exact column.
+    error : str
+        The column with the standard errors of x.
+    sentence : str
+        The column that says which words stand in one sentence.
+
+    Returns
+    -------
+    float
+        0 for exact x, NaN where a standard error is NaN.
+    """
+    errors = table[error].to_numpy(dtype=float)
+    if np.isnan(errors).any():
+        return np.nan
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(_ERROR_DRAWS):
+        moved = table.assign(**{x: table[x] + errors * rng.standard_normal(len(table))})
+        kept, products = _products_of_ranks(moved, x, y, sentence)
+        found.append(products[:, 2].sum() / kept[sentence].nunique())
+    return float(np.std(found, ddof=1))
+
+
+def _products_of_ranks(
+    table: pd.DataFrame, x: str, y: str, sentence: str
+) -> tuple[pd.DataFrame, Array]:
+    """Standardise ranks within sentences: the words that have some, and xx, yy, xy over lengths."""
+    ranks = table.groupby(sentence)[[x, y]].rank()
+    by_sentence = ranks.groupby(table[sentence])
+    varied = (by_sentence.transform("max") > by_sentence.transform("min")).all(axis=1)
+    z = (ranks - by_sentence.transform("mean"))[varied]
+    kept = table[varied]
+    z /= (z**2).groupby(kept[sentence]).transform("mean") ** 0.5
+    lengths = kept.groupby(sentence)[x].transform("size").to_numpy()
+    zx, zy = z[x].to_numpy(), z[y].to_numpy()
+    return kept, np.stack([zx * zx, zy * zy, zx * zy], axis=1) / lengths[:, None]
+
+
+def correlation_by_power(
+    table: pd.DataFrame, powers: Sequence[float] = POWERS, x: str = "contribution"
+) -> pd.DataFrame:
+    """Correlate a column with powers of P(w), (P^λ - 1) / λ (Box and Cox 1964).
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per word, with a column probability.
+    powers : Sequence[float]
+        The exponents λ; at 0 the transformation is the logarithm.
+    x : str
+        The other column.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per exponent: power, and r, the absolute value of Pearson's.
+    """
+    xs, transformed = standardised(table, x), _powers_of_probability(table, powers)
+    everything = np.ones((1, len(table)))
+    rs = [float(abs(_pearson(everything, xs, values))[0]) for values in transformed]
+    return pd.DataFrame({"power": list(powers), "r": rs})
+
+
+def best_power(
+    table: pd.DataFrame,
+    powers: Sequence[float] = POWERS,
+    x: str = "contribution",
+    **resampling: Unpack[Resampling],
+) -> Estimate:
+    """Find the power of P(w) with which a column correlates most strongly.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per word, with a column probability.
+    powers : Sequence[float]
+        The exponents to choose from, as for :func:`correlation_by_power`.
+    x : str
+        The column.
+    **resampling : Unpack[Resampling]
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+
+    Returns
+    -------
+    Estimate
+        The exponent of the largest absolute r; its interval is that of the best of each resample.
+    """
+    xs, transformed = standardised(table, x), _powers_of_probability(table, powers)
+    grid = np.asarray(powers, dtype=float)
+
+    def best(weights: Array) -> Array:
+        r = np.stack([abs(_pearson(weights, xs, values)) for values in transformed], axis=1)
+        unknown = np.isnan(r).any(axis=1)
+        return np.where(unknown, np.nan, grid[np.nan_to_num(r).argmax(axis=1)])
+
+    return estimate(best, table, f"The best power of P(w) for {x!r}", **resampling)
+
+
+def _powers_of_probability(table: pd.DataFrame, powers: Sequence[float]) -> list[Array]:
+    """Transform P(w) by each exponent, standardised, rising with P."""
+    logs = np.log(finite_values(table, "probability"))
+    columns = [logs if power == 0 else np.expm1(power * logs) / power for power in powers]
+    return [standardised(pd.DataFrame({"P(w)": values}), "P(w)") for values in columns]
+
+
 def correlation_error(
     table: pd.DataFrame,
     x: str = "contribution",
     y: str = "information",
     error: str = "standard_error",
     *,
-    unit: str = UNIT,
+    sentence: str = "sentence_id",
 ) -> float:
     """Bound the standard error of Pearson's r that comes from errors of x, not from the sample.
 
     To first order, an error e of x changes r by the sum of g e over words, with the derivatives
-    g = (z_y - r z_x) / (n sd_x). Errors of different units are independent; those of one unit share
+    g = (z_y - r z_x) / (n sd_x). Errors of different sentences are independent; those of one share
     their probes in an unknown way, so they are taken to add up.
 
     Parameters
@@ -187,8 +375,8 @@ def correlation_error(
         The exact column.
     error : str
         The column with the standard errors of x.
-    unit : str
-        The column that says whose errors go together.
+    sentence : str
+        The column that says whose errors go together: repeated sentences have the same errors.
 
     Returns
     -------
@@ -199,18 +387,19 @@ def correlation_error(
     sd_x = finite_values(table, x).std()
     derivatives = (z_y - (z_x * z_y).mean() * z_x) / (len(table) * sd_x)
     moves = np.abs(derivatives) * table[error].to_numpy(dtype=float)
-    units, _ = pd.factorize(table[unit], use_na_sentinel=False)
-    return float(np.sqrt((np.bincount(units, weights=moves) ** 2).sum()))
+    sentences, _ = pd.factorize(table[sentence], use_na_sentinel=False)
+    return float(np.sqrt((np.bincount(sentences, weights=moves) ** 2).sum()))
 
 
 def _pearson(weights: Array, x: Array, y: Array) -> Array:
     """Compute r under each row of weights: (resamples, rows), (rows,), (rows,) -> (resamples,)."""
     parts = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
     n, sum_x, sum_y, sum_xx, sum_yy, sum_xy = (weights @ parts).T
+    n = np.where(n > 0, n, np.nan)  # no word has been drawn
     covariance = sum_xy - sum_x * sum_y / n
     variance_x, variance_y = sum_xx - sum_x * sum_x / n, sum_yy - sum_y * sum_y / n
     # A resample can be constant though the table is not. What is left of its variance is rounding,
     # so its r is NaN, which the bootstrap refuses, and not a quotient of roundings.
-    constant = (variance_x <= _ROUNDING * sum_xx) | (variance_y <= _ROUNDING * sum_yy)
-    scale = np.where(constant, np.nan, np.sqrt(np.abs(variance_x * variance_y)))
+    varies = (variance_x > _ROUNDING * sum_xx) & (variance_y > _ROUNDING * sum_yy)
+    scale = np.where(varies, np.sqrt(np.abs(variance_x * variance_y)), np.nan)
     return np.clip(covariance / scale, -1.0, 1.0)

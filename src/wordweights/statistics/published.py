@@ -12,12 +12,17 @@ from wordweights.files import MEASURED_FILE, project_root
 OURS = "measured by us on STS-B"
 PUBLISHED = "published"
 
+OURS_QUANTITIES = (
+    *("r_information", "r_no_punctuation", "r_content", "r_function", "rho_sentence"),
+    *("r_probability", "r_common"),
+)
+"""What `make measured` measures, each with its interval, and with the error by the probes."""
+
 OURS_COLUMNS = (
     *("encoder", "sentences", "frequencies"),
-    *("r_information", "r_information_low", "r_information_high", "r_information_error"),
-    *("r_probability", "r_probability_low", "r_probability_high", "r_probability_error"),
-    *("n_words", "n_sentences", "n_texts", "n_unseen", "relative_error", "residual_max"),
-    *("settings", "date", "versions"),
+    *(f"{name}{end}" for name in OURS_QUANTITIES for end in ("", "_low", "_high", "_error")),
+    *("n_words", "n_content", "n_function", "n_common", "n_sentences", "n_units", "n_types"),
+    *("n_unseen", "relative_error", "residual_max", "settings", "date", "versions"),
 )
 """Columns of the table that `make measured` writes."""
 

@@ -32,7 +32,8 @@ def spread_by_information(table: pd.DataFrame, n_bins: int = 8) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per bin, by rising information: low, high and mean_information (nats), n, mean and
-        sd of the contribution (with n - 1; NaN for a bin of one word, which has no spread).
+        sd of the contribution (with n - 1; NaN for a bin of one word, which has no spread), and cv,
+        its coefficient of variation: sd over mean, NaN for a mean of 0.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def spread_by_information(table: pd.DataFrame, n_bins: int = 8) -> pd.DataFrame:
     middle = counts.cumsum() - counts / 2  # where a value's words lie among all, by rank
     bins = (middle / len(words) * n_bins).astype(int)  # rounds down
     grouped = words.groupby(words["information"].map(bins), sort=True)
-    return grouped.agg(
+    found = grouped.agg(
         low=("information", "min"),
         high=("information", "max"),
         mean_information=("information", "mean"),
@@ -54,6 +55,7 @@ def spread_by_information(table: pd.DataFrame, n_bins: int = 8) -> pd.DataFrame:
         mean=("contribution", "mean"),
         sd=("contribution", "std"),
     ).reset_index(drop=True)
+    return found.assign(cv=found["sd"] / found["mean"].where(found["mean"] != 0))
 
 
 def spread_growth(
@@ -79,7 +81,7 @@ def spread_growth(
     y : str
         Whose spread.
     **resampling : Unpack[Resampling]
-        ``unit``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
+        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
@@ -116,6 +118,7 @@ def _slopes(weights: Array, z: Array, y: Array) -> tuple[Array, Array]:
     coefficients = (np.linalg.pinv(normal, hermitian=True) @ right[:, :, None])[:, :, 0]
     spread = np.abs(y - coefficients @ powers.T)  # (resamples, rows)
     total = weights.sum(axis=1)
+    total = np.where(total > 0, total, np.nan)  # of a resample that holds no word
     mean_z, mean = weights @ z / total, (weights * spread).sum(axis=1) / total
     variance = weights @ z**2 / total - mean_z**2
     covariance = (weights * spread) @ z / total - mean_z * mean

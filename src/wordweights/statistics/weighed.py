@@ -6,40 +6,68 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from wordweights.errors import WordweightsError
+from wordweights.words.classes import PARTS_OF_SPEECH, classify_words
 from wordweights.words.frequencies import Frequencies, add_information, look_up
+from wordweights.words.splitting import as_meant
 
 INFORMATION = "\N{MINUS SIGN}ln P(w) [nats]"
 
 
-def number_texts(table: pd.DataFrame) -> NDArray[np.intp]:
-    """Give every row the number of its text, from 0: repeated sentences have one number.
+def add_units(table: pd.DataFrame, sentences: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Say of every word what it is resampled with: the columns that are called :data:`UNITS`.
 
-    The same sentence twice has the same contributions twice, and says nothing new: a bootstrap that
-    took both for independent would promise too much. These numbers are the units to resample.
+    The same sentence twice has the same contributions twice, and a pair of the STS Benchmark is a
+    sentence and its paraphrase: a bootstrap that took them for independent would promise too much.
 
     Parameters
     ----------
     table : pd.DataFrame
         One row per word in the order of the sentences, with columns sentence_id and word.
+    sentences : pd.DataFrame | None
+        Where they are from, with sentence_id and, if sentences are paired, the number of their
+        pair; None, or no column pair: there are no pairs.
 
     Returns
     -------
-    NDArray[np.intp]
-        Shape (rows,). Upper and lower case are the same text, as they are for the encoders here.
+    pd.DataFrame
+        The table with sentence_unit (one number for sentences of the same text, in upper or lower
+        case, or of one pair, and so on from pair to pair) and word_type (the word as it is meant:
+        see :func:`wordweights.words.splitting.as_meant`).
     """
     lower = table["word"].str.lower()
     text = lower.groupby(table["sentence_id"], sort=False).agg(tuple)
-    codes, _ = pd.factorize(table["sentence_id"].map(text))
-    return codes
+    unit = pd.Series(pd.factorize(text)[0], text.index)
+    if sentences is not None and "pair" in sentences:
+        pairs = sentences.set_index("sentence_id")["pair"].reindex(text.index)
+        unit = _join_groups(unit, pairs)
+    return table.assign(
+        sentence_unit=table["sentence_id"].map(unit),
+        word_type=[as_meant(word) for word in table["word"]],
+    )
+
+
+def _join_groups(first: pd.Series, second: pd.Series) -> pd.Series:
+    """Join two groupings of the same things: groups with a thing in common are one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    codes = second.factorize()[0] + 1 + first.max()
+    size = int(codes.max()) + 1
+    edges = coo_array((np.ones(len(first)), (first.to_numpy(), codes)), (size, size))
+    return pd.Series(connected_components(edges, directed=False)[1][first], first.index)
 
 
 def join_information(
-    contributions: Mapping[str, pd.DataFrame], frequencies: Frequencies, unseen: str = "drop"
+    contributions: Mapping[str, pd.DataFrame],
+    frequencies: Frequencies,
+    unseen: str = "drop",
+    *,
+    sentences: pd.DataFrame | None = None,
+    rule: str = PARTS_OF_SPEECH,
 ) -> dict[str, pd.DataFrame]:
-    """Give the words of every encoder their information, and the numbers of their texts.
+    """Give the words of every encoder their information, their class, and what to resample.
 
     Parameters
     ----------
@@ -49,13 +77,17 @@ def join_information(
         The source of P(w).
     unseen : str
         What to do with a word that the source has not: see :func:`wordweights.add_information`.
+    sentences : pd.DataFrame | None
+        The attributed sentences, of which pairs are resampled together: see :func:`add_units`.
+    rule : str
+        How word classes are told apart: see :func:`wordweights.words.classes.classify_words`.
 
     Returns
     -------
     dict[str, pd.DataFrame]
-        The same tables with the columns text (the unit of a bootstrap: see :func:`number_texts`),
-        probability and information (nats), without the words whose contribution is missing by one
-        of the encoders.
+        The same tables with the columns sentence_unit and word_type (the units of a bootstrap),
+        word_class, probability and information (nats), without the words whose contribution is
+        missing by one of the encoders.
     """
     places = {encoder: _places(table) for encoder, table in contributions.items()}
     missing = {
@@ -65,7 +97,10 @@ def join_information(
     }
     return {
         encoder: add_information(
-            table.assign(text=number_texts(table))[~places[encoder].isin(missing)],
+            # of whole sentences: an unknown word has a place in them, too
+            add_units(table, sentences).assign(word_class=classify_words(table, rule))[
+                ~places[encoder].isin(missing)
+            ],
             frequencies,
             unseen,
         )

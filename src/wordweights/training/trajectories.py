@@ -14,7 +14,7 @@ from wordweights.attribution.alignment import tokenise
 from wordweights.attribution.baselines import neutral_token
 from wordweights.attribution.methods import Method
 from wordweights.encoders import Encoder
-from wordweights.statistics import correlation, correlation_rise, number_texts
+from wordweights.statistics import UNITS, add_units, correlation, correlation_rise
 from wordweights.words.frequencies import Frequencies, add_information
 
 _COLUMNS = ("r", "low", "high", "norm_r", "rise", "rise_low", "rise_high")
@@ -49,11 +49,11 @@ def weigh_words(
     -------
     pd.DataFrame
         One row per word: contribution, information (nats), probability, norm (the length of its
-        embedding, that of [PAD] taken away), and text, the number of its sentence's text, which is
-        the unit that a bootstrap resamples.
+        embedding, that of [PAD] taken away), and what a bootstrap resamples
+        (:func:`wordweights.statistics.add_units`).
     """
     words = attribute(encoder, sentences, method, progress=False, cluster=cluster)
-    words = words.assign(text=number_texts(words), norm=_embedding_norms(encoder, sentences))
+    words = add_units(words, sentences).assign(norm=_embedding_norms(encoder, sentences))
     return add_information(words.dropna(subset="contribution"), frequencies, unseen="drop")
 
 
@@ -68,7 +68,7 @@ def compare_correlations(
         The same words by each encoder, from :func:`weigh_words`; the keys say which, such as steps
         of training, or where the parts of :func:`wordweights.training.swap_parts` are from.
     n_resamples : int
-        Bootstrap resamples of the texts.
+        Bootstrap resamples, of sentences and word types together.
     seed : int
         Of the resamples.
 
@@ -80,7 +80,7 @@ def compare_correlations(
         rise_high, the difference from the first row's r with the interval of a paired bootstrap
         (NaN in the first row).
     """
-    drawing: dict[str, Any] = {"unit": "text", "n_resamples": n_resamples, "seed": seed}
+    drawing: dict[str, Any] = {"units": UNITS, "n_resamples": n_resamples, "seed": seed}
     first, rows = None, []
     for words in weighed.values():
         found = correlation(words, "contribution", "information", **drawing)

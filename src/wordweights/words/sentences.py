@@ -67,7 +67,8 @@ def load_sentences(source: str | Path = "bundled", column: str = "sentence") -> 
     -------
     pd.DataFrame
         Columns `sentence_id` (that of the file; where it has none, the row from 0, or the line from
-        0 of a .txt file), `sentence`, and `genre` where a file has it (`split` for ``"stsb"``).
+        0 of a .txt file), `sentence`, and `genre` where a file has it (`split` and the number of
+        the `pair` for ``"stsb"``).
 
     Raises
     ------
@@ -301,7 +302,8 @@ def _load_stsb() -> pd.DataFrame:
         for row in _stsb_pairs(split).itertuples()
         for sentence in (row.sentence1, row.sentence2)
     ]
-    return _number(pd.DataFrame(rows, columns=["sentence", "split"]), pd.RangeIndex(len(rows)))
+    table = pd.DataFrame(rows, columns=["sentence", "split"])
+    return _number(table, pd.RangeIndex(len(rows))).assign(pair=lambda t: t.index // 2)
 
 
 def _stsb_pairs(split: str) -> pd.DataFrame:
