@@ -8,27 +8,38 @@ from typing import TYPE_CHECKING, Any
 from wordweights.attribution.alignment import fits
 from wordweights.attribution.attribute import attribute, attribute_all, count_stored
 from wordweights.attribution.methods import (
+    Alone,
+    EmbeddingDistance,
     GradientTimesInput,
     IntegratedGradients,
     Occlusion,
+    Shapley,
+    TokenNorm,
     make_method,
     pick_method,
 )
+from wordweights.attribution.pairs import attribute_pair, pair_matrix
 
 if TYPE_CHECKING:
     from wordweights.attribution.speed import path_speed
     from wordweights.attribution.word_attribution import WordAttribution
 
 __all__ = [
+    "Alone",
+    "EmbeddingDistance",
     "GradientTimesInput",
     "IntegratedGradients",
     "Occlusion",
+    "Shapley",
+    "TokenNorm",
     "WordAttribution",
     "attribute",
     "attribute_all",
+    "attribute_pair",
     "count_stored",
     "fits",
     "make_method",
+    "pair_matrix",
     "path_speed",
     "pick_method",
 ]
