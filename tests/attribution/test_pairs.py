@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from wordweights.attribution import IntegratedGradients, attribute, attribute_pair
+from wordweights.attribution import (
+    IntegratedGradients,
+    attribute,
+    attribute_pair,
+    nearest_pairs,
+    pair_matrix,
+    words_of_pairs,
+)
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
@@ -73,3 +81,35 @@ def test_what_cannot_be_shared_out_is_refused(tiny_encoder: Encoder) -> None:
         embedding.weight.copy_(embedding.weight[tiny_encoder.tokenizer.pad_token_id].clone())
     with pytest.raises(WordweightsError, match="vector of 'the man is playing' is that of its bas"):
         attribute_pair(tiny_encoder, A, B)
+
+
+def test_a_word_gets_the_sum_of_its_row_or_column(tiny_encoder: Encoder) -> None:
+    pair = attribute_pair(tiny_encoder, A, B)
+    matrix = pair_matrix(pair)
+    assert list(matrix.index) == A.split()
+    assert list(matrix.columns) == B.split()
+    words = words_of_pairs(tiny_encoder, pd.DataFrame({"a": [B, A], "b": [A, B]}))
+    last = words[words["pair"] == 1]
+    assert last["sentence_id"].tolist() == [2] * 4 + [3] * 5
+    assert last["word"].tolist() == [*A.split(), *B.split()]
+    sums = [*matrix.sum(axis=1), *matrix.sum(axis=0)]
+    np.testing.assert_allclose(last["contribution"], sums, rtol=1e-9)
+
+
+def test_sentences_are_paired_with_what_is_most_alike(tiny_encoder: Encoder) -> None:
+    sentences = [A, "a dog !", "the dog is running .", "an onion", B]
+    found = nearest_pairs(tiny_encoder, sentences, 2)
+    vectors = tiny_encoder.encode(sentences).numpy()
+    cosines = np.zeros((5, 5))
+    for i, x in enumerate(vectors):
+        for j, y in enumerate(vectors[:i]):
+            cosines[j, i] = x @ y / np.linalg.norm(x) / np.linalg.norm(y)
+    cosines[np.tril_indices(5)] = -2
+    for row in found.itertuples():
+        i, j = np.unravel_index(cosines.argmax(), cosines.shape)
+        assert (row.a, row.b) == (sentences[i], sentences[j])
+        assert row.likeness == pytest.approx(cosines[i, j])
+        cosines[[i, j]] = -2
+        cosines[:, [i, j]] = -2
+    assert len(found) == 2
+    assert len(nearest_pairs(tiny_encoder, sentences, 9)) == 2

@@ -147,3 +147,74 @@ def _ends(
     ends = [path.outputs(np.array([[0.0, 1.0]]))[0].double().cpu().numpy() for path in paths]
     nothing, everything = np.stack(ends, axis=1)
     return nothing, everything
+
+
+def nearest_pairs(
+    encoder: Encoder | SentenceTransformer, sentences: Sequence[str], n: int
+) -> pd.DataFrame:
+    """Pair sentences with the one that is most like them.
+
+    Parameters
+    ----------
+    encoder : Encoder | SentenceTransformer
+        Whose sentence vectors.
+    sentences : Sequence[str]
+        At least two, each once.
+    n : int
+        Pairs, at most.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pair, the most alike first: a, b, and likeness, the cosine of their vectors. No
+        sentence is in two pairs.
+    """
+    vectors = as_encoder(encoder).encode(sentences).double().cpu().numpy()
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = vectors @ vectors.T
+    firsts, seconds = np.triu_indices(len(cosines), 1)
+    free, rows = set(range(len(sentences))), []
+    for place in np.argsort(-cosines[firsts, seconds], kind="stable"):
+        i, j = int(firsts[place]), int(seconds[place])
+        if len(rows) < n and {i, j} <= free:
+            free -= {i, j}
+            rows.append((sentences[i], sentences[j], float(cosines[i, j])))
+    return pd.DataFrame(rows, columns=["a", "b", "likeness"])
+
+
+def words_of_pairs(
+    encoder: Encoder | SentenceTransformer,
+    pairs: pd.DataFrame,
+    method: Method | str = "shapley",
+    **settings: Any,
+) -> pd.DataFrame:
+    """Say how much each word adds to the likeness of its sentence with another one.
+
+    Parameters
+    ----------
+    encoder : Encoder | SentenceTransformer
+        As for :func:`attribute_pair`.
+    pairs : pd.DataFrame
+        With columns a and b, sentences.
+    method : Method | str
+        As for :func:`attribute_pair`.
+    **settings : Any
+        As for :func:`attribute_pair`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per word: sentence_id (two for each pair: its sentences have numbers of their own),
+        position, word, pair (the place in `pairs`), and contribution, the sum of the column cosine
+        of :func:`attribute_pair` over the words of the other sentence.
+    """
+    tables = []
+    for number, (a, b) in enumerate(zip(pairs["a"], pairs["b"], strict=True)):
+        pair = attribute_pair(encoder, a, b, method, **settings)
+        for side in "ab":
+            by_word = pair.groupby([f"position_{side}", f"word_{side}"])["cosine"].sum(min_count=1)
+            words = by_word.rename("contribution").rename_axis(["position", "word"]).reset_index()
+            identity = 2 * number + "ab".index(side)
+            tables.append(words.assign(sentence_id=identity, pair=number))
+    columns = ["sentence_id", "position", "word", "pair", "contribution"]
+    return pd.concat(tables, ignore_index=True)[columns]
