@@ -246,6 +246,7 @@ def _heat(
     matrix: pd.DataFrame,
     columns: list[str],
     rows: list[str],
+    *,
     size: float,
     digits: int = 2,
 ) -> None:
