@@ -173,7 +173,7 @@ def nearest_pairs(
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = vectors @ vectors.T
     firsts, seconds = np.triu_indices(len(cosines), 1)
-    free, rows = set(range(len(sentences))), []
+    free, rows = set(range(len(sentences))), list[tuple[str, str, float]]()
     for place in np.argsort(-cosines[firsts, seconds], kind="stable"):
         i, j = int(firsts[place]), int(seconds[place])
         if len(rows) < n and {i, j} <= free:

@@ -4,7 +4,7 @@ No figure touches pyplot, so nothing global is left behind. Text from sentences 
 it is: never as mathtext (a word may be ``$``), never as HTML.
 """
 
-from wordweights.figures import layouts, prose
+from wordweights.figures import layouts, prose, prose_measures
 from wordweights.figures.attributions import (
     plot_contributions,
     plot_convergence,
@@ -15,6 +15,14 @@ from wordweights.figures.attributions import (
 )
 from wordweights.figures.corpora import plot_growth, plot_source_correlations, plot_zipf
 from wordweights.figures.html import shaded_rows, shaded_text, table_html
+from wordweights.figures.measures import (
+    plot_agreement,
+    plot_beyond,
+    plot_faithfulness,
+    plot_lengths,
+    plot_likeness,
+    plot_pair,
+)
 from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
@@ -34,15 +42,21 @@ __all__ = [
     "format_number",
     "format_weight",
     "layouts",
+    "plot_agreement",
+    "plot_beyond",
     "plot_contributions",
     "plot_convergence",
     "plot_coverage",
     "plot_estimate",
+    "plot_faithfulness",
     "plot_growth",
     "plot_information",
+    "plot_lengths",
+    "plot_likeness",
     "plot_losses",
     "plot_measures",
     "plot_norms",
+    "plot_pair",
     "plot_path",
     "plot_rank_frequency",
     "plot_schemes",
@@ -53,6 +67,7 @@ __all__ = [
     "plot_weights",
     "plot_zipf",
     "prose",
+    "prose_measures",
     "shaded_rows",
     "shaded_text",
     "table_html",

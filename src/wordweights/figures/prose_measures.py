@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -130,7 +131,7 @@ def lengths_takeaways(
 
 def pair_found(pair: pd.DataFrame, encoder: str) -> str:
     """Say what the cosine of two sentences is, and which two words add most to it."""
-    top = pair.loc[pair["cosine"].idxmax()]
+    top = pair.sort_values("cosine").iloc[-1]
     return (
         f"What the words of the two sentences do to their vectors, by `{encoder}`, has a cosine of "
         f"{format_number(pair.attrs['cosine'], 3)}. The cells sum to it up to "
@@ -155,16 +156,18 @@ def _ends(rows: pd.DataFrame, column: str) -> str:
     known = rows.dropna(subset=column).set_index("measure")[column]
     if known.empty:
         return "numbers that so few words do not give"
-    least, most = known.idxmin(), known.idxmax()
+    ranked = known.sort_values()
+    least, most = ranked.index[[0, -1]]
+    low, high = ranked.iloc[[0, -1]]
     return (
-        f"{format_number(known[least])} ({name_measure(str(least))}) and "
-        f"{format_number(known[most])} ({name_measure(str(most))})"
+        f"{format_number(low)} ({name_measure(least)}) and {format_number(high)} "
+        f"({name_measure(most)})"
     )
 
 
-def _with_interval(row: Mapping[str, object]) -> str:
-    value, low, high = (float(str(row[f"faithfulness{end}"])) for end in ("", "_low", "_high"))
-    return f"{name_measure(str(row['measure']))} ({format_number(value)}, {interval(low, high)})"
+def _with_interval(row: Mapping[Any, Any]) -> str:
+    value, low, high = (row[f"faithfulness{end}"] for end in ("", "_low", "_high"))
+    return f"{name_measure(row['measure'])} ({format_number(value)}, {interval(low, high)})"
 
 
 def _fifths(numbers: list[int]) -> str:
