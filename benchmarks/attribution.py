@@ -6,9 +6,10 @@ Prints a table for each encoder: seconds a sentence (the best of several rounds,
 methods take turns, so that a machine shared with others slows all of them alike), the speed
 relative to a loop over outputs with captum, the relative error of contributions against an exact
 reference with many Gauss-Legendre nodes (root mean square over words), the standard error that is
-reported, and the largest completeness residual. Slow methods are timed on some of their outputs or
-nodes, which cost the same each, and scaled; the table marks them. All numbers are of one process on
-one machine, so only their ratios are worth keeping.
+reported, and the largest completeness residual. Other measures of weight have rows of their own at
+the end, without errors: they are other numbers than the reference. Slow methods are timed on some
+of their outputs or nodes, which cost the same each, and scaled; the table marks them. All numbers
+are of one process on one machine, so only their ratios are worth keeping.
 """
 
 from __future__ import annotations
@@ -25,8 +26,17 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel
 
-from wordweights.attribution import IntegratedGradients
+from wordweights.attribution import (
+    Alone,
+    EmbeddingDistance,
+    GradientTimesInput,
+    IntegratedGradients,
+    Occlusion,
+    Shapley,
+    TokenNorm,
+)
 from wordweights.attribution.alignment import TokenisedSentence, tokenise
+from wordweights.attribution.methods import Method
 from wordweights.attribution.parallel import run_all
 from wordweights.attribution.path import ROWS, StraightPath, lay_path
 from wordweights.encoders import Encoder, load_encoder
@@ -126,7 +136,18 @@ def report(encoder: Encoder, sizes: Sizes, reference_nodes: int) -> None:
             exact(f"exact in bfloat16, batch of {sizes.exact}", encoder, few, sizes, bfloat16=True),
             estimate(f"default in bfloat16, {batched}", encoder, batch, bfloat16=True),
         ]
-    else:
+    methods += [
+        another(f"{method.name}, {batched}", encoder, batch, method)
+        for method in (
+            GradientTimesInput(),
+            Occlusion(),
+            Alone(),
+            TokenNorm(),
+            EmbeddingDistance(),
+        )
+    ]
+    methods.append(another(f"shapley, batch of {sizes.exact}", encoder, few, Shapley()))
+    if not BFLOAT16:
         print("no bfloat16 instructions here: without them its rows take minutes each\n")
     print(f"{encoder.name}: sentences of {tokens} wordpieces, {d} outputs", flush=True)
     ours(encoder, batch, probes=1)  # what is computed once in a process, such as candidate rules
@@ -179,6 +200,11 @@ def estimate(
     """Attribute sentences with some settings, otherwise the defaults."""
     run = partial(ours, encoder, sentences, **settings)
     return Way(name, run, 1 / len(sentences), run)
+
+
+def another(name: str, encoder: Encoder, sentences: list[TokenisedSentence], method: Method) -> Way:
+    """Weigh words by another measure than Integrated Gradients."""
+    return Way(name, partial(method.weigh, encoder, sentences, MEMORY), 1 / len(sentences))
 
 
 def exact(

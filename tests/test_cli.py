@@ -95,6 +95,26 @@ def test_attribute_takes_another_method_with_its_settings(
         invoke(*plain, "-p", "tolerance", "low")
 
 
+def test_pair_says_which_words_make_two_sentences_alike(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    command = ["pair", "the dog is running .", "a dog !", "--encoder", str(tiny_checkpoint)]
+    command += ["--pooling", "mean", "-p", "baseline", "mask"]
+    shown = invoke(*command)
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert lines[0] == ["a", "dog", "!"]
+    assert [line[0] for line in lines[1:]] == ["the", "dog", "is", "running", "."]
+    output = tmp_path / "pair.csv"
+    invoke(*command, "-o", str(output))
+    table = pd.read_csv(output)
+    assert len(table) == 15
+    cells = [float(cell) for line in lines[1:] for cell in line[1:]]
+    assert cells == pytest.approx(table["cosine"].tolist(), abs=6e-4)
+    assert f"Together {table['cosine'].sum():.3f}: the cosine of what the words" in shown.stderr
+    with pytest.raises(WordweightsError, match="'occlusion' do not add up"):
+        invoke(*command, "--method", "occlusion")
+
+
 def test_attribute_keeps_the_ids_of_a_table(arguments: list[str], tmp_path: Path) -> None:
     arguments[1] = str(tmp_path / "mine.csv")
     Path(arguments[1]).write_text("sentence_id,sentence\n70,the dog\n3,a dog\n")

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wordweights.attribution import WordAttribution, attribute
+    from wordweights.attribution import WordAttribution, attribute, attribute_pair
     from wordweights.encoders import Encoder, known_encoders, load_encoder
     from wordweights.errors import WordweightsError
     from wordweights.statistics import correlation, correlation_table
@@ -21,6 +21,7 @@ _HOMES = {
     "WordweightsError": "errors",
     "add_information": "words.frequencies",
     "attribute": "attribution",
+    "attribute_pair": "attribution",
     "correlation": "statistics",
     "correlation_table": "statistics",
     "filter_sentences": "words.sentences",
@@ -37,6 +38,7 @@ __all__ = [
     "WordweightsError",
     "add_information",
     "attribute",
+    "attribute_pair",
     "correlation",
     "correlation_table",
     "filter_sentences",

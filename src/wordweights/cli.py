@@ -130,7 +130,8 @@ def claims(against: Path | None) -> None:
 @click.option(
     "--method",
     default="integrated-gradients",
-    help="Measure of weight; others are occlusion and gradient-times-input.",
+    help="Measure of weight; others are shapley, occlusion, alone, gradient-times-input, "
+    "token-norm and embedding-distance.",
 )
 @click.option(
     "-p",
@@ -208,6 +209,68 @@ def attribute(
             err=True,
         )
     _write(words, output)
+
+
+@app.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("-e", "--encoder", "name", default="all-MiniLM-L6-v2", help="Name, folder or hub id.")
+@click.option(
+    "--pooling",
+    type=click.Choice(["cls", "mean", "pooler"]),
+    help="Instead of the known one.",
+)
+@click.option("--method", default="shapley", help="Or integrated-gradients.")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A setting of the method, such as -p baseline mask. May be repeated.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file.")
+def pair(
+    *,
+    a: str,
+    b: str,
+    name: str,
+    pooling: str | None,
+    method: str,
+    parameters: tuple[tuple[str, str], ...],
+    output: Path | None,
+) -> None:
+    """Say which words make the sentences A and B alike.
+
+    Prints a table with the words of A from top to bottom and those of B from left to right: what
+    each pair adds to the cosine of the two sentence vectors, each less that of its baseline. To a
+    file it writes a row per pair of words.
+    """
+    import wordweights as ww
+    from wordweights.encoders import check_name
+    from wordweights.files import check_output, expand_home
+    from wordweights.pipeline.parameters import read_value
+
+    if output is not None:
+        output = expand_home(output)
+        check_output(output, [".csv", ".parquet"])
+    settings = {key: read_value(key, text, object) for key, text in parameters}
+    check_name(name, pooling)
+    from wordweights.attribution import make_method, pair_matrix
+
+    weighing = make_method(method, **settings)
+    words = ww.attribute_pair(ww.load_encoder(name, pooling), a, b, weighing)
+    if output is None:
+        shown = pair_matrix(words).to_string(float_format="{:.3f}".format, index_names=False)
+        click.echo(shown)
+    else:
+        _write(words, output)
+    click.echo(
+        f"Together {words['cosine'].sum():.3f}: the cosine of what the words of both sentences do "
+        f"to their vectors.",
+        err=True,
+    )
 
 
 @app.command()

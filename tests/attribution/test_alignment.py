@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from wordweights.attribution.alignment import TokenisedSentence, fits, tokenise
+from wordweights.attribution.alignment import TokenisedSentence, count_pieces, fits, tokenise
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
@@ -21,6 +21,12 @@ def test_whole_words_and_pieces(tiny_encoder: Encoder) -> None:
     pieces = tiny_encoder.tokenizer.convert_ids_to_tokens(list(sentence.ids))
     assert pieces == ["[CLS]", "a", "dog", "is", "play", "##ing", ".", "[SEP]"]
     assert sentence.word_of == (-1, 0, 1, 2, 3, 3, 4, -1)
+
+
+def test_wordpieces_are_counted_word_by_word(tiny_encoder: Encoder) -> None:
+    counts = count_pieces(tiny_encoder, ["A dog is playing .", "a", "cutting playing dogs"])
+    assert counts.tolist() == [1, 1, 1, 2, 1, 1, 1, 2, 1]
+    assert count_pieces(tiny_encoder, []).tolist() == []
 
 
 @pytest.mark.parametrize(

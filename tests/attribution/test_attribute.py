@@ -22,6 +22,7 @@ from wordweights.attribution import (
     pick_method,
 )
 from wordweights.attribution.integral import Integral
+from wordweights.attribution.methods import METHODS
 from wordweights.attribution.probes import Squares
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.encoders.stack import Stack, StackMap
@@ -78,7 +79,7 @@ def test_a_word_of_several_pieces_gets_the_norm_over_all_their_entries(
 
 
 @pytest.mark.filterwarnings("ignore:One word here", "ignore:Missing")
-@pytest.mark.parametrize("method", ["integrated-gradients", "gradient-times-input", "occlusion"])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_word_without_wordpieces_of_its_own_has_no_number(
     tiny_encoder: Encoder, method: str
 ) -> None:
@@ -429,7 +430,7 @@ def test_no_pass_takes_more_than_the_bound_on_memory(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "rollout"}, "'gradient-times-input', 'integrated-gradients', 'occlusion'"),
+        ({"method": "rollout"}, "'integrated-gradients', 'occlusion', 'alone', 'shapley'"),
         ({"method": "occlusion", "probes": 3}, "'occlusion' has no setting 'probes'; it has base"),
         ({"method": IntegratedGradients(), "probes": 3}, "given with its settings, and so are pro"),
         ({"norm": "max"}, "norm 'max' is not known"),

@@ -138,7 +138,7 @@ def test_several_encoders_are_computed_at_once_and_those_without_a_name_are_sent
     assert len(stored(tmp_path / "results")) == len(stored(tmp_path / "local")) == 2 * BATCHES
 
 
-@pytest.mark.parametrize("method", ["occlusion", "gradient-times-input"])
+@pytest.mark.parametrize("method", ["occlusion", "gradient-times-input", "shapley", "token-norm"])
 def test_every_method_is_computed_there(
     cluster: Processes, encoder: Encoder, tmp_path: Path, method: str
 ) -> None:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from wordweights.attribution.alignment import fits
+from wordweights.attribution.alignment import count_pieces, fits
 from wordweights.attribution.attribute import attribute, attribute_all, count_stored
 from wordweights.attribution.methods import (
+    Alone,
+    EmbeddingDistance,
     GradientTimesInput,
     IntegratedGradients,
     Occlusion,
+    Shapley,
+    TokenNorm,
     make_method,
     pick_method,
+)
+from wordweights.attribution.methods.shapley import EXACT_WORDS
+from wordweights.attribution.pairs import (
+    attribute_pair,
+    nearest_pairs,
+    pair_matrix,
+    words_of_pairs,
 )
 
 if TYPE_CHECKING:
@@ -20,17 +31,27 @@ if TYPE_CHECKING:
     from wordweights.attribution.word_attribution import WordAttribution
 
 __all__ = [
+    "EXACT_WORDS",
+    "Alone",
+    "EmbeddingDistance",
     "GradientTimesInput",
     "IntegratedGradients",
     "Occlusion",
+    "Shapley",
+    "TokenNorm",
     "WordAttribution",
     "attribute",
     "attribute_all",
+    "attribute_pair",
+    "count_pieces",
     "count_stored",
     "fits",
     "make_method",
+    "nearest_pairs",
+    "pair_matrix",
     "path_speed",
     "pick_method",
+    "words_of_pairs",
 ]
 
 

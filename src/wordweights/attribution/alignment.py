@@ -181,6 +181,28 @@ def fits(encoder: Encoder, sentences: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([len(pieces) <= encoder.max_tokens for pieces in encoded], dtype=np.bool_)
 
 
+def count_pieces(encoder: Encoder, sentences: Sequence[str]) -> NDArray[np.intp]:
+    """Count the wordpieces of every word.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its tokenizer is used.
+    sentences : Sequence[str]
+        Texts.
+
+    Returns
+    -------
+    NDArray[np.intp]
+        Shape (words of all sentences,), in the order of :func:`wordweights.attribute`.
+    """
+    found = [np.zeros(0, dtype=np.intp)]
+    for sentence in tokenise(encoder, sentences):
+        owners = np.array([owner for owner in sentence.word_of if owner >= 0], dtype=np.intp)
+        found.append(np.bincount(owners, minlength=len(sentence.words)))
+    return np.concatenate(found)
+
+
 def _without_spaces(sentence: str, start: int, end: int) -> tuple[int, int]:
     """Leave out the spaces that some tokenizers count to a wordpiece."""
     piece = sentence[start:end]

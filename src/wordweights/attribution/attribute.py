@@ -59,7 +59,8 @@ def attribute(
         Texts, or a table with a column ``sentence`` and optionally ``sentence_id``, whole numbers.
     method : Method | str
         Such as ``IntegratedGradients(norm="vector")``, or a name: ``"integrated-gradients"``,
-        ``"gradient-times-input"`` or ``"occlusion"``.
+        ``"gradient-times-input"``, ``"shapley"``, ``"occlusion"``, ``"alone"``, ``"token-norm"`` or
+        ``"embedding-distance"``.
     memory : int | None
         Bound on the memory of the passes under way, in bytes. None is 128 MiB per core, for two at
         least, and on a GPU half of what is free.
@@ -214,7 +215,9 @@ class _Request:
         texts, ids = _texts_and_ids(sentences)
         content = method.content(encoder)
         collection = open_collection(content, encoder.name)
-        return cls(encoder, method, content, collection, tokenise(encoder, texts, ids), ids)
+        tokenised = tokenise(encoder, texts, ids)
+        method.examine(tokenised, ids)
+        return cls(encoder, method, content, collection, tokenised, ids)
 
     @property
     def distinct(self) -> dict[str, TokenisedSentence]:
@@ -259,6 +262,9 @@ class _Request:
                 for i in sentence.missing:
                     vectors[i] = np.full_like(vectors[i], np.nan)
                 columns["vector"] += vectors
+            for name in ("from_all", "from_none"):
+                if name in row:
+                    columns.setdefault(name, []).extend([np.asarray(row[name])] * n)
         # without a sentence there is nothing to infer types from
         types = {"sentence_id": "int64", "position": "int64", "word": "str"}
         types |= {"contribution": "float64", "standard_error": "float64"}

@@ -4,7 +4,7 @@ No figure touches pyplot, so nothing global is left behind. Text from sentences 
 it is: never as mathtext (a word may be ``$``), never as HTML.
 """
 
-from wordweights.figures import layouts, prose
+from wordweights.figures import layouts, prose, prose_measures
 from wordweights.figures.attributions import (
     plot_contributions,
     plot_convergence,
@@ -17,6 +17,14 @@ from wordweights.figures.corpora import plot_growth, plot_source_correlations, p
 from wordweights.figures.correlations import plot_correlations, plot_powers, plot_rises
 from wordweights.figures.html import shaded_rows, shaded_text, table_html
 from wordweights.figures.jumps import describe_jump, plot_jump
+from wordweights.figures.measures import (
+    plot_agreement,
+    plot_beyond,
+    plot_faithfulness,
+    plot_lengths,
+    plot_likeness,
+    plot_pair,
+)
 from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
@@ -37,17 +45,23 @@ __all__ = [
     "format_number",
     "format_weight",
     "layouts",
+    "plot_agreement",
+    "plot_beyond",
     "plot_contributions",
     "plot_convergence",
     "plot_correlations",
     "plot_coverage",
     "plot_estimate",
+    "plot_faithfulness",
     "plot_growth",
     "plot_information",
     "plot_jump",
+    "plot_lengths",
+    "plot_likeness",
     "plot_losses",
     "plot_measures",
     "plot_norms",
+    "plot_pair",
     "plot_path",
     "plot_powers",
     "plot_rank_frequency",
@@ -60,6 +74,7 @@ __all__ = [
     "plot_weights",
     "plot_zipf",
     "prose",
+    "prose_measures",
     "shaded_rows",
     "shaded_text",
     "table_html",

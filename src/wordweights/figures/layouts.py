@@ -165,6 +165,58 @@ SWAPS = {
 }
 """Of :func:`arrange_swaps`."""
 
+_RHO = "\N{GREEK SMALL LETTER RHO}"
+
+AGREEMENT = {
+    "encoder": "{encoder}",
+    "measure": "{measure}",
+    _R: interval("r_information"),
+    "r, content\nwords": interval("r_content"),
+    f"{_RHO} within\nsentences": interval("rho_sentence"),
+    f"{_RHO} with\nShapley": interval("rho_shapley"),
+    "faithfulness": interval("faithfulness"),
+}
+"""Of :func:`wordweights.statistics.agreement_table`."""
+
+REPLACEMENTS = {"in place of\na word": "{baseline}", **AGREEMENT}
+"""Of the same, for several baselines."""
+
+LENGTHS = {
+    "encoder": "{encoder}",
+    "words of the\nsentence": "{low:count} to {high:count}",
+    "sentences": "{n_sentences}",
+    "words": "{n_words}",
+    _R: interval("r_information"),
+    f"{_RHO} within\nsentences": interval("rho_sentence"),
+}
+"""Of :func:`wordweights.statistics.correlations_by_length`."""
+
+PIECES = {
+    "encoder": "{encoder}",
+    "wordpieces": "{pieces:count}",
+    "words": "{n_words}",
+    "information,\nmean [nats]": "{information}",
+    "relative weight,\nmean": "{relative}",
+    "beyond\ninformation": interval("beyond"),
+}
+"""Of :func:`wordweights.statistics.beyond_information`, by wordpieces."""
+
+
+def stack(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put the tables of several encoders below one another, with a column encoder.
+
+    Parameters
+    ----------
+    tables : Mapping[str, pd.DataFrame]
+        By the names of the encoders.
+
+    Returns
+    -------
+    pd.DataFrame
+        All rows.
+    """
+    return pd.concat([table.assign(encoder=name) for name, table in tables.items()])
+
 
 def arrange_spreads(spreads: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, str]]:
     """Put means and standard deviations by information side by side, encoder by encoder.

@@ -21,6 +21,7 @@ from wordweights.statistics.correlation_table import (
     correlation_table,
     correlations_by_source,
     main_and_control,
+    or_none,
     with_controls,
 )
 from wordweights.statistics.correlations import (
@@ -35,6 +36,22 @@ from wordweights.statistics.correlations import (
     correlation_within_error,
 )
 from wordweights.statistics.heaviest import heaviest_lead, heaviest_table, heaviest_words
+from wordweights.statistics.lengths import (
+    at_equal_information,
+    beyond_information,
+    correlations_by_length,
+    relative_weights,
+)
+from wordweights.statistics.measures import (
+    COMPUTED,
+    FROM_SETS,
+    agreement,
+    agreement_table,
+    faithfulness,
+    mean_of,
+    side_by_side,
+    weigh_by_measures,
+)
 from wordweights.statistics.published import (
     OURS,
     compare_published,
@@ -57,7 +74,9 @@ from wordweights.statistics.weighed import (
 )
 
 __all__ = [
+    "COMPUTED",
     "EXAMPLES",
+    "FROM_SETS",
     "INFORMATION",
     "NORMAL_QUANTILE",
     "OURS",
@@ -67,8 +86,12 @@ __all__ = [
     "Estimate",
     "TooFewWordsError",
     "add_units",
+    "agreement",
+    "agreement_table",
     "arrange_before_after",
+    "at_equal_information",
     "best_power",
+    "beyond_information",
     "certificates",
     "choose_few",
     "compare_published",
@@ -80,9 +103,11 @@ __all__ = [
     "correlation_table",
     "correlation_within",
     "correlation_within_error",
+    "correlations_by_length",
     "correlations_by_source",
     "coverage",
     "estimate",
+    "faithfulness",
     "heaviest_lead",
     "heaviest_table",
     "heaviest_words",
@@ -91,14 +116,19 @@ __all__ = [
     "judge_claims",
     "lost_claims",
     "main_and_control",
+    "mean_of",
     "measured_correlations",
+    "or_none",
     "power_law",
     "published_correlations",
     "rank_probability",
+    "relative_weights",
     "rises_of_correlation",
+    "side_by_side",
     "spread_by_information",
     "spread_growth",
     "summarise_claims",
+    "weigh_by_measures",
     "weights_by_sentence",
     "with_controls",
 ]

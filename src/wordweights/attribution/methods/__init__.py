@@ -8,10 +8,13 @@ import pkgutil
 from dataclasses import fields
 from typing import Any
 
+from wordweights.attribution.methods.embedding_distance import EmbeddingDistance
 from wordweights.attribution.methods.gradient_times_input import GradientTimesInput
 from wordweights.attribution.methods.integrated_gradients import IntegratedGradients
 from wordweights.attribution.methods.method import Method, one_of
-from wordweights.attribution.methods.occlusion import Occlusion
+from wordweights.attribution.methods.occlusion import Alone, Occlusion
+from wordweights.attribution.methods.shapley import Shapley
+from wordweights.attribution.methods.token_norm import TokenNorm
 from wordweights.errors import WordweightsError
 
 METHODS: dict[str, type[Method]] = {
@@ -82,10 +85,14 @@ def pick_method(method: str, **settings: Any) -> Method:
 
 __all__ = [
     "METHODS",
+    "Alone",
+    "EmbeddingDistance",
     "GradientTimesInput",
     "IntegratedGradients",
     "Method",
     "Occlusion",
+    "Shapley",
+    "TokenNorm",
     "make_method",
     "pick_method",
 ]

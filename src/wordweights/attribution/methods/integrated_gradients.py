@@ -91,6 +91,7 @@ class IntegratedGradients(JacobianMethod):
         "n_nodes": int,
         "converged": bool,
     }
+    complete: ClassVar[bool] = True
 
     n_nodes: int | None = None
     tolerance: float = 0.01

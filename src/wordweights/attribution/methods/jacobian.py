@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordweights.attribution.alignment import TokenisedSentence
-from wordweights.attribution.methods.method import Method, Row, one_of, share, whole
+from wordweights.attribution.methods.method import (
+    BaselineMethod,
+    Row,
+    one_of,
+    seed_words,
+    share,
+    whole,
+)
 from wordweights.attribution.norms import (
     AUTO_PROBES,
     NORMS,
@@ -29,7 +36,7 @@ _TYPICAL_PROBES = 64  # of "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
-class JacobianMethod(Method):
+class JacobianMethod(BaselineMethod):
     """A method that reduces a matrix per word, (its input columns, outputs), to one number.
 
     Attributes
@@ -109,10 +116,7 @@ class JacobianMethod(Method):
 
     def seeds(self, sentences: Sequence[TokenisedSentence]) -> list[list[int]]:
         """Give each sentence seed words of its own: it draws the same probes in any batch."""
-        return [
-            [self.seed, *(int(sentence.key[i : i + 8], 16) for i in range(0, 32, 8))]
-            for sentence in sentences
-        ]
+        return [seed_words(self.seed, sentence) for sentence in sentences]
 
     def row(self, weights: Weights) -> Row:
         """Write down what words weigh."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordweights.attribution.alignment import TokenisedSentence
 from wordweights.attribution.baselines import BASELINES, neutral_token
@@ -35,18 +36,14 @@ class Method(ABC):
         Raised by any change that changes results, so that old ones are not read (of the class).
     certificate : Mapping[str, type]
         The columns by which a sentence says how exact it is, with their types (of the class).
-    baseline : str
-        What words are compared with: ``"pad"`` (the paper's), ``"mask"``, ``"zero"`` or ``"mean"``.
+    complete : bool
+        Whether the vectors of the words sum to s(W) - s(B) (of the class).
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     certificate: ClassVar[Mapping[str, type]] = {}
-
-    baseline: str = "pad"
-
-    def __post_init__(self) -> None:
-        one_of("baseline", self.baseline, BASELINES)
+    complete: ClassVar[bool] = False
 
     @abstractmethod
     def weigh(
@@ -73,9 +70,13 @@ class Method(ABC):
     def passes(self, tokens: int, outputs: int) -> int:
         """Estimate the passes through the encoder per sentence: long batches are cut by it."""
 
-    def check(self, encoder: Encoder) -> None:
+    def check(self, encoder: Encoder) -> None:  # noqa: B027 - most methods take any encoder
         """Refuse an encoder that does not fit the settings, by a WordweightsError."""
-        neutral_token(encoder, self.baseline)
+
+    def examine(  # noqa: B027 - most methods take any sentence
+        self, sentences: Sequence[TokenisedSentence], ids: Sequence[int]
+    ) -> None:
+        """Refuse sentences that do not fit the settings; warn of what is done another way."""
 
     def content(self, encoder: Encoder) -> dict[str, Any]:
         """List everything that a result depends on besides its sentence, JSON-able."""
@@ -86,12 +87,50 @@ class Method(ABC):
             "encoder": encoder.digest,
             "pooling": encoder.pooling,
             "dtype": str(encoder.dtype).removeprefix("torch."),
-            "neutral_id": neutral_token(encoder, self.baseline),
         }
 
     def _take(self, name: str, value: Any) -> None:
         """Keep a setting in its plain form: a number of numpy is one of Python."""
         object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineMethod(Method):
+    """A method that compares words with a baseline.
+
+    Attributes
+    ----------
+    baseline : str
+        What words are compared with: ``"pad"`` (the paper's), ``"mask"``, ``"zero"`` or ``"mean"``.
+    """
+
+    baseline: str = "pad"
+
+    def __post_init__(self) -> None:
+        one_of("baseline", self.baseline, BASELINES)
+
+    def check(self, encoder: Encoder) -> None:
+        """Refuse an encoder that does not fit the settings, by a WordweightsError."""
+        neutral_token(encoder, self.baseline)
+
+    def content(self, encoder: Encoder) -> dict[str, Any]:
+        """List everything that a result depends on besides its sentence, JSON-able."""
+        return {
+            **super().content(encoder),
+            "neutral_id": neutral_token(encoder, self.baseline),
+        }
+
+
+def vectors_row(vectors: NDArray[np.float64], *, keep: bool) -> Row:
+    """Weigh words exactly by the lengths of their vectors, (words, d), which may be kept."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    row: Row = {"contribution": lengths, "standard_error": np.zeros_like(lengths)}
+    return {**row, "vector": list(vectors)} if keep else row
+
+
+def seed_words(seed: int, sentence: TokenisedSentence) -> list[int]:
+    """Give a sentence seed words of its own: it draws the same numbers in any batch."""
+    return [seed, *(int(sentence.key[i : i + 8], 16) for i in range(0, 32, 8))]
 
 
 def one_of(name: str, value: Any, known: Sequence[str]) -> None:

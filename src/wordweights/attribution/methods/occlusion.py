@@ -1,58 +1,78 @@
-"""Occlusion: how far the sentence vector moves when one word is replaced by the baseline."""
+"""One word against the others: how far the vector moves when it goes, or when it comes alone."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordweights.attribution.alignment import TokenisedSentence
-from wordweights.attribution.methods.method import Method, Row
+from wordweights.attribution.coalitions import Sets, set_vectors
+from wordweights.attribution.methods.method import BaselineMethod, Row, vectors_row
 from wordweights.encoders import Encoder
 
-if TYPE_CHECKING:
-    from torch import Tensor
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Occlusion(Method):
-    """c(w) = ||s(all) - s(w replaced by the baseline)||_2 (Zeiler and Fergus 2014; exact)."""
+class _OneWord(BaselineMethod):
+    """The change of the sentence vector by one word, from one set of the others.
 
-    name: ClassVar[str] = "occlusion"
-    version: ClassVar[int] = 1
+    Attributes
+    ----------
+    vectors : bool
+        Also give each word's vector, in a column ``vector``.
+    """
+
+    vectors: bool = False
+
+    @staticmethod
+    @abstractmethod
+    def sets(n: int) -> Sets:
+        """List the set that words are compared with, and then those that differ by one word."""
 
     def weigh(
         self, encoder: Encoder, sentences: Sequence[TokenisedSentence], memory: int
     ) -> list[Row]:
         """Weigh words; see :class:`Method`."""
-        import torch
-
-        from wordweights.attribution.path import lay_path
-
-        path = lay_path(encoder, sentences, self.baseline, memory)
-        # a point for each word, without it, and one with all of them: word -1
-        pairs = [(i, word) for i, s in enumerate(sentences) for word in range(-1, len(s.words))]
-        examples = np.array([example for example, _ in pairs])
-        gone = torch.tensor(
-            [[word >= 0 and owner == word for owner in sentences[i].word_of] for i, word in pairs],
-            device=path.inputs.device,
-        ).unsqueeze(-1)  # (points, rows, 1)
-
-        def points(some: slice) -> Tensor:
-            return torch.where(
-                gone[some], path.baselines[examples[some]], path.inputs[examples[some]]
-            )
-
-        vectors = path.evaluate(examples, points).double().cpu().numpy()
-        rows = []
-        for i in range(len(sentences)):
-            whole, *without = vectors[examples == i]
-            lengths = np.array([np.linalg.norm(whole - vector) for vector in without])
-            rows.append({"contribution": lengths, "standard_error": np.zeros_like(lengths)})
-        return rows
+        sets = [self.sets(len(sentence.words)) for sentence in sentences]
+        found = set_vectors(encoder, sentences, self.baseline, sets, memory)
+        return [
+            # without the word, or with it: the sign says which is which
+            vectors_row((v[1:] - v[0]) * (-1 if some[0].all() else 1), keep=self.vectors)
+            for v, some in zip(found, sets, strict=True)
+        ]
 
     def passes(self, tokens: int, outputs: int) -> int:
         """Estimate the passes per sentence."""
         return tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occlusion(_OneWord):
+    """c(w) = ||s(all) - s(w replaced by the baseline)||_2 (Zeiler and Fergus 2014; exact)."""
+
+    name: ClassVar[str] = "occlusion"
+    version: ClassVar[int] = 1
+
+    @staticmethod
+    def sets(n: int) -> Sets:
+        """List the sentence, and the sets without one word."""
+        return np.concatenate([np.ones((1, n), dtype=np.bool_), ~np.eye(n, dtype=np.bool_)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alone(_OneWord):
+    """c(w) = ||s(w alone) - s(baseline)||_2: one word where the others are the baseline; exact."""
+
+    name: ClassVar[str] = "alone"
+    version: ClassVar[int] = 1
+
+    @staticmethod
+    def sets(n: int) -> Sets:
+        """List the empty set, and those of one word."""
+        return np.concatenate([np.zeros((1, n), dtype=np.bool_), np.eye(n, dtype=np.bool_)])

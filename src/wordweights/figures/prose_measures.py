@@ -1,0 +1,176 @@
+"""Sentences of chapters 07 and 10 that hold numbers of a run, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from wordweights.figures.measures import name_measure
+from wordweights.figures.prose import interval
+from wordweights.figures.style import format_number
+from wordweights.statistics import Estimate
+
+_NOT_A_MEASURE = "information"
+
+
+def measures_compared(table: pd.DataFrame, words: pd.DataFrame) -> str:
+    """Say on how many words and sentences measures are compared."""
+    return (
+        f"{len(words):,} words of {words['sentence_id'].nunique():,} sentences are compared. In "
+        f"{table['n_sentences'].min():,} of these sentences every word has a P(w) and orders "
+        f"differ; faithfulness is the mean over them."
+    )
+
+
+def agreement_found(table: pd.DataFrame, encoder: str) -> str:
+    """Say between what the measures put r, the agreement with Shapley, and the faithfulness."""
+    rows = table[(table["encoder"] == encoder) & (table["measure"] != _NOT_A_MEASURE)]
+    others = rows[rows["measure"] != "shapley"]
+    said = [
+        f"r with information is between {_ends(rows, 'r_information')}",
+        f"r over content words alone between {_ends(rows, 'r_content')}",
+        f"the rank correlation with Shapley values between {_ends(others, 'rho_shapley')}",
+    ]
+    return f"For `{encoder}`, by measure: {'; '.join(said)}."
+
+
+def faithfulness_found(table: pd.DataFrame, encoder: str) -> str:
+    """Say which orders of deletion are the most and the least faithful, and where -ln P stands."""
+    rows = table[table["encoder"] == encoder].dropna(subset="faithfulness")
+    if rows.empty:
+        return f"For `{encoder}` no sentence has a P(w) for every word, so no order is compared."
+    ranked = rows.sort_values("faithfulness", ascending=False).to_dict("records")
+    own = next(row for row in ranked if row["measure"] == _NOT_A_MEASURE)
+    place = 1 + ranked.index(own)
+    return (
+        f"For `{encoder}`, the most faithful order is that of {_with_interval(ranked[0])}, the "
+        f"least that of {_with_interval(ranked[-1])}. The order of {name_measure(_NOT_A_MEASURE)}, "
+        f"which knows no encoder, is number {place} of {len(ranked)}: {_with_interval(own)}."
+    )
+
+
+def replacement_found(
+    both: pd.DataFrame, words: pd.DataFrame, again: pd.DataFrame, encoder: str
+) -> str:
+    """Say what changes where another token stands for the words that are not there."""
+    first, second = both["baseline"].unique()
+    lines = []
+    for measure in both["measure"].unique():
+        rows = both[both["measure"] == measure].set_index("baseline")
+        r = [format_number(rows.loc[name, "r_information"]) for name in (first, second)]
+        rho = words[measure].corr(again[measure], method="spearman")
+        lines.append(
+            f"- {name_measure(measure)}: the rank correlation of the two is {format_number(rho)}; "
+            f"r is {r[0]} with `{first}` and {r[1]} with `{second}`."
+        )
+    return f"For `{encoder}`:\n\n" + "\n".join(lines)
+
+
+def measures_takeaways(table: pd.DataFrame, encoder: str, control: str | None) -> str:
+    """Say what chapter 07 has found."""
+    rows = table[table["measure"] != _NOT_A_MEASURE]
+    own = rows[rows["encoder"] == encoder]
+    positive = int((own["r_information_low"] > 0).sum())
+    content = int((own["r_content_low"] > 0).sum())
+    lines = [
+        f"- For `{encoder}`, r with information lies wholly above zero by {positive} of {len(own)} "
+        f"measures, and over content words alone by {content}.",
+        f"- {faithfulness_found(table, encoder)}",
+    ]
+    if control is not None:
+        other = rows[rows["encoder"] == control]
+        lines.append(
+            f"- For `{control}`, whose weights are random, r lies wholly above zero by "
+            f"{int((other['r_information_low'] > 0).sum())} of {len(other)} measures, and is "
+            f"between {_ends(other, 'r_information')}."
+        )
+    return "\n".join(lines)
+
+
+def longer_sentences(
+    sentences: pd.DataFrame, source: str, words: Mapping[str, pd.DataFrame]
+) -> str:
+    """Say how many sentences of which length are looked at."""
+    several = ", ".join(
+        f"{(table['pieces'] > 1).sum():,} of {len(table):,} for `{name}`"
+        for name, table in words.items()
+    )
+    return (
+        f"{len(sentences):,} sentences of {sentences['n_words'].min()} to "
+        f"{sentences['n_words'].max()} words, from `{source}`. Words of several wordpieces: "
+        f"{several}."
+    )
+
+
+def lengths_takeaways(
+    lengths: Mapping[str, pd.DataFrame], fifths: Mapping[str, pd.DataFrame], encoder: str
+) -> str:
+    """Say how the correlation goes with length, and where words weigh more than they inform."""
+    known = lengths[encoder].dropna(subset="rho_sentence").to_dict("records")
+    by_length = "has no interval at any length, for the sentences are too few"
+    if known:
+        by_length = " and ".join(
+            f"{format_number(row['rho_sentence'])} "
+            f"({interval(row['rho_sentence_low'], row['rho_sentence_high'])}) where they have "
+            f"{row['low']:.0f} to {row['high']:.0f} words"
+            for row in (known[0], known[-1])
+        )
+        by_length = f"is {by_length}"
+    places = fifths[encoder].dropna(subset="beyond")
+    above = places.loc[places["beyond_low"] > 0, "fifth"].tolist()
+    below = places.loc[places["beyond_high"] < 0, "fifth"].tolist()
+    return (
+        f"- For `{encoder}`, the rank correlation of weights with information within sentences "
+        f"{by_length}.\n"
+        f"- At equal information, its words are seen to weigh more in {_fifths(above)} of the "
+        f"sentence, and less in {_fifths(below)}."
+    )
+
+
+def pair_found(pair: pd.DataFrame, encoder: str) -> str:
+    """Say what the cosine of two sentences is, and which two words add most to it."""
+    top = pair.sort_values("cosine").iloc[-1]
+    return (
+        f"What the words of the two sentences do to their vectors, by `{encoder}`, has a cosine of "
+        f"{format_number(pair.attrs['cosine'], 3)}. The cells sum to it up to "
+        f"{abs(pair.attrs['gap']):.1e}. The largest of them is {format_number(top['cosine'], 3)}, "
+        f"of “{top['word_a']}” and “{top['word_b']}”."
+    )
+
+
+def likeness_found(found: Estimate, within: Estimate, words: pd.DataFrame, encoder: str) -> str:
+    """Say how far what words add to a likeness follows their information."""
+    return (
+        f"- Over {words['pair'].nunique():,} pairs of sentences and {len(words):,} words, what a "
+        f"word adds to the cosine correlates with its information with r = "
+        f"{format_number(found.value)} ({interval(found.low, found.high)}), by `{encoder}`. Within "
+        f"sentences the rank correlation is {format_number(within.value)} "
+        f"({interval(within.low, within.high)})."
+    )
+
+
+def _ends(rows: pd.DataFrame, column: str) -> str:
+    """Write the least and the largest of a column, each with its measure."""
+    known = rows.dropna(subset=column).set_index("measure")[column]
+    if known.empty:
+        return "numbers that so few words do not give"
+    ranked = known.sort_values()
+    least, most = ranked.index[[0, -1]]
+    low, high = ranked.iloc[[0, -1]]
+    return (
+        f"{format_number(low)} ({name_measure(least)}) and {format_number(high)} "
+        f"({name_measure(most)})"
+    )
+
+
+def _with_interval(row: Mapping[Any, Any]) -> str:
+    value, low, high = (row[f"faithfulness{end}"] for end in ("", "_low", "_high"))
+    return f"{name_measure(row['measure'])} ({format_number(value)}, {interval(low, high)})"
+
+
+def _fifths(numbers: list[int]) -> str:
+    """Name fifths of a sentence."""
+    names = ("the first", "the second", "the third", "the fourth", "the last")
+    return " and ".join(f"{names[n - 1]} fifth" for n in numbers) or "no fifth"
