@@ -394,8 +394,9 @@ def _rise(before: pd.DataFrame, after: pd.DataFrame, resampling: Resampling) -> 
 
 
 def _by_pair(table: pd.DataFrame) -> pd.DataFrame:
-    return table.assign(pair=range(len(table)))
+    """Number the pairs: what a sentence is elsewhere, each is drawn by itself."""
+    return table.assign(sentence_id=range(len(table)))
 
 
 def _units(resampling: Resampling) -> Resampling:
-    return {**resampling, "units": ("pair",)}
+    return {**resampling, "units": ("sentence_id",)}
