@@ -11,8 +11,11 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+from safetensors.torch import load_file
+from transformers import BertForMaskedLM
 
 from family.card import card_tables
+from family.pretraining import HEAD
 from family.recipe import BASE, Recipe
 from family.train import Family
 from family.vocabulary import save_tokenizer
@@ -33,8 +36,9 @@ def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -
     folders = {f"{BASE} (CLS)": BASE.lower()} | {m.encoder: m.folder for m in recipe.finetunings}
     digests = {}
     for name, folder in folders.items():
-        encoder = family.runs[name].snapshots[-1].encoder
-        digests[folder] = save_checkpoint(encoder, fresh / folder)
+        last = family.runs[name].snapshots[-1]
+        encoder, head = last.encoder, last.path.parent.parent / HEAD
+        digests[folder] = save_checkpoint(encoder, fresh / folder, head)
     logs = {run.name: run.log.assign(run=run.name) for run in family.runs.values()}
     log = pd.concat(logs.values())[["run", "step", "loss", "seconds"]]
     for table, name in ((log, "training.csv"), (measured, "trajectory.csv")):
@@ -59,9 +63,19 @@ def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -
     shutil.rmtree(old, ignore_errors=True)
 
 
-def save_checkpoint(encoder: Encoder, folder: Path) -> str:
-    """Save an encoder as a checkpoint of half precision."""
-    copy.deepcopy(encoder.model).half().save_pretrained(folder)
+def save_checkpoint(encoder: Encoder, folder: Path, head: Path | None = None) -> str:
+    """Save an encoder as a checkpoint of half precision: where it has its head, with that.
+
+    It is then a masked language model, which loads as the same encoder, for that leaves heads out.
+    """
+    model = copy.deepcopy(encoder.model)
+    if head is not None and head.is_file():
+        guessing = BertForMaskedLM(model.config)
+        guessing.bert = model
+        guessing.cls.predictions.load_state_dict(load_file(head), strict=False)
+        guessing.tie_weights()
+        model = guessing
+    model.half().save_pretrained(folder)
     save_tokenizer(encoder.tokenizer, folder)
     return sha256(folder / "model.safetensors")
 

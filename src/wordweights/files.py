@@ -17,6 +17,7 @@ RESULTS_VARIABLE = "WORDWEIGHTS_RESULTS"
 DATA_VARIABLE = "WORDWEIGHTS_DATA"
 MEASURED_FILE = Path("book", "data", "measured.csv")  # in the checkout: numbers of `make measured`
 JUMP_FILE = Path("book", "data", "jump.csv")  # and of wordweights.pipeline.jump
+SIMILARITY_FILE = MEASURED_FILE.with_name("similarity.csv")  # and these
 
 
 def project_root(start: Path | None = None) -> Path | None:
@@ -37,6 +38,24 @@ def project_root(start: Path | None = None) -> Path | None:
         if (folder / "_config.yml").is_file() and (folder / "notebooks").is_dir():
             return folder
     return None
+
+
+def find_kept(file: Path) -> Path | None:
+    """Find a file of the checkout.
+
+    Parameters
+    ----------
+    file : Path
+        Relative to the checkout.
+
+    Returns
+    -------
+    Path | None
+        None outside a checkout, which the installed package alone is, and where there is none.
+    """
+    root = project_root() or project_root(Path(__file__).parent)
+    path = root / file if root else None
+    return path if path is not None and path.is_file() else None
 
 
 def local_path(address: str | Path) -> Path | None:

@@ -11,6 +11,7 @@ import pytest
 
 from wordweights import attribute, correlation
 from wordweights.encoders import Encoder
+from wordweights.errors import WordweightsError
 from wordweights.files import MEASURED_FILE
 from wordweights.pipeline import measured as module
 from wordweights.pipeline.measured import ENCODERS, disagreements, measure
@@ -107,11 +108,16 @@ def test_the_table_is_written_where_it_is_read(
     assert measured_correlations().empty
     assert list(measured_correlations().columns) == [*OURS_COLUMNS, "origin"]
     fresh = rows(1 / 3)
-    monkeypatch.setattr(module, "measure", lambda: fresh)
-    module.main()
+    monkeypatch.setitem(module.TABLES, "correlations", (MEASURED_FILE, lambda: fresh))
+    module.main(["correlations"])
     kept = measured_correlations()
     assert kept["r_information"].tolist() == [0.333333]
     assert disagreements(fresh, kept) == []
+
+
+def test_a_table_that_nobody_measures_is_named() -> None:
+    with pytest.raises(WordweightsError, match=r"no table 'others'.*correlations, similarity"):
+        module.main(["others"])
 
 
 def rows(r: float, error: float = 0.001, n_units: int = 100, **columns: object) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordweights.errors import WordweightsError
-from wordweights.words.weights import idf, information, is_stop_word, sif
+from wordweights.words.weights import distil, idf, information, is_stop_word, sif
 
 # subnormal probabilities included
 PROBABILITY = st.floats(0, 1, exclude_min=True)
@@ -76,6 +76,29 @@ def test_idf_is_between_zero_and_ln_n(documents: list[list[str]]) -> None:
 def test_idf_refuses_what_is_no_list_of_words(documents: Any) -> None:
     with pytest.raises(WordweightsError, match="words"):
         idf(documents)
+
+
+def test_distilled_weights_are_means_and_what_a_ridge_predicts() -> None:
+    table = pd.DataFrame(
+        {
+            "word": ["a", "b", "a", "c"],
+            "contribution": [1.0, 6.0, 3.0, 8.0],
+            "length": [1.0, 2.0, 1.0, 2.0],
+            "information": [1.0, 3.0, 1.0, 5.0],
+        }
+    )
+    wanted = pd.Series({"c": 5.0, "a": 1.0, "new": 4.0, "rare": 9.0, "common": -30.0})
+    found = distil(table, wanted, penalty=0.5)
+    # weights 1, 3, 3 and 4 on z of 1, 3, 1 and 5
+    z = (np.array([1, 3, 1, 5]) - 2.5) / np.std([1, 3, 1, 5])
+    design = np.stack([np.ones(4), z], axis=1)
+    fitted = np.linalg.solve(design.T @ design + np.diag([0, 0.5]), design.T @ [1, 3, 3, 4])
+    predicted = fitted[0] + fitted[1] * (np.array([4, 9]) - 2.5) / np.std([1, 3, 1, 5])
+    np.testing.assert_allclose(found[["c", "a"]], [4, 2])
+    np.testing.assert_allclose(found[["new", "rare"]], predicted)
+    assert found["common"] == 2  # never below the smallest of a weighed word
+    with pytest.raises(WordweightsError, match="has a length"):
+        distil(table.assign(length=0.0), wanted)
 
 
 def test_stop_words() -> None:

@@ -186,7 +186,8 @@ class Encoder:
             layer, and the attention weights before and after the softmax and its mask.
         """
         config = self.model.config
-        layers, width = int(config.num_hidden_layers), int(config.hidden_size)
+        # one that is cut before its first layer takes the memory of its embeddings
+        layers, width = max(1, int(config.num_hidden_layers)), int(config.hidden_size)
         inner = int(getattr(config, "intermediate_size", 4 * width))
         heads = int(getattr(config, "num_attention_heads", 0))
         numbers = 14 * width + 3 * inner + 3 * tokens * heads
@@ -216,7 +217,7 @@ class Encoder:
         if mask is None:
             mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
         hidden = self.model(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
-        return self._pool(hidden, mask)
+        return self.pool(hidden, mask)
 
     def __call__(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute :meth:`vectors`: an encoder is a model from embeddings to vectors."""
@@ -252,8 +253,21 @@ class Encoder:
         close = (stack(x) - expected).abs() <= 1e-3 * size
         return stack if close.all() else None
 
-    def _pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """Go on from last hidden states, (batch, tokens, width), to the sentence vectors."""
+    def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Go on from last hidden states to sentence vectors.
+
+        Parameters
+        ----------
+        hidden : Tensor
+            Shape (batch, tokens, width).
+        mask : Tensor
+            Shape (batch, tokens), 1 for real tokens.
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, vector size).
+        """
         first = hidden[:, 0]
         if self.pooling == "pooler":
             vectors = self.model.pooler.dense(first).tanh()
@@ -316,7 +330,7 @@ class Encoder:
                 some = torch.tensor([ids[row] for row in rows], device=self.device)
                 mask = torch.ones_like(some)
                 hidden = self.model(input_ids=some, attention_mask=mask).last_hidden_state
-                vectors.update(zip(rows, self._pool(hidden, mask), strict=True))
+                vectors.update(zip(rows, self.pool(hidden, mask), strict=True))
         return torch.stack([vectors[row] for row in range(len(ids))])
 
 

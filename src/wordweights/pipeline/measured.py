@@ -1,16 +1,17 @@
-"""Numbers of our own on the sentences of the paper, kept in the checkout.
+"""Numbers of our own on the STS Benchmark, kept in the checkout.
 
-``make measured`` runs this module and writes the table; ``make verify`` measures again and
-compares.
-The table holds no sentence, for the sentences are not ours to give away.
+``make measured`` runs this module and writes both tables; ``python -m wordweights.pipeline.measured
+similarity`` writes that of chapter 09 alone. ``make verify`` measures again and compares.
+The tables hold no sentence, for the sentences are not ours to give away.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,21 @@ import pandas as pd
 from wordweights.attribution import IntegratedGradients, attribute_all
 from wordweights.encoders import UNTRAINED, load_encoder
 from wordweights.errors import WordweightsError
-from wordweights.files import MEASURED_FILE, write_atomically
+from wordweights.files import MEASURED_FILE, SIMILARITY_FILE, write_atomically
 from wordweights.pipeline.profiles import find_root
 from wordweights.statistics import NORMAL_QUANTILE, UNITS, correlations_by_source
 from wordweights.statistics.published import OURS_COLUMNS, OURS_QUANTITIES
+from wordweights.statistics.similarity import compare_weights, find_pairs
 from wordweights.words.classes import PARTS_OF_SPEECH, pick_rule
 from wordweights.words.frequencies import SOURCES, load_frequencies
 from wordweights.words.sentences import filter_sentences, load_sentences
 
 ENCODERS = ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2" + UNTRAINED)
 
+PAIRED = (*ENCODERS, "mini-BERT (MEAN)", "mini SBERT (MEAN)")
+"""The encoders of the table of chapter 09: what it shows in the default run, and a control."""
+
+_FREQUENCIES = "spacy"  # of that table
 _SENTENCES = "stsb"
 _N_WORDS = 7
 _TOLERANCE = 0.01
@@ -109,9 +115,43 @@ def measure(
     return found.assign(
         sentences=_SENTENCES,
         settings=_SETTINGS,
-        date=datetime.now(UTC).date().isoformat(),
-        versions=" ".join(f"{name}={_version(name)}" for name in _PACKAGES),
+        **_today(),
     )[list(OURS_COLUMNS)]
+
+
+def measure_similarity(encoders: Sequence[str] = PAIRED) -> pd.DataFrame:
+    """Ask what weighted averages know of the pairs of the STS Benchmark: the table of chapter 09.
+
+    Parameters
+    ----------
+    encoders : Sequence[str]
+        Their names. Weights are distilled from the bundled sentences of seven words, each a single
+        wordpiece for all of the encoders.
+
+    Returns
+    -------
+    pd.DataFrame
+        From :func:`wordweights.statistics.similarity.compare_weights`, without origin, with
+        settings, date and versions.
+
+    Raises
+    ------
+    WordweightsError
+        Where the STS Benchmark cannot be read.
+    """
+    pairs, why = find_pairs(hub=True)
+    if not pairs:
+        raise WordweightsError(why)
+    models = {name: load_encoder(name) for name in encoders}
+    tokenizers = [model.tokenizer for model in models.values()]
+    table = filter_sentences(load_sentences("bundled"), tokenizers, _N_WORDS)
+    contributions = attribute_all(models, table, IntegratedGradients(seed=_SEED))
+    resampling: dict[str, Any] = {"n_resamples": _N_RESAMPLES, "seed": _SEED}
+    source = load_frequencies(_FREQUENCIES)
+    found = compare_weights(models, pairs, table, contributions, source, **resampling)
+    settings = f"distilled from {len(table)} bundled sentences, frequencies={_FREQUENCIES}"
+    about = f"{settings} n_words={_N_WORDS} seed={_SEED} n_resamples={_N_RESAMPLES}"
+    return found.drop(columns="origin").assign(settings=about, **_today())
 
 
 def disagreements(fresh: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
@@ -154,6 +194,11 @@ def disagreements(fresh: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
     return found
 
 
+def _today() -> dict[str, str]:
+    versions = " ".join(f"{name}={_version(name)}" for name in _PACKAGES)
+    return {"date": datetime.now(UTC).date().isoformat(), "versions": versions}
+
+
 def _version(package: str) -> str:
     return importlib.metadata.version(package).split("+")[0]  # any build of that version
 
@@ -163,23 +208,36 @@ def _relative_error(words: pd.DataFrame) -> float:
     return float(np.sqrt((relative**2).mean(skipna=False)))
 
 
-def main() -> None:
-    """Measure, and write the table into the checkout."""
-    path = find_root() / MEASURED_FILE
-    table = measure()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = table.to_csv(index=False, float_format=f"%.{_DIGITS}f", lineterminator="\n")
-        write_atomically(path, text.encode())
-    except OSError as error:
+def main(names: Sequence[str]) -> None:
+    """Measure, and write tables into the checkout: all of them, or those that are named."""
+    unknown = sorted(set(names) - set(TABLES))
+    if unknown:
         raise WordweightsError(
-            f"{path} cannot be written ({error.strerror or error}): make it writable."
-        ) from None
-    print(f"Wrote {path}")
+            f"There is no table {unknown[0]!r}; give none for all, or some of {', '.join(TABLES)}."
+        )
+    for name in names or TABLES:
+        path = find_root() / TABLES[name][0]
+        table = TABLES[name][1]()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = table.to_csv(index=False, float_format=f"%.{_DIGITS}f", lineterminator="\n")
+            write_atomically(path, text.encode())
+        except OSError as error:
+            raise WordweightsError(
+                f"{path} cannot be written ({error.strerror or error}): make it writable."
+            ) from None
+        print(f"Wrote {path}")
+
+
+TABLES: dict[str, tuple[Path, Callable[[], pd.DataFrame]]] = {
+    "correlations": (MEASURED_FILE, measure),
+    "similarity": (SIMILARITY_FILE, measure_similarity),
+}
+"""By name, where each table is written and what measures it."""
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except WordweightsError as problem:
         sys.exit(f"measured: {problem}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from importlib import resources
-from pathlib import Path
 
 import pandas as pd
 
-from wordweights.files import MEASURED_FILE, project_root
+from wordweights.files import MEASURED_FILE, find_kept
 
 OURS = "measured by us on STS-B"
 PUBLISHED = "published"
@@ -55,9 +54,8 @@ def measured_correlations() -> pd.DataFrame:
         From :func:`wordweights.pipeline.measured.measure`, with origin (``"measured by us on
         STS-B"``); no rows outside a checkout, which the installed package alone is.
     """
-    root = project_root() or project_root(Path(__file__).parent)
-    path = root / MEASURED_FILE if root else None
-    if path is None or not path.is_file():
+    path = find_kept(MEASURED_FILE)
+    if path is None:
         return pd.DataFrame(columns=[*OURS_COLUMNS, "origin"])
     return pd.read_csv(path).assign(origin=OURS)
 

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from wordweights.attribution import attribute
-from wordweights.attribution.alignment import tokenise
-from wordweights.attribution.baselines import neutral_token
+from wordweights.attribution.lengths import embedding_lengths
 from wordweights.attribution.methods import Method
 from wordweights.encoders import Encoder
 from wordweights.statistics import UNITS, add_units, correlation, correlation_rise
@@ -53,7 +51,8 @@ def weigh_words(
         (:func:`wordweights.statistics.add_units`).
     """
     words = attribute(encoder, sentences, method, progress=False, cluster=cluster)
-    words = add_units(words, sentences).assign(norm=_embedding_norms(encoder, sentences))
+    lengths = embedding_lengths(encoder, sentences["sentence"].tolist())
+    words = add_units(words, sentences).assign(norm=lengths)
     return add_information(words.dropna(subset="contribution"), frequencies, unseen="drop")
 
 
@@ -99,16 +98,3 @@ def _norm_r(words: pd.DataFrame) -> float:
     if np.ptp(norms) <= _EQUAL * norms.abs().max():
         return np.nan
     return float(np.corrcoef(norms, words["information"])[0, 1])
-
-
-def _embedding_norms(encoder: Encoder, sentences: pd.DataFrame) -> np.ndarray:
-    """Measure the distance of each word's embedding from [PAD]'s, over all its wordpieces."""
-    away = encoder.embedding_matrix - encoder.embed(torch.tensor(neutral_token(encoder, "pad")))
-    squares = away.double().square().sum(dim=1).cpu().numpy()  # (vocabulary,)
-    found = []
-    for sentence in tokenise(encoder, sentences["sentence"].tolist()):
-        word_of = np.array(sentence.word_of)
-        pieces = squares[np.array(sentence.ids)[word_of >= 0]]
-        sums = np.bincount(word_of[word_of >= 0], pieces, minlength=len(sentence.words))
-        found.append(np.sqrt(sums))
-    return np.concatenate(found)

@@ -49,7 +49,7 @@ def pick_rule(rule: str = PARTS_OF_SPEECH) -> str:
         raise WordweightsError(
             f"words is {rule!r}: tell the classes of words apart by {' or by '.join(RULES)}."
         )
-    return rule if _model_package() else STOP_LIST
+    return rule if model_package() else STOP_LIST
 
 
 def classify_words(table: pd.DataFrame, rule: str = PARTS_OF_SPEECH) -> pd.Series:
@@ -111,9 +111,15 @@ def _parts_of_speech(sentences: Sequence[Sequence[str]]) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _tagger() -> Any:
-    return import_module(_model_package()).load(exclude=["parser", "ner", "lemmatizer"])
+    return import_module(model_package()).load(exclude=["parser", "ner", "lemmatizer"])
 
 
-def _model_package() -> str:
-    """Name the package of spaCy's small English model that is installed, or none."""
+def model_package() -> str:
+    """Name the package of spaCy's small English model.
+
+    Returns
+    -------
+    str
+        The one that is installed; empty where none is.
+    """
     return next((name for name in _MODELS if package_folder(name)), "")

@@ -92,6 +92,49 @@ def idf(documents: Sequence[Sequence[str]]) -> pd.Series:
     return (np.log(len(documents)) - np.log(counts)).rename("idf")
 
 
+def distil(table: pd.DataFrame, information: pd.Series, penalty: float = 1.0) -> pd.Series:
+    """Distil the weights that an encoder gives words into one weight per word.
+
+    The weight of a word that the encoder has weighed is the mean over its occurrences of
+    contribution / length: the factor by which its vector would be multiplied to contribute as much.
+    Of any other word it is what a ridge regression of these weights on -ln P predicts, an
+    occurrence a row (Hoerl and Kennard 1970), and at least the smallest weight of a weighed word.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per occurrence: word, contribution, length (of the word's embedding, above 0) and
+        information (nats).
+    information : pd.Series
+        -ln P of the words that need a weight, in nats, indexed by word.
+    penalty : float
+        Of the ridge, on the slope over standardised information.
+
+    Returns
+    -------
+    pd.Series
+        Like `information`, in units of the sentence vector over those of the embedding.
+
+    Raises
+    ------
+    WordweightsError
+        If the encoder has weighed no word, or one of no length.
+    """
+    if table.empty or not (table["length"] > 0).all():
+        raise WordweightsError(
+            "Weights are distilled from occurrences of words whose embedding has a length: give at "
+            "least one, and none of length 0."
+        )
+    weights = table["contribution"] / table["length"]
+    scale = table["information"].std(ddof=0) or 1.0
+    z = (table["information"] - table["information"].mean()) / scale
+    slope = (z * weights).sum() / ((z**2).sum() + penalty)
+    found = weights.groupby(table["word"]).mean()
+    others = weights.mean() + slope * (information - table["information"].mean()) / scale
+    others = others.clip(lower=found.min())
+    return found.reindex(information.index).fillna(others).rename("distilled")
+
+
 def is_stop_word(words: Sequence[str]) -> NDArray[np.bool_]:
     """Say which words are in spaCy's list of English stop words, whatever their case.
 

@@ -1,0 +1,73 @@
+"""Contextual surprisal: how little a masked language model expects a word where it stands."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordweights.attribution.alignment import tokenise
+from wordweights.encoders import Encoder
+from wordweights.errors import WordweightsError
+
+_ROWS = 64  # masked sentences at one time
+
+
+def surprisal(
+    encoder: Encoder, language_model: Any, sentences: Sequence[str]
+) -> NDArray[np.float64]:
+    """Compute -ln P(word | the rest of its sentence), one word masked at a time.
+
+    All wordpieces of the word are masked together, and its surprisal is the sum of theirs: they are
+    guessed independently of each other, given the rest (Salazar et al. 2020 mask one wordpiece at a
+    time, which makes the rest of a long word give it away).
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Whose tokenizer reads the sentences, and which words it has.
+    language_model : transformers.PreTrainedModel
+        A masked language model of the same tokenizer, such as
+        :func:`wordweights.encoders.heads.load_language_model` loads: from ids to logits.
+    sentences : Sequence[str]
+        Texts.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Shape (words of all sentences,), in nats, in the order of :func:`wordweights.attribute`; NaN
+        for a word that no wordpiece stands for.
+
+    Raises
+    ------
+    WordweightsError
+        For a tokenizer without [MASK], and sentences that cannot be tokenised.
+    """
+    import torch
+
+    mask = encoder.tokenizer.mask_token_id
+    if mask is None:
+        raise WordweightsError(
+            f"Encoder {encoder.name!r} has no [MASK] token, so no word of its sentences can be "
+            f"hidden and guessed."
+        )
+    device = next(language_model.parameters()).device
+    found = [np.zeros(0)]
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # attribute() names the words without a wordpiece
+        for sentence in tokenise(encoder, sentences):
+            ids = torch.tensor(sentence.ids, device=device)
+            hidden = torch.tensor(sentence.membership.T, device=device) > 0  # (words, wordpieces)
+            masked = torch.where(hidden, mask, ids)
+            logits = torch.cat(
+                [language_model(input_ids=rows).logits for rows in masked.split(_ROWS)]
+            )
+            true = ids.expand(len(hidden), -1).unsqueeze(-1)  # (words, wordpieces, 1)
+            nats = -logits.double().log_softmax(dim=-1).gather(2, true).squeeze(-1)
+            own = (nats * hidden).sum(dim=1).cpu().numpy()  # of its own wordpieces alone
+            own[list(sentence.missing)] = np.nan
+            found.append(own)
+    return np.concatenate(found)

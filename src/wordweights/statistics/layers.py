@@ -1,0 +1,78 @@
+"""Where weights arise: the same correlation after each layer of an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Unpack
+
+import pandas as pd
+
+from wordweights.attribution import attribute_all
+from wordweights.attribution.methods import Method
+from wordweights.encoders import Encoder
+from wordweights.encoders.heads import cut_after
+from wordweights.errors import WordweightsError
+from wordweights.statistics.bootstrap import NO_ESTIMATE, Resampling, TooFewWordsError
+from wordweights.statistics.correlations import correlation
+from wordweights.statistics.weighed import join_information
+from wordweights.words.classes import CONTENT
+from wordweights.words.frequencies import Frequencies
+
+
+def correlations_by_layer(
+    encoders: Mapping[str, Encoder],
+    sentences: pd.DataFrame,
+    frequencies: Frequencies,
+    method: Method,
+    *,
+    cluster: str | None = None,
+    **resampling: Unpack[Resampling],
+) -> pd.DataFrame:
+    """Correlate information with contributions to what would be pooled after each layer.
+
+    Parameters
+    ----------
+    encoders : Mapping[str, Encoder]
+        By name; one that cannot be cut (:func:`wordweights.encoders.heads.cut_after`) is left out.
+    sentences : pd.DataFrame
+        With columns sentence_id and sentence.
+    frequencies : Frequencies
+        The source of P(w).
+    method : Method
+        How words are weighed.
+    cluster : str | None
+        As for :func:`wordweights.attribute`.
+    **resampling : Unpack[Resampling]
+        As for :func:`wordweights.statistics.estimate`.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per encoder and layer (0: the embeddings, with positions and LayerNorm): encoder,
+        layer, r and r_content (over content words; NaN where these are too few), each with its 95 %
+        interval. ``attrs["not_cut"]`` says why, by the names of those left out.
+    """
+    cut: dict[tuple[str, int], Encoder] = {}
+    not_cut = {}
+    for name, encoder in encoders.items():
+        layers = int(encoder.model.config.num_hidden_layers)
+        try:
+            cut |= {(name, n): cut_after(encoder, n) for n in range(layers + 1)}
+        except WordweightsError as error:
+            not_cut[name] = str(error)
+    labels = {f"{name}, layer {n}": (name, n) for name, n in cut}
+    models = {label: cut[key] for label, key in labels.items()}
+    contributions = attribute_all(models, sentences, method, cluster=cluster)
+    words = join_information(contributions, frequencies, sentences=sentences)
+    rows = []
+    for label, table in words.items():
+        name, n = labels[label]
+        row = {"encoder": name, "layer": n, **correlation(table, **resampling).columns("r")}
+        try:
+            content = correlation(table[table["word_class"] == CONTENT], **resampling)
+        except TooFewWordsError:
+            content = NO_ESTIMATE
+        rows.append(row | content.columns("r_content"))
+    found = pd.DataFrame(rows)
+    found.attrs["not_cut"] = not_cut
+    return found
