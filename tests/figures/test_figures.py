@@ -130,8 +130,8 @@ def drawn() -> dict[str, Figure]:
         "powers": figures.plot_powers({"$one$": POWERS, "two": POWERS}),
         "rises": figures.plot_rises(RISES),
         "encoders": figures.plot_contributions({f"encoder $x$ {i}": WORDS for i in range(5)}),
-        "weights": figures.plot_weights(WEIGHTS),
-        "two rows": figures.plot_weights(wide, wide.iloc[:3]),
+        "weights": figures.plot_weights([WEIGHTS]),
+        "two rows": figures.plot_weights([wide, wide.iloc[:3]]),
     }
     for figure in found.values():
         FigureCanvasAgg(figure).draw()
@@ -321,7 +321,7 @@ BROKEN = {
         SOURCES.assign(two=SOURCES["two"].where(SOURCES.index == "a"))
     ),
     "not of the same words": lambda: figures.plot_estimate(WORDS, WORDS.iloc[1:]),
-    "no words or no weights": lambda: figures.plot_weights(WEIGHTS, WEIGHTS.iloc[:0]),
+    "no words or no weights": lambda: figures.plot_weights([WEIGHTS, WEIGHTS.iloc[:0]]),
     "no number in onion": lambda: figures.plot_measures(CURVES[["encoder", "stage", "step"]]),
     "no pair": lambda: figures.plot_swaps({}),
 }

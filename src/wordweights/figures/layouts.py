@@ -56,6 +56,16 @@ _SUBSETS = {
     "rank correlation\nwithin sentences": interval("rho_sentence"),
 }
 
+SENTENCES = {"no.": "{sentence_id}", "sentence": "{sentence}"}
+"""Of :func:`wordweights.filter_sentences`."""
+
+COVERAGE = {
+    "source": "{source}",
+    "distinct words unseen": "{n_unseen}",
+    "the most frequent of them": "{unseen}",
+}
+"""Of :func:`wordweights.statistics.coverage`."""
+
 CORRELATIONS = {
     "encoder": "{encoder}\n{origin}\nfrom {made_from}\nmean of {n_seeds:count} seeds",
     **_SUBSETS,

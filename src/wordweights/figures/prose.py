@@ -6,12 +6,14 @@ notebooks give them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from wordweights.encoders import UNTRAINED
+from wordweights.figures.attributions import errors_by_sentence
 from wordweights.figures.style import format_number, format_weight
 from wordweights.statistics import INFORMATION, Estimate, main_and_control, summarise_claims
 from wordweights.words.classes import (
@@ -75,11 +77,29 @@ def frequency_takeaways(
     )
 
 
+def loops_agree(
+    n: int, library: pd.DataFrame, encoder: str, *, residual: float, captum: float, other: float
+) -> str:
+    """Say that a plain loop, captum and the library find the same, and how exact each is.
+
+    The differences, of captum from the loop's last round and of the library's contributions from
+    those of the loop, are relative to the norm.
+    """
+    found = library.iloc[0]
+    return (
+        f"The three agree. For `{encoder}` and {n} nodes, the loop has a residual of "
+        f"{format_weight(100 * residual)} %. Captum differs from its last round by "
+        f"{format_weight(100 * captum)} % in norm. The contributions of `attribute`, with "
+        f"{found['n_nodes']} nodes and a residual of {format_weight(100 * found['residual'])} %, "
+        f"differ from those of the loop by {format_weight(100 * other)} %."
+    )
+
+
 def residual_of_example(one: pd.DataFrame, encoder: str) -> str:
     """Say how exactly a sentence was integrated, and with how many nodes."""
     return (
         f"The completeness residual of this sentence with {one['n_nodes'].iloc[0]} nodes is "
-        f"{format_weight(100 * one['residual'].iloc[0])} %, by `{encoder}`."
+        f"{format_weight(100 * one['residual'].iloc[0])} % for `{encoder}`."
     )
 
 
@@ -100,8 +120,7 @@ def agreement_of_norms(frobenius: pd.DataFrame, vector: pd.DataFrame) -> str:
     agreement = frobenius["contribution"].corr(vector["contribution"], method="spearman")
     return (
         f"Over {len(vector)} words of {vector['sentence_id'].nunique()} sentences, the rank "
-        f"correlation of the two measures is {format_number(agreement)}. The other chapters use "
-        f"the first, as the paper does."
+        f"correlation of the two measures is {format_number(agreement)}."
     )
 
 
@@ -356,18 +375,34 @@ def examples_shown(
     )
 
 
-def example_takeaways(sentences: Sequence[pd.DataFrame]) -> str:
+def example_takeaways(
+    sentences: Sequence[pd.DataFrame], contributions: Mapping[str, pd.DataFrame]
+) -> str:
     """Say how often the word of most information is the word of the largest contribution."""
-    known = [table.dropna(subset=INFORMATION) for table in sentences]
-    known = [table for table in known if len(table)]
+    errors = errors_by_sentence(contributions)
     lines = []
     for name in sentences[0].columns.drop(["word", INFORMATION]):
-        agree = sum(table[INFORMATION].idxmax() == table[name].idxmax() for table in known)
+        tables = [
+            table.assign(error=error).dropna(subset=[INFORMATION, name])
+            for table, error in zip(sentences, errors[name], strict=True)
+        ]
+        leads = [_lead(table, name) for table in tables if len(table) > 1]
+        largest, tie = (sum(lead == place for lead in leads) for place in ("ahead", "tie"))
         lines.append(
-            f"- `{name}`: in {agree} of {len(known)} sentences the word of most information is "
-            f"also the word of the largest contribution."
+            f"- `{name}`: in {largest} of {len(leads)} sentences the word of most information has "
+            f"the largest contribution, and in {tie} more it ties with the largest, within two "
+            f"standard errors."
         )
     return "\n".join(lines)
+
+
+def _lead(table: pd.DataFrame, name: str) -> str:
+    """Say whether the most informative word is ahead of the heaviest other, behind, or neither."""
+    top = table[INFORMATION].idxmax()
+    other = table[name].drop(top).idxmax()
+    ahead = table[name][top] - table[name][other]
+    within = 2 * math.hypot(table["error"][top], table["error"][other])
+    return "tie" if abs(ahead) <= within else "ahead" if ahead > 0 else "behind"
 
 
 # Chapter 06: fine-tuning
