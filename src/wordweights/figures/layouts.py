@@ -159,11 +159,20 @@ CURVES = {
     "steps": "{steps}",
     f"{_R}\nat step 0": interval("r_first", "low_first", "high_first"),
     f"{_R}\nat the end": interval("r_last", "low_last", "high_last"),
+    "largest r\n(at step)": "{top}\n({top_step})",
     "share of\n“onion”": f"{{onion_first}}{_ARROW}{{onion_last}}",
     "r of embedding\nlength": f"{{norm_r_first}}{_ARROW}{{norm_r_last}}",
     "STS-B\nSpearman": f"{{sts_spearman_first}}{_ARROW}{{sts_spearman_last}}",
 }
 """Of :func:`wordweights.training.curves.ends_of_curves`."""
+
+EMBEDDINGS = {
+    "encoder": "{encoder}",
+    "the encoder": "{sts_encoder}",
+    "its embeddings,\nequal weights": "{sts_mean}",
+    "its embeddings,\nSIF weights": "{sts_sif}",
+}
+"""Of :func:`wordweights.training.shipped_embeddings`."""
 
 SWAPS = {
     "pair": "{pair}",

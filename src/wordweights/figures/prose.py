@@ -438,15 +438,27 @@ def family_changes(ends: pd.DataFrame) -> dict[str, str]:
     The names are those that the pages of the book glue the sentences by.
     """
     first = ends["run"] == "pre-training"
-    learned, changed = (_changes(ends[rows], "r") for rows in (first, ~first))
+    learned, changed = _changes(ends[first], "r", peak=True), _changes(ends[~first], "r")
     scores = _changes(ends[~first].dropna(subset="sts_spearman_last"), "sts_spearman")
     return {
-        "learned": f"While mini-BERT is pre-trained, r changes: {learned}.",
-        "changed": f"Fine-tuning then changes it: {changed}.",
+        "learned": f"During pre-training, r goes: {learned}.",
+        "changed": f"Fine-tuning takes it: {changed}.",
         "sts": f"On the test split of the STS Benchmark, Spearman's coefficient changes: {scores}."
         if scores
         else "It was not measured on the STS Benchmark, which was not at hand.",
     }
+
+
+def embeddings_alone(scores: pd.DataFrame) -> str:
+    """Say how the word embeddings of the family do against its encoders on the STS Benchmark."""
+    weighted = format_number(scores["sts_sif"].max())
+    beaten = scores[scores["sts_sif"] > scores["sts_encoder"]]
+    return (
+        f"Word embeddings alone, averaged with SIF weights, reach {weighted}; with equal weights "
+        f"{format_number(scores['sts_mean'].max())}. With SIF weights they score higher than "
+        f"{len(beaten)} of the {len(scores)} encoders that they are of"
+        + (f" ({', '.join(beaten['encoder'])})." if len(beaten) else ".")
+    )
 
 
 def training_done(
@@ -455,7 +467,7 @@ def training_done(
     """Say what a fresh training was, and what it is measured on."""
     first, last = (format_number(log["loss"].iloc[i], 3) for i in (0, -1))
     return (
-        f"`{base}`, fine-tuned with `{objective}` in steps of {batch:,} sentences: the loss begins "
+        f"`{base}` is fine-tuned with `{objective}`, {batch:,} sentences per step. The loss begins "
         f"at {first} and ends at {last}, in step {log['step'].iloc[-1]:,}. The snapshots are "
         f"measured on {len(sentences):,} sentences."
     )
@@ -466,13 +478,10 @@ def training_direction(
 ) -> str:
     """Say whether r changes over a fresh training, and as on the shipped curve, if there is one."""
     end = curve.iloc[-1]
-    says = "is not seen to change"
-    if not end["rise_low"] <= 0 <= end["rise_high"]:
-        says = "rises" if end["rise"] > 0 else "falls"
     own = (
         f"In {end['step']:,.0f} steps of a fresh training of {base} with {objective}, r with "
-        f"\N{MINUS SIGN}ln P(w) {says}: it changes by {format_number(end['rise'], 3)} (95 % "
-        f"interval {_from_to(end['rise_low'], end['rise_high'], 3)})."
+        f"\N{MINUS SIGN}ln P(w) {_moves(end, 'rise')}. Over content words alone it "
+        f"{_moves(end, 'rise_content')}."
     )
     if agreement is None:
         return f"{own} There is no shipped curve of this encoder with this objective to compare."
@@ -482,9 +491,19 @@ def training_direction(
         else agreement["verdict"]
     )
     return (
-        f"{own} On the shipped curve it changes by {format_number(agreement['change'], 3)} up to "
-        f"step {agreement['step']:,}: {against}."
+        f"{own} On the shipped curve, over all words, it changes by "
+        f"{format_number(agreement['change'], 3)} up to step {agreement['step']:,}: {against}."
     )
+
+
+def _moves(end: pd.Series, rise: str) -> str:
+    """Say whether an r is seen to change, and by how much."""
+    low, high = end[f"{rise}_low"], end[f"{rise}_high"]
+    if pd.isna(end[rise]):
+        return "is not known, for there are too few words"
+    says = "is not seen to change" if low <= 0 <= high else "rises" if end[rise] > 0 else "falls"
+    change = f"{format_number(end[rise], 3)}, {interval(low, high, 3)}"
+    return f"{says} ({change})"
 
 
 def swaps_compared(swaps: Mapping[str, pd.DataFrame], leads: Mapping[str, Estimate]) -> str:
@@ -527,12 +546,13 @@ def _from_to(low: float, high: float, digits: int = 2) -> str:
     return f"{format_number(low, digits)} to {format_number(high, digits)}"
 
 
-def _changes(ends: pd.DataFrame, measure: str) -> str:
-    """Write where a measure begins and ends, encoder by encoder."""
-    columns = ends[["encoder", f"{measure}_first", f"{measure}_last"]]
+def _changes(ends: pd.DataFrame, measure: str, *, peak: bool = False) -> str:
+    """Write where a measure begins and ends, and r where it is largest, encoder by encoder."""
     return "; ".join(
-        f"{encoder} from {format_number(first)} to {format_number(last)}"
-        for encoder, first, last in columns.itertuples(index=False)
+        f"{row['encoder']} from {format_number(row[f'{measure}_first'])}"
+        + (f" over {format_number(row['top'])} at step {row['top_step']:,}" if peak else "")
+        + f" to {format_number(row[f'{measure}_last'])}"
+        for row in ends.to_dict("records")
     )
 
 
