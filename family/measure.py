@@ -54,7 +54,9 @@ def measure_family(runs: Mapping[str, Run], limit: int | None = None) -> pd.Data
         stage = "pre-training" if name.startswith(BASE) else "fine-tuning"
         tables.append(table.assign(encoder=name, run=run.name, stage=stage))
         click.echo(f"{name}: measured at {len(table)} steps", err=True)
-    columns = ["encoder", "run", "step", "r", "low", "high", "onion", "norm_r", "sts_spearman"]
+    content = ["r_content", "r_content_low", "r_content_high"]
+    columns = ["encoder", "run", "step", "r", "low", "high", *content]
+    columns += ["onion", "norm_r", "sts_spearman"]
     return pd.concat(tables, ignore_index=True)[[*columns, "stage"]].assign(
         settings=f"sentences=bundled n_words=7 frequencies={_FREQUENCIES} unseen=drop "
         f"tolerance=0.01 probes={WEIGHING.probes} seed=0 n_resamples=2000",

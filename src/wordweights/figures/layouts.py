@@ -180,6 +180,8 @@ SWAPS = {
     "layers": "{layers}",
     _R: interval("r", "low", "high"),
     "rise against\nthe first row": interval("rise"),
+    "r, content\nwords": interval("r_content"),
+    "rise, content\nwords": interval("rise_content"),
     "r of embedding\nlength": "{norm_r}",
 }
 """Of :func:`arrange_swaps`."""

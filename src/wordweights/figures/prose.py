@@ -506,23 +506,13 @@ def _moves(end: pd.Series, rise: str) -> str:
     return f"{says} ({change})"
 
 
-def swaps_compared(swaps: Mapping[str, pd.DataFrame], leads: Mapping[str, Estimate]) -> str:
-    """Say how r changes with the embeddings, the layers or both from after fine-tuning."""
-    parts = ("the embeddings alone", "the layers alone", "both together")
-    said = []
-    for pair, rows in swaps.items():
-        changes = [
-            f"{part} change r by {format_number(row['rise'])} "
-            f"({_from_to(row['rise_low'], row['rise_high'])})"
-            for part, row in zip(parts, rows.iloc[1:].to_dict("records"), strict=True)
-        ]
-        lead = leads[pair]
-        said.append(
-            f"- {pair}: {', '.join(changes)}. With the layers alone, r is "
-            f"{format_number(lead.value)} ({_from_to(lead.low, lead.high)}) above that with the "
-            f"embeddings alone."
-        )
-    return "\n".join(said)
+def swaps_compared(leads: Mapping[str, Estimate]) -> str:
+    """Say by how much r with the layers alone from after exceeds that with the embeddings."""
+    return "\n".join(
+        f"- {pair}: with the layers alone from after, r is {format_number(lead.value)} "
+        f"({interval(lead.low, lead.high)}) above that with the embeddings alone from after."
+        for pair, lead in leads.items()
+    )
 
 
 def training_takeaways(
