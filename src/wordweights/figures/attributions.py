@@ -296,7 +296,7 @@ def _bars(ax: Axes, values: pd.Series, errors: pd.Series | None, name: str, colo
     largest = np.nanmax(values, initial=0.0) or 1.0
     shares = (values / largest).fillna(0)  # an unseen word has no bar, and says so
     lines = None if errors is None else (2 * errors / largest).fillna(0)
-    look = {"xerr": lines, "ecolor": "0.2", "error_kw": {"elinewidth": 1.2}, "capsize": 2}
+    look: dict[str, Any] = {"xerr": lines, "ecolor": "0.2", "capsize": 2}
     bars = ax.barh(np.arange(len(values)), shares, 0.72, color=colour, **look)
     numbers = ["unseen" if np.isnan(value) else format_weight(value) for value in values]
     ax.bar_label(bars, labels=numbers, padding=3, fontsize=8.5)

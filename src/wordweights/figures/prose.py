@@ -368,9 +368,8 @@ def examples_shown(
     """Say how many words are shown and how many are unknown, and which encoders are left out."""
     unseen = sum(int(table[INFORMATION].isna().sum()) for table in sentences)
     return (
-        f"{len(sentences)} sentences with {sum(map(len, sentences))} words; {unseen} of the words "
-        f"are unknown to the source `{frequencies}`. Such a word is shown without a number for its "
-        f"information, and so is the contribution of a word that an encoder does not know."
+        f"These are {len(sentences)} sentences with {sum(map(len, sentences))} words. The source "
+        f"`{frequencies}` does not know {unseen} of the words. What is not known has no number."
         + (f"\n\nNot shown, though in this run: {', '.join(left_out)}." if left_out else "")
     )
 
