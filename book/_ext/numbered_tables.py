@@ -54,6 +54,7 @@ class NumberTables(SphinxTransform):
                 table = numbered_table("", *parts, **figure.attributes)
                 table["classes"] = [*table["classes"], "numbered-table"]
                 figure.replace_self(table)
+                self.document.ids |= dict.fromkeys(table["ids"], table)  # what references find
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
