@@ -107,9 +107,9 @@ def test_the_introduction_has_the_numbers_of_the_third_chapter(
     pages: dict[str, Page], glued: dict[str, str]
 ) -> None:
     text = pages["intro"].text
-    for key in ("encoder-main", "r-main", "r-content-main", "n-words", "n-sentences"):
+    for key in ("encoder-main", "r-main", "r-main-content", "n-words", "n-sentences"):
         assert glued[key] in text
-    for r in ("r-main", "r-content-main"):
+    for r in ("r-main", "r-main-content"):
         assert f"{glued[f'{r}-low']} to {glued[f'{r}-high']}" in text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from wordweights.figures import prose
-from wordweights.statistics import INFORMATION, Estimate
+from wordweights.statistics import Estimate
 
 MINUS = "\N{MINUS SIGN}"
 RISES = pd.DataFrame(
@@ -227,16 +227,10 @@ def test_parts_are_compared_pair_by_pair():
     assert last.endswith("in 1 of 2 pairs, and lower in 0.")
 
 
-def test_example_sentences_count_leads_and_ties_within_two_standard_errors():
-    words = ["a", "onion", "cuts"]
-    sentence = pd.DataFrame({"word": words, INFORMATION: [2.0, 9.0, 5.0]})
-    weights = {"ahead": [1.0, 4.0, 2.0], "tie": [1.0, 3.0, 3.4], "behind": [1.0, 1.0, 3.0]}
-    sentences = [sentence.assign(x=values) for values in weights.values()]
-    table = pd.DataFrame(
-        {"sentence_id": [i for i in range(3) for _ in words], "standard_error": 0.2}
-    )
-    assert prose.example_takeaways(sentences, {"x": table}) == (
-        "- `x`: in 1 of 3 sentences the word of most information has the largest contribution, and "
+def test_example_sentences_count_leads_and_ties():
+    counts = pd.DataFrame([("x", 3, 2 / 3, 1 / 3)], columns=["encoder", "n_sentences", "heaviest", "tie"])
+    assert prose.example_takeaways(counts) == (
+        "- `x`: in 2 of 3 sentences the word of most information has the largest contribution, and "
         "in 1 more it ties with the largest, within two standard errors."
     )
 

@@ -270,7 +270,7 @@ def plot_weights(
         sum(heights), len(heights), n_columns, sharey="row", height_ratios=heights
     )
     grid = axes.reshape(len(sentences), n_rows * n_columns)
-    errors = errors_by_sentence(contributions or {})
+    errors = _errors_by_sentence(contributions or {})
     for s, (panels, table) in enumerate(zip(grid, sentences, strict=True)):
         for i, (ax, name) in enumerate(zip(panels, names, strict=False)):
             known = errors[name][s] if name in errors else None
@@ -281,7 +281,7 @@ def plot_weights(
     return figure
 
 
-def errors_by_sentence(contributions: Mapping[str, pd.DataFrame]) -> dict[str, list[pd.Series]]:
+def _errors_by_sentence(contributions: Mapping[str, pd.DataFrame]) -> dict[str, list[pd.Series]]:
     """Part the standard errors of words by their sentences, in order: by weighting, by sentence."""
     return {
         name: [

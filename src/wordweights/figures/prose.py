@@ -6,14 +6,12 @@ notebooks give them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from wordweights.encoders import UNTRAINED
-from wordweights.figures.attributions import errors_by_sentence
 from wordweights.figures.style import format_number, format_weight
 from wordweights.statistics import INFORMATION, Estimate, main_and_control, summarise_claims
 from wordweights.words.classes import (
@@ -374,34 +372,15 @@ def examples_shown(
     )
 
 
-def example_takeaways(
-    sentences: Sequence[pd.DataFrame], contributions: Mapping[str, pd.DataFrame]
-) -> str:
-    """Say how often the word of most information is the word of the largest contribution."""
-    errors = errors_by_sentence(contributions)
-    lines = []
-    for name in sentences[0].columns.drop(["word", INFORMATION]):
-        tables = [
-            table.assign(error=error).dropna(subset=[INFORMATION, name])
-            for table, error in zip(sentences, errors[name], strict=True)
-        ]
-        leads = [_lead(table, name) for table in tables if len(table) > 1]
-        largest, tie = (sum(lead == place for lead in leads) for place in ("ahead", "tie"))
-        lines.append(
-            f"- `{name}`: in {largest} of {len(leads)} sentences the word of most information has "
-            f"the largest contribution, and in {tie} more it ties with the largest, within two "
-            f"standard errors."
-        )
-    return "\n".join(lines)
-
-
-def _lead(table: pd.DataFrame, name: str) -> str:
-    """Say whether the most informative word is ahead of the heaviest other, behind, or neither."""
-    top = table[INFORMATION].idxmax()
-    other = table[name].drop(top).idxmax()
-    ahead = table[name][top] - table[name][other]
-    within = 2 * math.hypot(table["error"][top], table["error"][other])
-    return "tie" if abs(ahead) <= within else "ahead" if ahead > 0 else "behind"
+def example_takeaways(counts: pd.DataFrame) -> str:
+    """Say for each encoder how often the word of most information has the largest contribution."""
+    return "\n".join(
+        f"- `{row['encoder']}`: in {row['heaviest'] * row['n_sentences']:.0f} of "
+        f"{row['n_sentences']} sentences the word of most information has the largest contribution, "
+        f"and in {row['tie'] * row['n_sentences']:.0f} more it ties with the largest, within two "
+        f"standard errors."
+        for row in counts.to_dict("records")
+    )
 
 
 # Chapter 06: fine-tuning

@@ -16,7 +16,7 @@ from wordweights.attribution.methods import Method
 from wordweights.encoders import Encoder
 from wordweights.statistics import UNITS, add_units, correlation, correlation_rise
 from wordweights.statistics.correlation_table import or_none, subset
-from wordweights.words.classes import classify_words
+from wordweights.words.classes import PARTS_OF_SPEECH, classify_words
 from wordweights.words.frequencies import Frequencies, add_information
 
 _COLUMNS = (
@@ -32,6 +32,7 @@ def weigh_words(
     frequencies: Frequencies,
     method: Method | str,
     *,
+    rule: str = PARTS_OF_SPEECH,
     cluster: str | None = None,
 ) -> pd.DataFrame:
     """Attribute sentences, and look their words up.
@@ -47,6 +48,8 @@ def weigh_words(
         contribution is missing.
     method : Method | str
         As for :func:`wordweights.attribute`, such as ``IntegratedGradients(probes=16)``.
+    rule : str
+        How word classes are told apart: see :func:`wordweights.words.classes.classify_words`.
     cluster : str | None
         Address of a Dask scheduler; None computes on this machine.
 
@@ -59,7 +62,7 @@ def weigh_words(
     """
     words = attribute(encoder, sentences, method, progress=False, cluster=cluster)
     words = add_units(words, sentences).assign(
-        norm=_embedding_norms(encoder, sentences), word_class=classify_words(words)
+        norm=_embedding_norms(encoder, sentences), word_class=classify_words(words, rule)
     )
     return add_information(words.dropna(subset="contribution"), frequencies, unseen="drop")
 
