@@ -49,12 +49,14 @@ def main(path: Path, output: Path) -> None:
         f"Kept in {folder} until all is done; the same command goes on from there.", err=True
     )
     # torch and its like, whose seconds a mistake need not wait for
-    from family.measure import measure_family
+    from family.measure import measure_embeddings, measure_family
     from family.ship import ship
     from family.train import train_family
 
     family = train_family(recipe, sources, folder)
-    ship(recipe, family, measure_family(family.runs), output)
+    encoders = {name: run.snapshots[-1].encoder for name, run in family.runs.items()}
+    measured = {"trajectory": measure_family(family.runs)}
+    ship(recipe, family, measured | {"embeddings": measure_embeddings(encoders)}, output)
     click.echo(f"Wrote {output}")
 
 

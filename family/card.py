@@ -30,7 +30,7 @@ def card_tables(
     first = recipe.pretraining
     sizes = [(label, getattr(first, name)) for name, label in _SIZES.items()]
     sizes += [("wordpieces of the vocabulary", recipe.vocabulary)]
-    sizes += [("numbers that were learned", parameters)]
+    sizes += [("trainable parameters", parameters)]
     sources = []
     for text in recipe.texts:
         use = f"{_PRETRAINING}, unsup-simcse" if text.similarity else _PRETRAINING

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +26,7 @@ from wordweights.files import sha256, write_atomically
 _DIGITS = 4
 
 
-def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -> None:
+def ship(recipe: Recipe, family: Family, tables: Mapping[str, pd.DataFrame], target: Path) -> None:
     """Write checkpoints and tables of a family, all of them or nothing, in place of a folder.
 
     Where the registry of encoders lies beside it, as in the package, the digests of the weights are
@@ -41,14 +42,13 @@ def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -
         digests[folder] = save_checkpoint(encoder, fresh / folder, head)
     logs = {run.name: run.log.assign(run=run.name) for run in family.runs.values()}
     log = pd.concat(logs.values())[["run", "step", "loss", "seconds"]]
-    for table, name in ((log, "training.csv"), (measured, "trajectory.csv")):
-        text = table.to_csv(index=False, float_format=f"%.{_DIGITS}f", lineterminator="\n")
-        (fresh / name).write_text(text, "utf-8", newline="\n")
+    for name, table in {"training": log, **tables}.items():
+        write_table(table, fresh / f"{name}.csv")
     parameters = sum(p.numel() for p in encoder.model.parameters())
-    tables = card_tables(recipe, family.words, family.triplets, parameters)
+    card = card_tables(recipe, family.words, family.triplets, parameters)
     about = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "card": {name: table.to_dict("records") for name, table in tables.items()},
+        "card": {name: table.to_dict("records") for name, table in card.items()},
         "recipe": recipe.model_dump(),
     }
     (fresh / "about.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
@@ -61,6 +61,12 @@ def ship(recipe: Recipe, family: Family, measured: pd.DataFrame, target: Path) -
     if registry.is_file():
         _register(digests, registry)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of measured numbers, rounded."""
+    text = table.to_csv(index=False, float_format=f"%.{_DIGITS}f", lineterminator="\n")
+    path.write_text(text, "utf-8", newline="\n")
 
 
 def save_checkpoint(encoder: Encoder, folder: Path, head: Path | None = None) -> str:

@@ -91,9 +91,9 @@ def test_everything_a_page_loads_is_there(smoke: Any, pages: dict[str, Page]) ->
 
 
 def test_equations_are_typeset_by_the_book_itself(pages: dict[str, Page]) -> None:
-    scripts = [address for address in pages["method"].loaded if "mathjax" in address]
+    scripts = [address for address in pages["quadrature"].loaded if "mathjax" in address]
     assert scripts
-    assert r"\int_0^1" in pages["method"].text
+    assert r"\int_0^1" in pages["quadrature"].text
 
 
 def test_every_picture_has_a_text(pages: dict[str, Page]) -> None:
@@ -107,16 +107,52 @@ def test_the_introduction_has_the_numbers_of_the_third_chapter(
     pages: dict[str, Page], glued: dict[str, str]
 ) -> None:
     text = pages["intro"].text
-    for key in ("encoder-main", "r-main", "r-control", "n-words", "n-sentences"):
+    for key in ("encoder-main", "r-main", "r-main-content", "n-words", "n-sentences"):
         assert glued[key] in text
-    assert f"{glued['r-main-low']} to {glued['r-main-high']}" in text
+    for r in ("r-main", "r-main-content"):
+        assert f"{glued[f'{r}-low']} to {glued[f'{r}-high']}" in text
+
+
+def test_the_introduction_begins_with_a_sentence(pages: dict[str, Page]) -> None:
+    shaded = pages["intro"].soup("span", title=re.compile(": "))
+    words = [span.get_text()[: len(span["title"].split(": ")[0])] for span in shaded]
+    assert words == 2 * ["a", "woman", "is", "cutting", "an", "onion", "."]
+    assert pages["intro"].text.index("onion") < pages["intro"].text.index("The answer")
+    assert load_profile(ROOT, "smoke").parameters["encoders"][0] in pages["intro"].text
+
+
+def test_chapters_figures_and_tables_are_numbered(pages: dict[str, Page]) -> None:
+    contents = read_yaml((ROOT / "book" / "_toc.yml").read_text(), "_toc.yml")
+    (numbered,) = (part["chapters"] for part in contents["parts"] if part.get("numbered"))
+    for number, chapter in enumerate(numbered, 1):
+        page = pages[chapter["file"]]
+        assert page.soup.h1.get_text().startswith(f"{number}. ")
+        captions = [tag.get_text() for tag in page.soup("span", class_="caption-number")]
+        assert captions, chapter
+        assert all(re.match(rf"(Fig\.|Table) {number}\.\d+ $", text) for text in captions)
+    everywhere = [
+        tag.get_text()
+        for page in pages.values()
+        for tag in page.soup("span", class_="caption-number")
+    ]
+    assert len(set(everywhere)) == len(everywhere)
+
+
+@pytest.mark.parametrize("name", ["chapters/01_frequencies", "chapters/06_fine_tuning"])
+def test_a_reader_sees_the_parameters_that_were_used(pages: dict[str, Page], name: str) -> None:
+    defaults, used = (
+        next(cell for cell in pages[name].soup("div", class_="cell") if text in cell.get_text())
+        for text in ("# or stsb, or a CSV", "# Parameters")
+    )
+    assert "tag_hide-input" in defaults["class"]
+    assert "tag_hide-input" not in used["class"]
 
 
 def test_every_row_says_whose_number_it_is(pages: dict[str, Page]) -> None:
     ours = measured_correlations()
-    intro, chapter = (pages[n].text for n in ("intro", "chapters/03_correlations"))
+    paper, chapter = (pages[n].text for n in ("paper", "chapters/03_correlations"))
     assert len(ours)
-    for page in (intro, chapter):
+    for page in (paper, chapter):
         assert page.count(OURS) >= len(ours)
         assert all(command in page for command in ("make paper", "make measured"))
         for r in (*ours["r_information"], *ours["r_probability"]):
@@ -136,7 +172,7 @@ def test_a_claim_about_encoders_that_did_not_run_is_not_tested(
     assert set(others["claim"]) == {1, 2, 3, 4, 5}
     assert others["scope"].str.startswith(("all-MiniLM-L6-v2", "mini")).all()
     assert not others["scope"].str.contains("untrained").any()
-    for name in ("intro", "chapters/03_correlations"):
+    for name in ("paper", "chapters/03_correlations"):
         for statement in CLAIMS.values():
             assert statement in pages[name].text
 
@@ -153,14 +189,11 @@ def test_the_rise_of_the_family_is_told_with_its_interval(
         f"{format_number(rise.high)})"
     )
     assert said in glued["rises-of-others"]
-    for name in ("intro", "chapters/03_correlations"):
-        assert said in pages[name].text
+    assert said in pages["chapters/03_correlations"].text
 
 
 def test_the_family_has_a_card(smoke: Any, pages: dict[str, Page], glued: dict[str, str]) -> None:
-    card, intro, chapter = (
-        pages[name].text for name in ("family", "intro", "chapters/06_fine_tuning")
-    )
+    card, chapter = (pages[name].text for name in ("family", "chapters/06_fine_tuning"))
     shipped, tables = shipped_trajectory(), shipped_card()
     for name in shipped["encoder"].unique():
         assert name in card
@@ -171,10 +204,10 @@ def test_the_family_has_a_card(smoke: Any, pages: dict[str, Page], glued: dict[s
         assert f"{text.words:,}" in card
     for value in tables["model"]["value"]:
         assert f"{value:,}" in card
-    assert glued["sts"] in card
-    for key in ("learned", "changed"):
-        assert glued[key] in intro
-    assert glued["direction"] in chapter
+    for key in ("sts", "embeddings"):
+        assert glued[key] in card
+    for key in ("learned", "changed", "direction"):
+        assert glued[key] in chapter
     assert pages["family"].soup("img", src=re.compile("losses"))
     assert "make family" in card
 

@@ -79,7 +79,7 @@ def test_a_family_is_trained_measured_and_shipped(
     (target / "old").mkdir(parents=True)
     registry = target.parent / "encoders.toml"
     registry.write_text(f'folder = "data/family/mini-sbert"\nsha256 = "{"0" * 64}"\n')
-    ship(recipe, family, measured, target)
+    ship(recipe, family, {"trajectory": measured}, target)
     assert sorted(path.name for path in target.parent.iterdir()) == ["encoders.toml", "family"]
     assert not (target / "old").exists()
     assert "0" * 64 not in registry.read_text()

@@ -130,8 +130,8 @@ def drawn() -> dict[str, Figure]:
         "powers": figures.plot_powers({"$one$": POWERS, "two": POWERS}),
         "rises": figures.plot_rises(RISES),
         "encoders": figures.plot_contributions({f"encoder $x$ {i}": WORDS for i in range(5)}),
-        "weights": figures.plot_weights(WEIGHTS),
-        "two rows": figures.plot_weights(wide, wide.iloc[:3]),
+        "weights": figures.plot_weights([WEIGHTS]),
+        "two rows": figures.plot_weights([wide, wide.iloc[:3]]),
     }
     for figure in found.values():
         FigureCanvasAgg(figure).draw()
@@ -321,7 +321,7 @@ BROKEN = {
         SOURCES.assign(two=SOURCES["two"].where(SOURCES.index == "a"))
     ),
     "not of the same words": lambda: figures.plot_estimate(WORDS, WORDS.iloc[1:]),
-    "no words or no weights": lambda: figures.plot_weights(WEIGHTS, WEIGHTS.iloc[:0]),
+    "no words or no weights": lambda: figures.plot_weights([WEIGHTS, WEIGHTS.iloc[:0]]),
     "no number in onion": lambda: figures.plot_measures(CURVES[["encoder", "stage", "step"]]),
     "no pair": lambda: figures.plot_swaps({}),
 }
@@ -331,3 +331,30 @@ BROKEN = {
 def test_what_cannot_be_drawn_is_an_error(message):
     with pytest.raises(WordweightsError, match=message):
         BROKEN[message]()
+
+
+def test_bars_have_lines_of_two_standard_errors() -> None:
+    weights = WEIGHTS.assign(one=[0.5, 1.0] * 4)
+    table = pd.DataFrame({"sentence_id": 0, "standard_error": np.linspace(0, 0.1, 8)})
+    figure = figures.plot_weights([weights], {"one": table})
+    information, one = figure.axes
+    assert not information.collections
+    (lines,) = one.collections
+    ends = np.array([segment[:, 0] for segment in lines.get_segments()])
+    np.testing.assert_allclose(ends.mean(axis=1), weights["one"])  # the largest is 1
+    np.testing.assert_allclose(np.ptp(ends, axis=1), 4 * table["standard_error"])
+
+
+def test_curves_of_content_words_are_dashed_where_they_are_known() -> None:
+    one = CURVES[CURVES["encoder"] == CURVES["encoder"].iloc[0]]
+    content = {"r_content": one["r"] / 2, "r_content_low": -0.1, "r_content_high": 0.6}
+    ax, *_ = figures.plot_trajectory(one.assign(**content)).axes
+    lines = {str(line.get_label()): line for line in ax.get_lines()}
+    name = str(one["encoder"].iloc[0])
+    assert lines[f"{name}, content words"].get_linestyle() == "--"
+    np.testing.assert_allclose(
+        np.asarray(lines[f"{name}, content words"].get_ydata(), dtype=float),
+        np.asarray(lines[name].get_ydata(), dtype=float) / 2,
+    )
+    plain, *_ = figures.plot_trajectory(one.assign(r_content=np.nan)).axes
+    assert not [line for line in plain.get_lines() if line.get_linestyle() == "--"]

@@ -101,11 +101,14 @@ def test_swaps_name_each_pair_once():
             "layers": "before",
             **{"r": 0.1, "low": 0.0, "high": 0.5, "norm_r": np.nan},
             **{"rise": [np.nan, 0.1], "rise_low": [np.nan, -0.1], "rise_high": [np.nan, 0.2]},
+            **{"r_content": 0.3, "r_content_low": 0.2, "r_content_high": 0.4},
         }
     )
     table = layouts.arrange_swaps({"$a$ → b": swap, "c": swap})
     fragment = table_html(table, layouts.SWAPS)
     assert table["pair"].tolist() == ["$a$ → b", "", "c", ""]
     r = "0.10\n[0.00, 0.50]"
-    assert rows_of(fragment, 6)[1] == ["$a$ → b", "before", "before", r, DASH, DASH]
+    content = "0.30\n[0.20, 0.40]"
+    first = rows_of(fragment, 8)[1]
+    assert first == ["$a$ → b", "before", "before", r, DASH, content, DASH, DASH]
     assert f"0.10\n[{MINUS}0.10,\N{NO-BREAK SPACE}0.20]" in Reader(fragment).shown

@@ -167,20 +167,24 @@ def test_a_method_without_residuals_has_no_least_exact_integrals():
 
 def test_a_fresh_training_is_compared_with_the_shipped_curve_where_there_is_one():
     curve = pd.DataFrame(
-        [(0, None, None, None), (1200, 0.12, 0.05, 0.2)],
-        columns=["step", "rise", "rise_low", "rise_high"],
+        [(0, *[None] * 6), (1200, 0.12, 0.05, 0.2, -0.03, -0.05, -0.01)],
+        columns=["step"]
+        + [f"{name}{end}" for name in ("rise", "rise_content") for end in ("", "_low", "_high")],
     )
     agreement = pd.Series({"step": 1000, "change": -0.2, "verdict": "the opposite direction"})
     said = prose.training_direction(curve, "a", "sbert", agreement).replace(MINUS, "-")
     assert said == (
-        "In 1,200 steps of a fresh training of a with sbert, r with -ln P(w) rises: it changes by "
-        "0.120 (95 % interval 0.050 to 0.200). On the shipped curve it changes by -0.200 up to "
-        "step 1,000: the opposite direction."
+        "In 1,200 steps of a fresh training of a with sbert, r with -ln P(w) rises (0.120, 95 % "
+        "interval 0.050 to 0.200). Over content words alone it falls (-0.030, 95 % interval -0.050 "
+        "to -0.010). On the shipped curve, over all words, it changes by -0.200 up to step 1,000: "
+        "the opposite direction."
     )
+    few = prose.training_direction(curve.assign(rise_content=float("nan")), "a", "sbert", agreement)
+    assert "it is not known, for there are too few words" in few
     unsure = curve.assign(rise_low=-0.1)
     agreement["verdict"] = "undecided"
     said = prose.training_direction(unsure, "a", "sbert", agreement)
-    assert "r with \N{MINUS SIGN}ln P(w) is not seen to change" in said
+    assert "r with \N{MINUS SIGN}ln P(w) is not seen to change (" in said
     assert said.endswith("too short, or its sentences are too few, to tell whether it agrees.")
     assert "no shipped curve" in prose.training_direction(curve, "a", "sbert", None)
 
@@ -192,29 +196,58 @@ def test_changes_of_the_family_are_told_stage_by_stage():
             "run": ["pre-training", "sbert"],
             "r_first": [-0.1, 0.3],
             "r_last": [0.3, 0.5],
+            "top": [0.6, 0.5],
+            "top_step": [70, 20],
             "sts_spearman_first": [0.4, 0.4],
             "sts_spearman_last": [0.4, 0.6],
         }
     )
     said = prose.family_changes(ends)
-    assert said["learned"].replace(MINUS, "-").endswith("r changes: a from -0.10 to 0.30.")
-    assert said["changed"] == "Fine-tuning then changes it: b from 0.30 to 0.50."
+    assert (
+        said["learned"]
+        .replace(MINUS, "-")
+        .endswith("r goes: a from -0.10 over 0.60 at step 70 to 0.30.")
+    )
+    assert said["changed"] == "Fine-tuning takes it: b from 0.30 to 0.50."
     assert said["sts"].endswith("coefficient changes: b from 0.40 to 0.60.")
     unknown = prose.family_changes(ends.assign(sts_spearman_first=None, sts_spearman_last=None))
     assert "was not at hand" in unknown["sts"]
 
 
 def test_parts_are_compared_pair_by_pair():
-    rise = {"rise": [None, 0.1, 0.3, 0.4], "rise_low": -0.1, "rise_high": 0.5}
     leads = {"a → b": Estimate(0.2, 0.1, 0.3, 70, 10), "c → d": Estimate(-0.2, -0.3, 0.1, 70, 10)}
-    swaps = dict.fromkeys(leads, pd.DataFrame(rise))
-    first, second = prose.swaps_compared(swaps, leads).replace(MINUS, "-").split("\n")
+    first, second = prose.swaps_compared(leads).replace(MINUS, "-").split("\n")
     assert first == (
-        "- a → b: the embeddings alone change r by 0.10 (-0.10 to 0.50), the layers alone change "
-        "r by 0.30 (-0.10 to 0.50), both together change r by 0.40 (-0.10 to 0.50). With the "
-        "layers alone, r is 0.20 (0.10 to 0.30) above that with the embeddings alone."
+        "- a → b: with the layers alone from after, r is 0.20 (95 % interval 0.10 to 0.30) above "
+        "that with the embeddings alone from after."
     )
-    assert "-0.20 (-0.30 to 0.10)" in second
+    assert "-0.20 (95 % interval -0.30 to 0.10)" in second
     changes = {"learned": "So.", "changed": "Thus."}
     *_, last = prose.training_takeaways(changes, "It rises.", leads).split("\n")
     assert last.endswith("in 1 of 2 pairs, and lower in 0.")
+
+
+def test_example_sentences_count_leads_and_ties():
+    counts = pd.DataFrame([("x", 3, 2 / 3, 1 / 3)], columns=["encoder", "n_sentences", "heaviest", "tie"])
+    assert prose.example_takeaways(counts) == (
+        "- `x`: in 2 of 3 sentences the word of most information has the largest contribution, and "
+        "in 1 more it ties with the largest, within two standard errors."
+    )
+
+
+def test_embeddings_alone_are_set_against_their_encoders():
+    scores = pd.DataFrame(
+        {"encoder": ["a", "b"], "sts_encoder": [0.4, 0.7], "sts_mean": 0.3, "sts_sif": [0.6, 0.5]}
+    )
+    said = prose.embeddings_alone(scores)
+    assert said.startswith("Word embeddings alone, averaged with SIF weights, reach 0.60; with")
+    assert said.endswith("1 of the 2 encoders that they are of (a).")
+
+
+def test_three_ways_to_integrate_are_told_to_agree():
+    library = pd.DataFrame({"n_nodes": [6, 6], "residual": [0.009, 0.009]})
+    said = prose.loops_agree(50, library, "a", residual=1e-4, captum=1e-6, other=0.002)
+    assert said.startswith(
+        "The three agree. For `a` and 50 nodes, the loop has a residual of 0.0100 %"
+    )
+    assert said.endswith("a residual of 0.900 %, differ from those of the loop by 0.200 %.")

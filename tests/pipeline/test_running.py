@@ -55,7 +55,10 @@ def test_a_run_leaves_chapters_their_tables_a_record_and_a_status_page(
     executed = nbformat.read(chapters / "01_one.ipynb", as_version=4)
     output = executed.cells[-1].outputs[-1].data["text/plain"]
     assert output == repr((2, ["b", "c"], "no one", sys.executable))
-    assert executed.cells[2].metadata.tags == ["injected-parameters", "hide-input"]
+    assert [cell.metadata.tags for cell in executed.cells[1:3]] == [
+        ["parameters", "hide-input"],
+        ["injected-parameters"],
+    ]
     assert str(checkout) not in nbformat.writes(executed).replace(sys.executable, "")
     assert not list((tmp_path / "results" / "running").iterdir())
 

@@ -37,7 +37,8 @@ def test_words_are_weighed_and_looked_up(tiny_encoder: Encoder, words: pd.DataFr
     known = plain[plain["word"].isin(PROBABILITIES)]
     assert words["contribution"].tolist() == known["contribution"].tolist()
     assert words["information"].tolist() == [-np.log(PROBABILITIES[w]) for w in words["word"]]
-    assert words.groupby("sentence_id")["text"].first().tolist() == [0, 1, 2, 3, 2]
+    assert words.groupby("sentence_id")["sentence_unit"].first().tolist() == [0, 1, 2, 3, 2]
+    assert words.groupby("word_class")["word"].agg(set)["punctuation"] == {".", "!"}
 
 
 def test_norms_are_distances_from_the_embedding_of_pad(
@@ -75,5 +76,13 @@ def test_correlations_are_compared_with_the_first(words: pd.DataFrame) -> None:
     assert rises.loc[40, "rise"] == pytest.approx(r[1] - r[0])
     assert rises.loc[40, "rise_low"] <= rises.loc[40, "rise_high"]
     assert rises.loc[60].tolist() == [0, 0, 0]
+    content = words["word_class"] == "content"
+    rs = [
+        np.corrcoef(found.loc[content, "contribution"], found.loc[content, "information"])[0, 1]
+        for found in (words, after)
+    ]
+    assert table["r_content"].loc[40] == pytest.approx(rs[1])
+    assert table["rise_content"].loc[40] == pytest.approx(rs[1] - rs[0])
+    assert (table["r_content_low"] <= table["r_content"]).all()
     parts = {("before", "before"): words, ("after", "before"): after}
     assert compare_correlations(parts, n_resamples=100).index.nlevels == 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from curve_ends import check_end
 
-from family.measure import sts_spearman
+from family.measure import measure_embeddings, sts_spearman
 from wordweights.encoders import load_encoder
-from wordweights.training import shipped_trajectory
+from wordweights.training import shipped_embeddings, shipped_trajectory
 
 HALF_PRECISION = 2e-3  # of a coefficient: the shipped weights have 11 bits, those measured 24
 
@@ -18,6 +19,13 @@ def test_shipped_encoders_score_what_their_card_says() -> None:
     for name, expected in ends["sts_spearman"].items():
         found = sts_spearman(load_encoder(str(name)))
         assert found == pytest.approx(expected, abs=HALF_PRECISION), name
+
+
+def test_shipped_embeddings_score_what_their_card_says() -> None:
+    expected = shipped_embeddings()
+    found = measure_embeddings({str(name): load_encoder(name) for name in expected["encoder"]})
+    columns = ["encoder", "sts_encoder", "sts_mean", "sts_sif"]
+    pd.testing.assert_frame_equal(found[columns], expected[columns], atol=1e-3)
 
 
 @pytest.mark.parametrize("name", shipped_trajectory()["encoder"].unique())

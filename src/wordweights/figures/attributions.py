@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +33,6 @@ from wordweights.words.classes import CLASSES, CONTENT, PUNCTUATION
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 _WIDE = 4  # scatter plots that are two side by side; more are three
 _PANELS = 4  # bars of one sentence side by side
@@ -235,7 +234,9 @@ def plot_contributions(tables: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def plot_weights(*sentences: pd.DataFrame) -> Figure:
+def plot_weights(
+    sentences: Sequence[pd.DataFrame], contributions: Mapping[str, pd.DataFrame] | None = None
+) -> Figure:
     """Draw the weights of words as bars, one panel per weighting (the paper's Figure 4).
 
     Every panel is scaled to its own largest weight, because contributions of two encoders and
@@ -243,9 +244,12 @@ def plot_weights(*sentences: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    *sentences : pd.DataFrame
+    sentences : Sequence[pd.DataFrame]
         For each sentence a column ``word``, one row per word in order, and a column for every
         weighting, the same for all sentences. NaN: there is no bar, and "unseen" in its place.
+    contributions : Mapping[str, pd.DataFrame] | None
+        What :func:`wordweights.attribute` returned for the same sentences, by the name of the
+        weighting: for its lines of two standard errors to either side.
 
     Returns
     -------
@@ -266,22 +270,37 @@ def plot_weights(*sentences: pd.DataFrame) -> Figure:
         sum(heights), len(heights), n_columns, sharey="row", height_ratios=heights
     )
     grid = axes.reshape(len(sentences), n_rows * n_columns)
-    for panels, table in zip(grid, sentences, strict=True):
+    errors = _errors_by_sentence(contributions or {})
+    for s, (panels, table) in enumerate(zip(grid, sentences, strict=True)):
         for i, (ax, name) in enumerate(zip(panels, names, strict=False)):
-            _bars(ax, table[name].to_numpy(dtype=float), str(name), palette()[0 if i else 1])
+            known = errors[name][s] if name in errors else None
+            _bars(ax, table[name], known, str(name), palette()[0 if i else 1])
         for ax in panels[::n_columns]:  # each row shares its words
             name_rows(ax, [shorten(word) for word in table["word"]])
         hide_unused(panels, len(names))
     return figure
 
 
-def _bars(ax: Axes, values: NDArray[np.float64], name: str, colour: str) -> None:
+def _errors_by_sentence(contributions: Mapping[str, pd.DataFrame]) -> dict[str, list[pd.Series]]:
+    """Part the standard errors of words by their sentences, in order: by weighting, by sentence."""
+    return {
+        name: [
+            errors.reset_index(drop=True)
+            for _, errors in table.groupby("sentence_id", sort=False)["standard_error"]
+        ]
+        for name, table in contributions.items()
+    }
+
+
+def _bars(ax: Axes, values: pd.Series, errors: pd.Series | None, name: str, colour: str) -> None:
     largest = np.nanmax(values, initial=0.0) or 1.0
-    shares = np.nan_to_num(values / largest)  # an unseen word has no bar, and says so
-    bars = ax.barh(np.arange(len(values)), shares, 0.72, color=colour)
+    shares = (values / largest).fillna(0)  # an unseen word has no bar, and says so
+    lines = None if errors is None else (2 * errors / largest).fillna(0)
+    look: dict[str, Any] = {"xerr": lines, "ecolor": "0.2", "capsize": 2}
+    bars = ax.barh(np.arange(len(values)), shares, 0.72, color=colour, **look)
     numbers = ["unseen" if np.isnan(value) else format_weight(value) for value in values]
     ax.bar_label(bars, labels=numbers, padding=3, fontsize=8.5)
-    ax.set_xlim(0, 1.5)
+    ax.set_xlim(0, 1.6)
     ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     ax.grid(visible=False, axis="y")
     title = "\n".join(shorten(line, 22) for line in _two_lines(name))

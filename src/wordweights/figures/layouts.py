@@ -56,6 +56,16 @@ _SUBSETS = {
     "rank correlation\nwithin sentences": interval("rho_sentence"),
 }
 
+SENTENCES = {"no.": "{sentence_id}", "sentence": "{sentence}"}
+"""Of :func:`wordweights.filter_sentences`."""
+
+COVERAGE = {
+    "source": "{source}",
+    "distinct words unseen": "{n_unseen}",
+    "the most frequent of them": "{unseen}",
+}
+"""Of :func:`wordweights.statistics.coverage`."""
+
 CORRELATIONS = {
     "encoder": "{encoder}\n{origin}\nfrom {made_from}\nmean of {n_seeds:count} seeds",
     **_SUBSETS,
@@ -149,11 +159,20 @@ CURVES = {
     "steps": "{steps}",
     f"{_R}\nat step 0": interval("r_first", "low_first", "high_first"),
     f"{_R}\nat the end": interval("r_last", "low_last", "high_last"),
+    "largest r\n(at step)": "{top}\n({top_step})",
     "share of\n“onion”": f"{{onion_first}}{_ARROW}{{onion_last}}",
     "r of embedding\nlength": f"{{norm_r_first}}{_ARROW}{{norm_r_last}}",
     "STS-B\nSpearman": f"{{sts_spearman_first}}{_ARROW}{{sts_spearman_last}}",
 }
 """Of :func:`wordweights.training.curves.ends_of_curves`."""
+
+EMBEDDINGS = {
+    "encoder": "{encoder}",
+    "the encoder": "{sts_encoder}",
+    "its embeddings,\nequal weights": "{sts_mean}",
+    "its embeddings,\nSIF weights": "{sts_sif}",
+}
+"""Of :func:`wordweights.training.shipped_embeddings`."""
 
 SWAPS = {
     "pair": "{pair}",
@@ -161,6 +180,8 @@ SWAPS = {
     "layers": "{layers}",
     _R: interval("r", "low", "high"),
     "rise against\nthe first row": interval("rise"),
+    "r, content\nwords": interval("r_content"),
+    "rise, content\nwords": interval("rise_content"),
     "r of embedding\nlength": "{norm_r}",
 }
 """Of :func:`arrange_swaps`."""

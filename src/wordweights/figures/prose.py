@@ -75,11 +75,29 @@ def frequency_takeaways(
     )
 
 
+def loops_agree(
+    n: int, library: pd.DataFrame, encoder: str, *, residual: float, captum: float, other: float
+) -> str:
+    """Say that a plain loop, captum and the library find the same, and how exact each is.
+
+    The differences, of captum from the loop's last round and of the library's contributions from
+    those of the loop, are relative to the norm.
+    """
+    found = library.iloc[0]
+    return (
+        f"The three agree. For `{encoder}` and {n} nodes, the loop has a residual of "
+        f"{format_weight(100 * residual)} %. Captum differs from its last round by "
+        f"{format_weight(100 * captum)} % in norm. The contributions of `attribute`, with "
+        f"{found['n_nodes']} nodes and a residual of {format_weight(100 * found['residual'])} %, "
+        f"differ from those of the loop by {format_weight(100 * other)} %."
+    )
+
+
 def residual_of_example(one: pd.DataFrame, encoder: str) -> str:
     """Say how exactly a sentence was integrated, and with how many nodes."""
     return (
         f"The completeness residual of this sentence with {one['n_nodes'].iloc[0]} nodes is "
-        f"{format_weight(100 * one['residual'].iloc[0])} %, by `{encoder}`."
+        f"{format_weight(100 * one['residual'].iloc[0])} % for `{encoder}`."
     )
 
 
@@ -100,8 +118,7 @@ def agreement_of_norms(frobenius: pd.DataFrame, vector: pd.DataFrame) -> str:
     agreement = frobenius["contribution"].corr(vector["contribution"], method="spearman")
     return (
         f"Over {len(vector)} words of {vector['sentence_id'].nunique()} sentences, the rank "
-        f"correlation of the two measures is {format_number(agreement)}. The other chapters use "
-        f"the first, as the paper does."
+        f"correlation of the two measures is {format_number(agreement)}."
     )
 
 
@@ -349,25 +366,21 @@ def examples_shown(
     """Say how many words are shown and how many are unknown, and which encoders are left out."""
     unseen = sum(int(table[INFORMATION].isna().sum()) for table in sentences)
     return (
-        f"{len(sentences)} sentences with {sum(map(len, sentences))} words; {unseen} of the words "
-        f"are unknown to the source `{frequencies}`. Such a word is shown without a number for its "
-        f"information, and so is the contribution of a word that an encoder does not know."
+        f"These are {len(sentences)} sentences with {sum(map(len, sentences))} words. The source "
+        f"`{frequencies}` does not know {unseen} of the words. What is not known has no number."
         + (f"\n\nNot shown, though in this run: {', '.join(left_out)}." if left_out else "")
     )
 
 
-def example_takeaways(sentences: Sequence[pd.DataFrame]) -> str:
-    """Say how often the word of most information is the word of the largest contribution."""
-    known = [table.dropna(subset=INFORMATION) for table in sentences]
-    known = [table for table in known if len(table)]
-    lines = []
-    for name in sentences[0].columns.drop(["word", INFORMATION]):
-        agree = sum(table[INFORMATION].idxmax() == table[name].idxmax() for table in known)
-        lines.append(
-            f"- `{name}`: in {agree} of {len(known)} sentences the word of most information is "
-            f"also the word of the largest contribution."
-        )
-    return "\n".join(lines)
+def example_takeaways(counts: pd.DataFrame) -> str:
+    """Say for each encoder how often the word of most information has the largest contribution."""
+    return "\n".join(
+        f"- `{row['encoder']}`: in {row['heaviest'] * row['n_sentences']:.0f} of "
+        f"{row['n_sentences']} sentences the word of most information has the largest contribution, "
+        f"and in {row['tie'] * row['n_sentences']:.0f} more it ties with the largest, within two "
+        f"standard errors."
+        for row in counts.to_dict("records")
+    )
 
 
 # Chapter 06: fine-tuning
@@ -403,15 +416,27 @@ def family_changes(ends: pd.DataFrame) -> dict[str, str]:
     The names are those that the pages of the book glue the sentences by.
     """
     first = ends["run"] == "pre-training"
-    learned, changed = (_changes(ends[rows], "r") for rows in (first, ~first))
+    learned, changed = _changes(ends[first], "r", peak=True), _changes(ends[~first], "r")
     scores = _changes(ends[~first].dropna(subset="sts_spearman_last"), "sts_spearman")
     return {
-        "learned": f"While mini-BERT is pre-trained, r changes: {learned}.",
-        "changed": f"Fine-tuning then changes it: {changed}.",
+        "learned": f"During pre-training, r goes: {learned}.",
+        "changed": f"Fine-tuning takes it: {changed}.",
         "sts": f"On the test split of the STS Benchmark, Spearman's coefficient changes: {scores}."
         if scores
         else "It was not measured on the STS Benchmark, which was not at hand.",
     }
+
+
+def embeddings_alone(scores: pd.DataFrame) -> str:
+    """Say how the word embeddings of the family do against its encoders on the STS Benchmark."""
+    weighted = format_number(scores["sts_sif"].max())
+    beaten = scores[scores["sts_sif"] > scores["sts_encoder"]]
+    return (
+        f"Word embeddings alone, averaged with SIF weights, reach {weighted}; with equal weights "
+        f"{format_number(scores['sts_mean'].max())}. With SIF weights they score higher than "
+        f"{len(beaten)} of the {len(scores)} encoders that they are of"
+        + (f" ({', '.join(beaten['encoder'])})." if len(beaten) else ".")
+    )
 
 
 def training_done(
@@ -420,7 +445,7 @@ def training_done(
     """Say what a fresh training was, and what it is measured on."""
     first, last = (format_number(log["loss"].iloc[i], 3) for i in (0, -1))
     return (
-        f"`{base}`, fine-tuned with `{objective}` in steps of {batch:,} sentences: the loss begins "
+        f"`{base}` is fine-tuned with `{objective}`, {batch:,} sentences per step. The loss begins "
         f"at {first} and ends at {last}, in step {log['step'].iloc[-1]:,}. The snapshots are "
         f"measured on {len(sentences):,} sentences."
     )
@@ -431,13 +456,10 @@ def training_direction(
 ) -> str:
     """Say whether r changes over a fresh training, and as on the shipped curve, if there is one."""
     end = curve.iloc[-1]
-    says = "is not seen to change"
-    if not end["rise_low"] <= 0 <= end["rise_high"]:
-        says = "rises" if end["rise"] > 0 else "falls"
     own = (
         f"In {end['step']:,.0f} steps of a fresh training of {base} with {objective}, r with "
-        f"\N{MINUS SIGN}ln P(w) {says}: it changes by {format_number(end['rise'], 3)} (95 % "
-        f"interval {_from_to(end['rise_low'], end['rise_high'], 3)})."
+        f"\N{MINUS SIGN}ln P(w) {_moves(end, 'rise')}. Over content words alone it "
+        f"{_moves(end, 'rise_content')}."
     )
     if agreement is None:
         return f"{own} There is no shipped curve of this encoder with this objective to compare."
@@ -447,28 +469,28 @@ def training_direction(
         else agreement["verdict"]
     )
     return (
-        f"{own} On the shipped curve it changes by {format_number(agreement['change'], 3)} up to "
-        f"step {agreement['step']:,}: {against}."
+        f"{own} On the shipped curve, over all words, it changes by "
+        f"{format_number(agreement['change'], 3)} up to step {agreement['step']:,}: {against}."
     )
 
 
-def swaps_compared(swaps: Mapping[str, pd.DataFrame], leads: Mapping[str, Estimate]) -> str:
-    """Say how r changes with the embeddings, the layers or both from after fine-tuning."""
-    parts = ("the embeddings alone", "the layers alone", "both together")
-    said = []
-    for pair, rows in swaps.items():
-        changes = [
-            f"{part} change r by {format_number(row['rise'])} "
-            f"({_from_to(row['rise_low'], row['rise_high'])})"
-            for part, row in zip(parts, rows.iloc[1:].to_dict("records"), strict=True)
-        ]
-        lead = leads[pair]
-        said.append(
-            f"- {pair}: {', '.join(changes)}. With the layers alone, r is "
-            f"{format_number(lead.value)} ({_from_to(lead.low, lead.high)}) above that with the "
-            f"embeddings alone."
-        )
-    return "\n".join(said)
+def _moves(end: pd.Series, rise: str) -> str:
+    """Say whether an r is seen to change, and by how much."""
+    low, high = end[f"{rise}_low"], end[f"{rise}_high"]
+    if pd.isna(end[rise]):
+        return "is not known, for there are too few words"
+    says = "is not seen to change" if low <= 0 <= high else "rises" if end[rise] > 0 else "falls"
+    change = f"{format_number(end[rise], 3)}, {interval(low, high, 3)}"
+    return f"{says} ({change})"
+
+
+def swaps_compared(leads: Mapping[str, Estimate]) -> str:
+    """Say by how much r with the layers alone from after exceeds that with the embeddings."""
+    return "\n".join(
+        f"- {pair}: with the layers alone from after, r is {format_number(lead.value)} "
+        f"({interval(lead.low, lead.high)}) above that with the embeddings alone from after."
+        for pair, lead in leads.items()
+    )
 
 
 def training_takeaways(
@@ -492,12 +514,13 @@ def _from_to(low: float, high: float, digits: int = 2) -> str:
     return f"{format_number(low, digits)} to {format_number(high, digits)}"
 
 
-def _changes(ends: pd.DataFrame, measure: str) -> str:
-    """Write where a measure begins and ends, encoder by encoder."""
-    columns = ends[["encoder", f"{measure}_first", f"{measure}_last"]]
+def _changes(ends: pd.DataFrame, measure: str, *, peak: bool = False) -> str:
+    """Write where a measure begins and ends, and r where it is largest, encoder by encoder."""
     return "; ".join(
-        f"{encoder} from {format_number(first)} to {format_number(last)}"
-        for encoder, first, last in columns.itertuples(index=False)
+        f"{row['encoder']} from {format_number(row[f'{measure}_first'])}"
+        + (f" over {format_number(row['top'])} at step {row['top_step']:,}" if peak else "")
+        + f" to {format_number(row[f'{measure}_last'])}"
+        for row in ends.to_dict("records")
     )
 
 

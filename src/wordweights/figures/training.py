@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -48,15 +48,18 @@ def plot_trajectory(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pd.DataFrame
-        One row per snapshot: encoder, run, step, r, low, high.
+        One row per snapshot: encoder, run, step, r, low, high; and where they are known r_content,
+        r_content_low and r_content_high, over content words.
 
     Returns
     -------
     Figure
-        One panel per run, with a line and a band for each encoder of it. The axis of the steps is
-        linear up to the first snapshot and logarithmic from there, so that step 0 has a place.
+        One panel per run, with a line and a band for each encoder of it, and a dashed line and a
+        band for its content words. The axis of the steps is linear up to the first snapshot and
+        logarithmic from there, so that step 0 has a place.
     """
     finite(table, "step", "r", "low", "high")
+    known = "r_content" in table and table["r_content"].notna().any()
     styles = _styles(table)
     runs = table["run"].unique().tolist()
     n_rows, n_columns = grid_of(len(runs), 2)
@@ -67,9 +70,10 @@ def plot_trajectory(table: pd.DataFrame) -> Figure:
             curve = line.sort_values("step")
             colour, marker = styles[str(encoder)]
             _line(ax, curve, "r", colour, marker)
-            ax.fill_between(
-                curve["step"], curve["low"], curve["high"], color=colour, alpha=0.2, linewidth=0
-            )
+            _band(ax, curve, "low", "high", colour)
+            if known and curve["r_content"].notna().all():
+                _line(ax, curve, "r_content", colour, marker, content=True)
+                _band(ax, curve, "r_content_low", "r_content_high", colour)
         ax.axhline(0, color="0.4", linewidth=1)
         _step_axis(ax, rows["step"])
         name_axes(ax, _STEPS, title=str(run))
@@ -232,8 +236,11 @@ def _styles(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     }
 
 
-def _line(ax: Axes, curve: pd.DataFrame, measure: str, colour: str, marker: str) -> None:
-    """Draw one measure of one encoder."""
+def _line(
+    ax: Axes, curve: pd.DataFrame, measure: str, colour: str, marker: str, *, content: bool = False
+) -> None:
+    """Draw one measure of one encoder; that of content words is dashed, with hollow marks."""
+    look: dict[str, Any] = {"linestyle": "--", "markerfacecolor": "white"} if content else {}
     ax.plot(
         curve["step"],
         curve[measure],
@@ -241,8 +248,19 @@ def _line(ax: Axes, curve: pd.DataFrame, measure: str, colour: str, marker: str)
         marker=marker,
         markersize=4,
         linewidth=1.5,
-        label=shorten(str(curve["encoder"].iloc[0]), _LONGEST_NAME) if len(curve) else None,
+        label=_label(curve, content) if len(curve) else None,
+        **look,
     )
+
+
+def _label(curve: pd.DataFrame, content: bool) -> str:
+    name = shorten(str(curve["encoder"].iloc[0]), _LONGEST_NAME)
+    return f"{name}, content words" if content else name
+
+
+def _band(ax: Axes, curve: pd.DataFrame, low: str, high: str, colour: str) -> None:
+    """Draw an interval around a line."""
+    ax.fill_between(curve["step"], curve[low], curve[high], color=colour, alpha=0.2, linewidth=0)
 
 
 def _step_axis(ax: Axes, steps: pd.Series) -> None:

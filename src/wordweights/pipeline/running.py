@@ -318,8 +318,8 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
     notebook.metadata.pop("papermill", None)  # it names folders of this machine
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata.tags.append("hide-input")  # papermill drops the tags of the original
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("hide-input")  # what was used stands below the defaults
     shutil.rmtree(running.parent)
     return notebook
 

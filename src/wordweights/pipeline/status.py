@@ -57,7 +57,7 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
             "in its chapters comes from that run, unless it says there that it was measured by us "
             "on STS-B, when the small family was trained, or published.",
             "## Run time",
-            _table("Chapter", "Seconds", ((name, f"{s:.0f}") for name, s in times.items())),
+            _table("Notebook", "Seconds", ((name, f"{s:.0f}") for name, s in times.items())),
             "A chapter that finds its attributions in the results folder is quicker than one that "
             "computes them.",
             "## Parameters",

@@ -4,12 +4,14 @@ from wordweights.training.curves import (
     compare_with_curve,
     ends_of_curves,
     shipped_card,
+    shipped_embeddings,
+    shipped_like,
     shipped_log,
     shipped_trajectory,
 )
 from wordweights.training.finetuning import OBJECTIVES, FineTuning, fine_tune
 from wordweights.training.runs import Run, Snapshot
-from wordweights.training.swaps import swap_embeddings, swap_parts
+from wordweights.training.swaps import swap_embeddings, swap_pairs, swap_parts
 from wordweights.training.texts import read_nli, read_sentences
 from wordweights.training.trajectories import compare_correlations, weigh_words
 
@@ -25,9 +27,12 @@ __all__ = [
     "read_nli",
     "read_sentences",
     "shipped_card",
+    "shipped_embeddings",
+    "shipped_like",
     "shipped_log",
     "shipped_trajectory",
     "swap_embeddings",
+    "swap_pairs",
     "swap_parts",
     "weigh_words",
 ]

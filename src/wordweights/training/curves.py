@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from wordweights.encoders import known_encoders
 from wordweights.errors import WordweightsError
 
 FAMILY = Path(str(resources.files("wordweights").joinpath("data/family")))
@@ -31,6 +32,27 @@ def shipped_trajectory() -> pd.DataFrame:
     return pd.read_csv(_shipped("trajectory.csv"))
 
 
+def shipped_like(base: str, objective: str) -> pd.DataFrame:
+    """Read the curve of an encoder's fine-tuning, where one was shipped.
+
+    Parameters
+    ----------
+    base : str
+        The encoder that was fine-tuned.
+    objective : str
+        By what, such as ``"unsup-simcse"``.
+
+    Returns
+    -------
+    pd.DataFrame
+        Rows of :func:`shipped_trajectory`; none where there is no such curve.
+    """
+    known = known_encoders()
+    tuned = known.loc[known["base"] == base, "name"]
+    table = shipped_trajectory()
+    return table[(table["run"] == objective) & table["encoder"].isin(tuned)]
+
+
 def shipped_log() -> pd.DataFrame:
     """Read the losses of the family's training.
 
@@ -40,6 +62,19 @@ def shipped_log() -> pd.DataFrame:
         Columns run, step, loss (nats) and seconds since the start of the run.
     """
     return pd.read_csv(_shipped("training.csv"))
+
+
+def shipped_embeddings() -> pd.DataFrame:
+    """Read what the word embeddings of the family give alone.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per encoder: encoder, and Spearman's coefficient on the test split of the STS
+        Benchmark of the whole encoder (sts_encoder), of the mean of its word embeddings (sts_mean)
+        and of their mean with SIF weights (sts_sif); settings, date and versions.
+    """
+    return pd.read_csv(_shipped("embeddings.csv"))
 
 
 def shipped_card() -> dict[str, pd.DataFrame]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
-from wordweights.encoders import Encoder
+from wordweights.encoders import Encoder, known_encoders, load_encoder
 from wordweights.errors import WordweightsError
+from wordweights.training.curves import shipped_trajectory
+from wordweights.training.runs import Run
 
 
 def swap_embeddings(embeddings: Encoder, layers: Encoder) -> Encoder:
@@ -72,4 +74,36 @@ def swap_parts(before: Encoder, after: Encoder) -> dict[tuple[str, str], Encoder
         ("after", "before"): swap_embeddings(after, before),
         ("before", "after"): swap_embeddings(before, after),
         ("after", "after"): after,
+    }
+
+
+def swap_pairs(base: str, fresh: Run, device: str = "cpu") -> dict[str, tuple[Encoder, Encoder]]:
+    """Choose the encoders, before and after fine-tuning, whose parts a chapter swaps.
+
+    Parameters
+    ----------
+    base : str
+        The encoder that a fresh training began from.
+    fresh : Run
+        That training.
+    device : str
+        Where to load encoders.
+
+    Returns
+    -------
+    dict[str, tuple[Encoder, Encoder]]
+        By what to call a pair: those of the shipped family, where the base is of it, or else the
+        beginning and the end of the fresh training.
+    """
+    family = shipped_trajectory()["encoder"].unique().tolist()
+    if base not in family:
+        first, last = fresh.snapshots[0], fresh.snapshots[-1]
+        return {f"{base} \N{RIGHTWARDS ARROW} {fresh.name}": (first.encoder, last.encoder)}
+    parents = known_encoders().set_index("name")["base"].loc[family].dropna()
+    return {
+        f"{parent} \N{RIGHTWARDS ARROW} {name}": (
+            load_encoder(parent, device=device),
+            load_encoder(str(name), device=device),
+        )
+        for name, parent in parents.items()
     }

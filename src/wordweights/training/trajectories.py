@@ -13,9 +13,14 @@ from wordweights.attribution.lengths import embedding_lengths
 from wordweights.attribution.methods import Method
 from wordweights.encoders import Encoder
 from wordweights.statistics import UNITS, add_units, correlation, correlation_rise
+from wordweights.statistics.correlation_table import or_none, subset
+from wordweights.words.classes import PARTS_OF_SPEECH, classify_words
 from wordweights.words.frequencies import Frequencies, add_information
 
-_COLUMNS = ("r", "low", "high", "norm_r", "rise", "rise_low", "rise_high")
+_COLUMNS = (
+    *("r", "low", "high", "r_content", "r_content_low", "r_content_high", "norm_r"),
+    *("rise", "rise_low", "rise_high", "rise_content", "rise_content_low", "rise_content_high"),
+)
 _EQUAL = 1e-6  # relative spread of lengths that are all one, but for rounding
 
 
@@ -25,6 +30,7 @@ def weigh_words(
     frequencies: Frequencies,
     method: Method | str,
     *,
+    rule: str = PARTS_OF_SPEECH,
     cluster: str | None = None,
 ) -> pd.DataFrame:
     """Attribute sentences, and look their words up.
@@ -40,6 +46,8 @@ def weigh_words(
         contribution is missing.
     method : Method | str
         As for :func:`wordweights.attribute`, such as ``IntegratedGradients(probes=16)``.
+    rule : str
+        How word classes are told apart: see :func:`wordweights.words.classes.classify_words`.
     cluster : str | None
         Address of a Dask scheduler; None computes on this machine.
 
@@ -47,12 +55,14 @@ def weigh_words(
     -------
     pd.DataFrame
         One row per word: contribution, information (nats), probability, norm (the length of its
-        embedding, that of [PAD] taken away), and what a bootstrap resamples
+        embedding, that of [PAD] taken away), word_class, and what a bootstrap resamples
         (:func:`wordweights.statistics.add_units`).
     """
     words = attribute(encoder, sentences, method, progress=False, cluster=cluster)
-    lengths = embedding_lengths(encoder, sentences["sentence"].tolist())
-    words = add_units(words, sentences).assign(norm=lengths)
+    words = add_units(words, sentences).assign(
+        norm=embedding_lengths(encoder, sentences["sentence"].tolist()),
+        word_class=classify_words(words, rule),
+    )
     return add_information(words.dropna(subset="contribution"), frequencies, unseen="drop")
 
 
@@ -74,21 +84,25 @@ def compare_correlations(
     Returns
     -------
     pd.DataFrame
-        One row per encoder, with the keys as index: r with its 95 % interval (low, high); norm_r,
-        Pearson's r of norm and information (NaN when all norms are equal); rise, rise_low and
-        rise_high, the difference from the first row's r with the interval of a paired bootstrap
-        (NaN in the first row).
+        One row per encoder, with the keys as index: r with its 95 % interval (low, high); r_content
+        with r_content_low and r_content_high, over content words; norm_r, Pearson's r of norm and
+        information (NaN when all norms are equal); rise and rise_content, the differences from the
+        first row's r and r_content, with the ends _low and _high of a paired bootstrap (NaN in the
+        first row). Over too few content words, what is of them is NaN.
     """
     drawing: dict[str, Any] = {"units": UNITS, "n_resamples": n_resamples, "seed": seed}
     first, rows = None, []
     for words in weighed.values():
-        found = correlation(words, "contribution", "information", **drawing)
+        content = subset(words, "r_content")
+        found = correlation(words, **drawing)
         row = {"r": found.r, "low": found.low, "high": found.high, "norm_r": _norm_r(words)}
+        row |= or_none(correlation, content, **drawing).columns("r_content")
         if first is None:
-            first = words
+            first = words, content
         else:
-            rise = correlation_rise(first, words, **drawing)
-            row |= {"rise": rise.value, "rise_low": rise.low, "rise_high": rise.high}
+            row |= correlation_rise(first[0], words, **drawing).columns("rise")
+            rise = or_none(correlation_rise, first[1], content, **drawing)
+            row |= rise.columns("rise_content")
         rows.append(row)
     return pd.DataFrame(rows, index=pd.Index(list(weighed)), columns=_COLUMNS)
 
