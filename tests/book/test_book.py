@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
@@ -24,7 +25,7 @@ from wordweights.figures import format_number
 from wordweights.pipeline import load_profile
 from wordweights.pipeline.parameters import read_yaml
 from wordweights.pipeline.running import CLAIMS_FILE, read_claims
-from wordweights.statistics import OURS, measured_correlations
+from wordweights.statistics import COMPUTED, FROM_SETS, OURS, measured_correlations
 from wordweights.statistics.claims import CLAIMS, NOT_TESTED
 from wordweights.training import shipped_card, shipped_trajectory
 
@@ -230,6 +231,20 @@ def test_these_numbers_are_those_of_the_library(
         r = correlation(known, "contribution", "information", n_resamples=100).r
         assert glued[key].replace("\N{MINUS SIGN}", "-") == f"{r:.2f}"
     assert glued["n-sentences"] == str(len(table))
+
+
+def test_measures_are_compared_for_every_encoder(smoke: Any, pages: dict[str, Page]) -> None:
+    table = pd.read_csv(smoke.chapters / "07_measures-agreement.csv")
+    columns = ["r_information", "r_content", "rho_sentence", "rho_shapley", "faithfulness"]
+    assert list(table.columns) == ["encoder", "measure", *columns]
+    measures = [*COMPUTED, *FROM_SETS, "information"]
+    encoders = load_profile(ROOT, "smoke").parameters["encoders"]
+    rows = list(table[["encoder", "measure"]].itertuples(index=False, name=None))
+    assert rows == [(encoder, measure) for encoder in encoders for measure in measures]
+    assert (table["faithfulness"] <= 1 + 1e-9).all()
+    text = pages["chapters/07_measures"].text
+    for value in table["faithfulness"]:
+        assert format_number(value) in text
 
 
 def test_html_in_a_sentence_is_shown_and_not_interpreted(pages: dict[str, Page]) -> None:

@@ -68,25 +68,25 @@ def replacement_found(
     return f"For `{encoder}`:\n\n" + "\n".join(lines)
 
 
+def measures_answer(table: pd.DataFrame, encoder: str) -> str:
+    """Say by how many measures an encoder weighs words by their information."""
+    rows = table[(table["encoder"] == encoder) & (table["measure"] != _NOT_A_MEASURE)]
+    above, content = (
+        int((rows[f"{name}_low"] > 0).sum()) for name in ("r_information", "r_content")
+    )
+    return (
+        f"For `{encoder}`, r with information lies wholly above zero by {above} of {len(rows)} "
+        f"measures, and over content words alone by {content}; r over all words is between "
+        f"{_ends(rows, 'r_information')}."
+    )
+
+
 def measures_takeaways(table: pd.DataFrame, encoder: str, control: str | None) -> str:
     """Say what chapter 07 has found."""
-    rows = table[table["measure"] != _NOT_A_MEASURE]
-    own = rows[rows["encoder"] == encoder]
-    positive = int((own["r_information_low"] > 0).sum())
-    content = int((own["r_content_low"] > 0).sum())
-    lines = [
-        f"- For `{encoder}`, r with information lies wholly above zero by {positive} of {len(own)} "
-        f"measures, and over content words alone by {content}.",
-        f"- {faithfulness_found(table, encoder)}",
-    ]
+    lines = [measures_answer(table, encoder), faithfulness_found(table, encoder)]
     if control is not None:
-        other = rows[rows["encoder"] == control]
-        lines.append(
-            f"- For `{control}`, whose weights are random, r lies wholly above zero by "
-            f"{int((other['r_information_low'] > 0).sum())} of {len(other)} measures, and is "
-            f"between {_ends(other, 'r_information')}."
-        )
-    return "\n".join(lines)
+        lines.append(f"{measures_answer(table, control)} Its weights are random.")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def longer_sentences(
