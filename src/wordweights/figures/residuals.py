@@ -17,8 +17,8 @@ from wordweights.figures.style import (
     grid_of,
     hide_unused,
     label_point,
-    legend,
     legend_above,
+    legend_of_all,
     name_axes,
     name_rows,
     new_figure,
@@ -115,7 +115,7 @@ def plot_residuals(tables: Mapping[str, pd.DataFrame]) -> Figure:
         ends = means.sort_values("left")
         for chosen, offset, side in (
             (ends.groupby("pos").head(1), (-3, 0), "right"),
-            (ends.groupby("pos").tail(1), (3, 0), "left"),
+            (ends.groupby("pos").nth[1:].groupby("pos").tail(1), (3, 0), "left"),
         ):
             for word in chosen.to_dict("records"):
                 point = word["left"], kinds.index(word["pos"])
@@ -175,11 +175,12 @@ def plot_layers(table: pd.DataFrame) -> Figure:
             error = [value - known[f"{column}_low"], known[f"{column}_high"] - value]
             style = {"marker": MARKERS[i % len(MARKERS)], "color": palette()[i], "capsize": 2}
             label = shorten(str(encoder), 28)
-            ax.errorbar(known["layer"], value, yerr=error, markersize=4, label=label, **style)
+            beside = known["layer"] + 0.08 * i  # bars of one layer do not hide each other
+            ax.errorbar(beside, value, yerr=error, markersize=4, label=label, **style)
         ax.axhline(0, color="0.4", linewidth=1)
         name_axes(ax, "layers", title=title)
     name_axes(axes[0], "layers", "r with \N{MINUS SIGN}ln P(w)", titles[0])
-    legend(axes[0], loc="lower left", bbox_to_anchor=(0, 1.12), ncols=2)
+    legend_of_all(figure, axes[0], 2)
     return figure
 
 

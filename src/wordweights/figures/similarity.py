@@ -12,8 +12,7 @@ from wordweights.figures.style import (
     MARKERS,
     finite,
     format_number,
-    hide_unused,
-    legend,
+    legend_of_all,
     name_axes,
     name_rows,
     new_figure,
@@ -70,8 +69,7 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
         below = _RHO if encoder == encoders[-1] else ""
         name_axes(ax, below, title=f"{shorten(encoder, 26)}\n{kind}")
     name_rows(axes[0], list(WEIGHTS))
-    legend(axes[0], loc="lower center", bbox_to_anchor=(1.7, 1.25), ncols=3)
-    hide_unused(axes, len(panels))
+    legend_of_all(figure, axes[0], 3)
     return figure
 
 

