@@ -11,6 +11,7 @@ import pytest
 from wordweights.pipeline import build_book, load_profile, run_chapters
 
 ROOT = Path(__file__).parents[2]
+_SAID = [("dog", "asleep"), ("woman", "happy"), ("soup", "hot"), ("bird", "small"), ("car", "old")]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def _made_up_pairs(folder: Path) -> Path:
+    """Write a benchmark of few pairs, in place of the STS Benchmark that chapter 09 reads."""
+    (folder / "stsb").mkdir(parents=True)
+    sentences = [f"{a} {b} is {c} ." for a in "a the".split() for b, c in _SAID]
+    pairs = zip(sentences, sentences[1:], range(len(sentences)), strict=False)
+    text = "".join(f"{first},{second},{score % 6}\n" for first, second, score in pairs)
+    for name in ("dev", "test"):
+        (folder / "stsb" / f"{name}.csv").write_text(text)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     """Run and build in a folder of its own: a real book beside it stays what it is."""
@@ -38,6 +50,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     shutil.copytree(ROOT / "book", book, ignore=generated)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORDWEIGHTS_RESULTS", str(folder / "results"))
+        patch.setenv("WORDWEIGHTS_DATA", str(_made_up_pairs(folder / "data")))
         patch.chdir(ROOT)
         run_chapters(ROOT, load_profile(ROOT, "smoke"), book=book)
         index = build_book(ROOT, book)

@@ -36,7 +36,7 @@ def load_language_model(name: str) -> Any | None:
         For a name that is unknown.
     """
     check_name(name)
-    label, _, trained = split_name(name)
+    label, _, trained, *_ = split_name(name)
     path = locate(label) / "config.json"
     if not trained or not path.is_file():
         return None

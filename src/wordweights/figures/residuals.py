@@ -115,7 +115,7 @@ def plot_residuals(tables: Mapping[str, pd.DataFrame]) -> Figure:
         ends = means.sort_values("left")
         for chosen, offset, side in (
             (ends.groupby("pos").head(1), (-3, 0), "right"),
-            (ends.groupby("pos").nth[1:].groupby("pos").tail(1), (3, 0), "left"),
+            (ends[ends.duplicated("pos")].groupby("pos").tail(1), (3, 0), "left"),
         ):
             for word in chosen.to_dict("records"):
                 point = word["left"], kinds.index(word["pos"])

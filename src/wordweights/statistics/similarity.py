@@ -394,7 +394,7 @@ def _rise(before: pd.DataFrame, after: pd.DataFrame, resampling: Resampling) -> 
 
 
 def _by_pair(table: pd.DataFrame) -> pd.DataFrame:
-    """Number the pairs: each is drawn by itself, as a sentence is elsewhere."""
+    """Give each pair a number: it is drawn by itself, as a sentence is elsewhere."""
     return table.assign(sentence_id=range(len(table)))
 
 
