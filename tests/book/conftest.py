@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _made_up_pairs(folder: Path) -> Path:
     """Write a benchmark of few pairs, in place of the STS Benchmark that chapter 09 reads."""
     (folder / "stsb").mkdir(parents=True)
-    sentences = [f"{a} {b} is {c} ." for a in "a the".split() for b, c in _SAID]
+    sentences = [f"{a} {b} is {c} ." for a in ("a", "the") for b, c in _SAID]
     pairs = zip(sentences, sentences[1:], range(len(sentences)), strict=False)
     text = "".join(f"{first},{second},{score % 6}\n" for first, second, score in pairs)
     for name in ("dev", "test"):

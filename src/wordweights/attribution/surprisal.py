@@ -29,7 +29,7 @@ def surprisal(
     ----------
     encoder : Encoder
         Whose tokenizer reads the sentences, and which words it has.
-    language_model : transformers.PreTrainedModel
+    language_model : Any
         A masked language model of the same tokenizer, such as
         :func:`wordweights.encoders.heads.load_language_model` loads: from ids to logits.
     sentences : Sequence[str]

@@ -36,9 +36,9 @@ def load_language_model(name: str) -> Any | None:
         For a name that is unknown.
     """
     check_name(name)
-    label, _, trained, *_ = split_name(name)
-    path = locate(label) / "config.json"
-    if not trained or not path.is_file():
+    named = split_name(name)
+    path = locate(named.label) / "config.json"
+    if not named.trained or not path.is_file():
         return None
     architectures = json.loads(path.read_text("utf-8")).get("architectures") or []
     if not any(str(kind).endswith("ForMaskedLM") for kind in architectures):
