@@ -65,7 +65,7 @@ LEFT = pd.DataFrame(
         "pos": ["NOUN"] * 4 + ["VERB"],
         "left": [0.1, 0.3, -0.4, 0.0, 0.2],
     }
-)
+).assign(word_type=lambda t: t["word"])
 
 
 def averages(rise: float = 0.1) -> pd.DataFrame:

@@ -92,7 +92,7 @@ def plot_residuals(tables: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     tables : Mapping[str, pd.DataFrame]
-        From an encoder's name to words with columns word, pos and left (in ln c).
+        From an encoder's name to words with columns word_type, pos and left (in ln c).
 
     Returns
     -------
@@ -105,7 +105,7 @@ def plot_residuals(tables: Mapping[str, pd.DataFrame]) -> Figure:
     figure, axes = new_figure(height, n_rows, n_columns, sharey=True)
     for ax, (encoder, table) in zip(axes, tables.items(), strict=False):
         finite(table, "left")
-        means = table.groupby(["pos", "word"])["left"].mean().reset_index()
+        means = table.groupby(["pos", "word_type"])["left"].mean().reset_index()
         rows = means["pos"].map(kinds.index)
         ax.scatter(means["left"], rows, s=7, alpha=0.35, color=palette()[0], linewidths=0)
         middle = table.groupby("pos")["left"].mean()
@@ -119,7 +119,7 @@ def plot_residuals(tables: Mapping[str, pd.DataFrame]) -> Figure:
         ):
             for word in chosen.to_dict("records"):
                 point = word["left"], kinds.index(word["pos"])
-                label_point(ax, word["word"], point, offset, ha=side, va="center")
+                label_point(ax, word["word_type"], point, offset, ha=side, va="center")
         ax.margins(x=0.25)
     name_rows(axes[0], kinds)
     hide_unused(axes, len(tables))
