@@ -16,7 +16,6 @@ from wordweights.errors import WordweightsError
 RESULTS_VARIABLE = "WORDWEIGHTS_RESULTS"
 DATA_VARIABLE = "WORDWEIGHTS_DATA"
 MEASURED_FILE = Path("book", "data", "measured.csv")  # in the checkout: numbers of `make measured`
-JUMP_FILE = Path("book", "data", "jump.csv")  # and of wordweights.pipeline.jump
 SIMILARITY_FILE = MEASURED_FILE.with_name("similarity.csv")  # and these
 
 

@@ -11,7 +11,8 @@ from transformers import PreTrainedTokenizerFast
 from wordweights.attribution import attribute
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.pipeline.jump import measure_jump
+from wordweights.pipeline import jump
+from wordweights.pipeline.jump import measure_jump, measured_jump
 
 SENTENCE = "a dog is sleeping in the forest ."
 
@@ -54,3 +55,12 @@ def test_the_jump_is_where_the_vector_moves_and_its_words_add_up(
 def test_a_smooth_path_is_refused(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
     with pytest.raises(WordweightsError, match="does not jump in the sentence 'a dog"):
         measure_jump(jumping(tiny_tokenizer, 1.0), SENTENCE)
+
+
+def test_what_was_measured_is_whole() -> None:
+    """With the columns of a fresh table, and the words of its sentence."""
+    kept = measured_jump()
+    assert list(kept.columns) == ["quantity", "label", "x", "value", "encoder", "versions"]
+    assert kept.loc[kept["quantity"] == "divided", "label"].tolist() == jump.SENTENCE.split()
+    assert set(kept["encoder"]) == {jump.ENCODER}
+    assert np.isfinite(kept["value"]).all()

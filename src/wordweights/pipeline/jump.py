@@ -1,6 +1,6 @@
 """A path that jumps, measured once: chapter 02 shows it, and no run of the book has the weights.
 
-``python -m wordweights.pipeline.jump`` writes the table into the checkout. It needs the weights of
+``python -m wordweights.pipeline.jump`` writes the table into the package. It needs the weights of
 all-mpnet-base-v2, from the model hub or the extra ``mpnet``, and takes some minutes.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 from dataclasses import replace
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,8 +23,7 @@ from wordweights.attribution.path import lay_path
 from wordweights.attribution.quadrature import Rule
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.errors import WordweightsError
-from wordweights.files import JUMP_FILE, write_atomically
-from wordweights.pipeline.profiles import find_root
+from wordweights.files import write_atomically
 
 ENCODER = "all-mpnet-base-v2"
 SENTENCE = "a woman is cutting an onion ."
@@ -33,6 +34,17 @@ _FAR = 10  # times that: how much of its surroundings is shown
 _POINTS = 81
 _MEMORY = 256 * 2**20
 _DIGITS = 6
+
+
+def measured_jump() -> pd.DataFrame:
+    """Read what was measured of :data:`ENCODER` on :data:`SENTENCE`.
+
+    Returns
+    -------
+    pd.DataFrame
+        From :func:`measure_jump`, with encoder and versions.
+    """
+    return pd.read_csv(_kept(), keep_default_na=False)  # a word may be "null"
 
 
 def measure_jump(encoder: Encoder, sentence: str) -> pd.DataFrame:
@@ -156,9 +168,13 @@ def _states(
     ]
 
 
+def _kept() -> Path:
+    return Path(str(resources.files("wordweights").joinpath("data/jump.csv")))
+
+
 def main() -> None:
-    """Measure, and write the table into the checkout."""
-    path = find_root() / JUMP_FILE
+    """Measure, and write the table into the package."""
+    path = _kept()
     versions = " ".join(
         f"{name}={importlib.metadata.version(name).split('+')[0]}"
         for name in ("wordweights", "torch", "transformers")
