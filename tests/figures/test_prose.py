@@ -228,7 +228,9 @@ def test_parts_are_compared_pair_by_pair():
 
 
 def test_example_sentences_count_leads_and_ties():
-    counts = pd.DataFrame([("x", 3, 2 / 3, 1 / 3)], columns=["encoder", "n_sentences", "heaviest", "tie"])
+    counts = pd.DataFrame(
+        [("x", 3, 2 / 3, 1 / 3)], columns=["encoder", "n_sentences", "heaviest", "tie"]
+    )
     assert prose.example_takeaways(counts) == (
         "- `x`: in 2 of 3 sentences the word of most information has the largest contribution, and "
         "in 1 more it ties with the largest, within two standard errors."
