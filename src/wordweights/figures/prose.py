@@ -421,9 +421,8 @@ def embeddings_alone(scores: pd.DataFrame) -> str:
     beaten = scores[scores["sts_sif"] > scores["sts_encoder"]]
     return (
         f"Word embeddings alone, averaged with SIF weights, reach {weighted}; with equal weights "
-        f"{format_number(scores['sts_mean'].max())}. With SIF weights they score higher than "
-        f"{len(beaten)} of the {len(scores)} encoders that they are of"
-        + (f" ({', '.join(beaten['encoder'])})." if len(beaten) else ".")
+        f"{format_number(scores['sts_mean'].max())}. With SIF weights, the embeddings of "
+        f"{len(beaten)} of {len(scores)} encoders score higher than the whole encoder."
     )
 
 
