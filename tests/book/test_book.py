@@ -127,7 +127,8 @@ def test_chapters_figures_and_tables_are_numbered(pages: dict[str, Page]) -> Non
     (numbered,) = (part["chapters"] for part in contents["parts"] if part.get("numbered"))
     for number, chapter in enumerate(numbered, 1):
         page = pages[chapter["file"]]
-        assert page.soup.h1.get_text().startswith(f"{number}. ")
+        (title,) = page.soup.select("article h1")
+        assert title.get_text().startswith(f"{number}. ")
         captions = [tag.get_text() for tag in page.soup("span", class_="caption-number")]
         assert captions, chapter
         assert all(re.match(rf"(Fig\.|Table) {number}\.\d+ $", text) for text in captions)

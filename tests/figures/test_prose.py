@@ -243,7 +243,7 @@ def test_embeddings_alone_are_set_against_their_encoders():
     )
     said = prose.embeddings_alone(scores)
     assert said.startswith("Word embeddings alone, averaged with SIF weights, reach 0.60; with")
-    assert said.endswith("1 of the 2 encoders that they are of (a).")
+    assert said.endswith("the embeddings of 1 of 2 encoders score higher than the whole encoder.")
 
 
 def test_three_ways_to_integrate_are_told_to_agree():

@@ -376,9 +376,9 @@ def example_takeaways(counts: pd.DataFrame) -> str:
     """Say for each encoder how often the word of most information has the largest contribution."""
     return "\n".join(
         f"- `{row['encoder']}`: in {row['heaviest'] * row['n_sentences']:.0f} of "
-        f"{row['n_sentences']} sentences the word of most information has the largest contribution, "
-        f"and in {row['tie'] * row['n_sentences']:.0f} more it ties with the largest, within two "
-        f"standard errors."
+        f"{row['n_sentences']} sentences the word of most information has the largest "
+        f"contribution, and in {row['tie'] * row['n_sentences']:.0f} more it ties with the "
+        f"largest, within two standard errors."
         for row in counts.to_dict("records")
     )
 
@@ -396,18 +396,6 @@ def curves_measured(shipped: pd.DataFrame) -> str:
     if shipped["sts_spearman"].isna().all():
         lines.append("The STS Benchmark was not at hand then, so its column is empty.")
     return "\n\n".join(lines)
-
-
-def curves_ended(ends: pd.DataFrame) -> str:
-    """Say where each curve begins and ends, and where it is highest."""
-    return "\n".join(
-        f"- `{row['encoder']}`, {row['run']}: r begins at {format_number(row['r_first'])} "
-        f"({interval(row['low_first'], row['high_first'])}) and ends at "
-        f"{format_number(row['r_last'])} ({_from_to(row['low_last'], row['high_last'])}) after "
-        f"{row['steps']:,} steps. Its largest value is {format_number(row['top'])}, at step "
-        f"{row['top_step']:,}."
-        for row in ends.to_dict("records")
-    )
 
 
 def family_changes(ends: pd.DataFrame) -> dict[str, str]:
@@ -433,9 +421,8 @@ def embeddings_alone(scores: pd.DataFrame) -> str:
     beaten = scores[scores["sts_sif"] > scores["sts_encoder"]]
     return (
         f"Word embeddings alone, averaged with SIF weights, reach {weighted}; with equal weights "
-        f"{format_number(scores['sts_mean'].max())}. With SIF weights they score higher than "
-        f"{len(beaten)} of the {len(scores)} encoders that they are of"
-        + (f" ({', '.join(beaten['encoder'])})." if len(beaten) else ".")
+        f"{format_number(scores['sts_mean'].max())}. With SIF weights, the embeddings of "
+        f"{len(beaten)} of {len(scores)} encoders score higher than the whole encoder."
     )
 
 
