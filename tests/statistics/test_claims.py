@@ -114,7 +114,7 @@ def test_claims_are_judged_otherwise_than_by_the_paper():
     tables = paper_words()
     otherwise = summarise_claims(judge(tables)).set_index("claim")["otherwise"]
     assert otherwise.tolist() == [
-        *("", "content words: supported", "content words: supported"),
+        *(None, "content words: supported", "content words: supported"),
         *("ln c: not supported", "all sentences: supported"),
     ]
     # content words whose weights follow nothing, whatever the others do
