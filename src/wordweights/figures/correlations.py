@@ -145,7 +145,7 @@ def plot_powers(curves: Mapping[str, pd.DataFrame]) -> Figure:
         colour = palette()[i % 10]
         line = "-" if i < 10 else "--"
         ax.plot(curve["power"], curve["r"], line, color=colour, label=shorten(encoder, 32))
-        top = curve.loc[curve["r"].idxmax()]
+        top = curve.iloc[int(curve["r"].argmax())]
         ax.plot(top["power"], top["r"], MARKERS[i % len(MARKERS)], color=colour, markersize=6)
     for power in (0, 1):
         ax.axvline(power, color="0.4", linestyle=":", linewidth=1)

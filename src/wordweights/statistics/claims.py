@@ -206,7 +206,7 @@ def summarise_claims(verdicts: pd.DataFrame) -> pd.DataFrame:
         One row per claim: claim, statement, tested and scopes (how many of the paper's were
         tested, of how many), verdict: ``"not supported"`` if any of the paper's scopes is not
         supported, ``"supported"`` if all of them are, otherwise ``"not tested"``; otherwise: the
-        same of the claim's other variants, in words; None without.
+        same of the claim's other variants, in words; missing without.
     """
     rows = []
     for claim, statement in CLAIMS.items():
