@@ -89,7 +89,7 @@ def test_verdicts_are_words_and_untested_cases_take_one_row():
         ["(5)", "SBERT (MEAN):\na cat .", paper, "lead", "0.20\n[0.10, 0.30]", "supported"],
     ]
     summary = rows_of(table_html(summarise_claims(verdicts), layouts.SUMMARY), 5)
-    assert summary[1] == ["(1)", CLAIMS[1], "0 of 2", "not tested", ""]
+    assert summary[1] == ["(1)", CLAIMS[1], "0 of 2", "not tested", DASH]
     otherwise = "content words: not tested"
     assert summary[3] == ["(3)", CLAIMS[3], "1 of 2", "not tested", otherwise]
 

@@ -76,6 +76,24 @@ def test_growth_of_skewed_errors_that_sentences_share_has_its_coverage():
     assert above <= 14
 
 
+def test_growth_is_not_seen_where_words_of_a_type_go_together():
+    above = {False: 0, True: 0}
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        frequency = 1 / np.arange(1, 151)
+        word = rng.choice(150, 420, p=frequency / frequency.sum())
+        x = rng.permutation(np.linspace(3, 12, 150))[word]
+        y = x + rng.standard_normal(150)[word] + 0.5 * rng.standard_normal(420)
+        table = pd.DataFrame({"information": x, "contribution": y, "word": word})
+        table["sentence_id"] = np.repeat(np.arange(60), 7)
+        for both in above:
+            units = ["sentence_id", "word"] if both else ALONE
+            above[both] += spread_growth(table, units=units, n_resamples=100).low > 0
+    # 2.5 % of 60 with a binomial standard deviation of 1.2: four of them above 1.5
+    assert above[True] <= 6
+    assert above[False] > 10
+
+
 def test_growth_that_cannot_be_tested():
     table = weighed(0.5)
     with pytest.raises(WordweightsError, match="without any spread"):

@@ -145,11 +145,12 @@ def plot_powers(curves: Mapping[str, pd.DataFrame]) -> Figure:
         colour = palette()[i % 10]
         line = "-" if i < 10 else "--"
         ax.plot(curve["power"], curve["r"], line, color=colour, label=shorten(encoder, 32))
-        top = curve.loc[curve["r"].idxmax()]
+        top = curve.iloc[int(curve["r"].argmax())]
         ax.plot(top["power"], top["r"], MARKERS[i % len(MARKERS)], color=colour, markersize=6)
-    for power, name in ((0, "ln P"), (1, "P")):
+    for power in (0, 1):
         ax.axvline(power, color="0.4", linestyle=":", linewidth=1)
-        label_point(ax, name, (power, 0), (-4, 4), ha="right", va="bottom")
+    names = {-1: "\N{MINUS SIGN}1", -0.5: "\N{MINUS SIGN}0.5", 0: "0\nln P", 0.5: "0.5", 1: "1\nP"}
+    ax.set_xticks(list(names), list(names.values()))
     ax.set_ylim(bottom=0)
     legend(ax, loc="center left", bbox_to_anchor=(1, 0.5))
     what = "power \N{GREEK SMALL LETTER LAMDA} of P(w)"

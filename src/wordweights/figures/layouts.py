@@ -91,6 +91,7 @@ SOURCES = {
     "encoder": "{encoder}",
     "P(w) from": "{frequencies}",
     _R: interval("r_information"),
+    "content words": interval("r_content"),
     "words in common": "{n_words}",
     "r, own words": "{r_own}",
     "own words": "{n_own}",

@@ -244,7 +244,7 @@ def key_numbers(measured: pd.DataFrame, main: str, control: str | None) -> dict[
 
 def classes_compared(measured: pd.DataFrame, main: str, words: pd.DataFrame) -> str:
     """Say what r is made of: word classes against each other, or words within a class."""
-    row = measured.set_index("encoder").loc[main]
+    row = measured[measured["encoder"] == main].iloc[0]
     flag = (words["word_class"] == CONTENT).astype(float)
     of_flag, of_weight = (flag.corr(words[name]) for name in ("information", "contribution"))
     within = _with_interval(row, "r_content")
@@ -313,7 +313,7 @@ def spread_compared(verdicts: pd.DataFrame, main: str) -> str:
 
 def heaviest_counted(counts: pd.DataFrame, main: str) -> str:
     """Say how often the most informative word is the heaviest."""
-    row = counts.set_index("encoder").loc[main]
+    row = counts[counts["encoder"] == main].iloc[0]
     heaviest, tie, chance = (
         f"{format_number(100 * row[name], 0)} %" for name in ("heaviest", "tie", "chance")
     )

@@ -206,7 +206,7 @@ def summarise_claims(verdicts: pd.DataFrame) -> pd.DataFrame:
         One row per claim: claim, statement, tested and scopes (how many of the paper's were
         tested, of how many), verdict: ``"not supported"`` if any of the paper's scopes is not
         supported, ``"supported"`` if all of them are, otherwise ``"not tested"``; otherwise: the
-        same of the claim's other variants, in words.
+        same of the claim's other variants, in words; missing without.
     """
     rows = []
     for claim, statement in CLAIMS.items():
@@ -215,7 +215,7 @@ def summarise_claims(verdicts: pd.DataFrame) -> pd.DataFrame:
         others = cases[cases["variant"] != AS_THE_PAPER].groupby("variant", sort=False)["verdict"]
         otherwise = "\n".join(f"{name}: {_summarise(found.tolist())}" for name, found in others)
         tested = len(said) - said.count(NOT_TESTED)
-        rows.append((claim, statement, tested, len(said), _summarise(said), otherwise))
+        rows.append((claim, statement, tested, len(said), _summarise(said), otherwise or None))
     columns = ["claim", "statement", "tested", "scopes", "verdict", "otherwise"]
     return pd.DataFrame(rows, columns=columns)
 

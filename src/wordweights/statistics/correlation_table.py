@@ -179,7 +179,8 @@ def with_controls(
             f"raise `n_controls`."
         )
     seeds = correlation_table(controls, n_resamples=100)
-    row = seeds.iloc[0].to_dict() | {"encoder": control, "n_units": 0, "n_types": 0}
+    row: dict[str, Any] = {name: seeds[name].iloc[0] for name in map(str, seeds.columns)}
+    row |= {"encoder": control, "n_units": 0, "n_types": 0}
     for column in (*SUBSETS, "r_probability", "rho_sentence"):
         mean, sd = seeds[column].mean(skipna=False), seeds[column].std(skipna=False)
         row |= Estimate(

@@ -111,16 +111,18 @@ def _compare(words: pd.DataFrame) -> dict[str, Any] | None:
     if most.all():
         return None
     top, rival = (int(np.where(chosen, weights, -np.inf).argmax()) for chosen in (most, ~most))
+    if not weights[rival] > 0:  # nothing else weighs anything
+        return None
     ratio = float(weights[top] / weights[rival])
-    errors = (words["standard_error"].to_numpy(dtype=float) / weights)[[top, rival]]
-    margin = _ERRORS * ratio * float(np.hypot(*errors))
+    errors = words["standard_error"].to_numpy(dtype=float) / weights[rival]
+    margin = _ERRORS * float(np.hypot(errors[top], ratio * errors[rival]))
     low, high = ratio - 1 - margin, ratio - 1 + margin
     if np.isnan(margin):
         verdict = UNKNOWN
     else:
         verdict = HEAVIEST if low > 0 else NOT_HEAVIEST if high < 0 else TIE
     return {
-        **words.iloc[top].to_dict(),
+        **{name: words[name].iloc[top] for name in map(str, words.columns)},
         "rival": words["word"].iloc[rival],
         **{"lead": ratio - 1, "low": low, "high": high},
         **{"verdict": verdict, "n_words": len(words)},
