@@ -28,5 +28,5 @@ def test_all_sentences_agree_with_the_committed_table(monkeypatch: pytest.Monkey
     kept = kept_rows()
     table = measure(sources=kept["frequencies"].unique())
     assert set(table["n_sentences"]) == {617}
-    assert (table["relative_error"] < 0.03).all()
+    assert (table["relative_error"] < 0.06).all()
     assert disagreements(table, kept) == []
