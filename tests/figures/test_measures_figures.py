@@ -144,8 +144,8 @@ def test_what_another_baseline_changes_is_said() -> None:
     words = pd.DataFrame({name: [1.0, 2.0, 3.0] for name in MEASURES})
     said = prose_measures.replacement_found(both, words, -words, "e")
     assert (
-        "- shapley: the rank correlation of the two is \N{MINUS SIGN}1.00; r is 0.50 with `pad` "
-        "and 0.50 with `mask`." in said
+        "- shapley: the weights with `pad` and with `mask` have a rank correlation of "
+        "\N{MINUS SIGN}1.00; their r with information is 0.50 and 0.50." in said
     )
 
 
@@ -158,7 +158,7 @@ def test_what_lengths_and_pairs_found_is_said() -> None:
     assert "has no interval at any length" in said
     assert "more in no fifth" in said
     said = prose_measures.pair_found(PAIR, "e")
-    assert "has a cosine of 0.625" in said
+    assert "have a cosine of 0.625" in said
     assert "up to 1.0e-09" in said
     assert "0.500, of “a” and “$c$”" in said
     words = pd.DataFrame({"pair": [0, 0, 1], "pieces": [1, 2, 1]})
@@ -168,5 +168,5 @@ def test_what_lengths_and_pairs_found_is_said() -> None:
     assert "r = 0.50 (95 % interval 0.40 to 0.60)" in said
     sentences = pd.DataFrame({"n_words": [4, 40]})
     said = prose_measures.longer_sentences(sentences, "sotu", {"e": words})
-    assert said.startswith("2 sentences of 4 to 40 words, from `sotu`")
+    assert said.startswith("2 sentences of 4 to 40 words are used, from `sotu`")
     assert "1 of 3 for `e`" in said

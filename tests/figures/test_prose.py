@@ -79,9 +79,11 @@ def test_classes_are_compared_by_the_numbers_of_the_run():
     assert "`a` with r = -1.00" in said
     assert "Within content words, `a` has r = 0.65 (0.61 to 0.70)" in said
     assert "function words 0.80 (0.70 to 0.90)" in said
-    assert "Not every" not in said  # one encoder, and a control
+    assert "loses most" not in said  # one encoder, and a control
     two = pd.concat([MEASURED, MEASURED.iloc[:1].assign(encoder="b", r_content=0.1)])
-    assert "that of `b` falls from 0.88" in prose.classes_compared(two, "a", words)
+    said = prose.classes_compared(two, "a", words)
+    assert "`b` loses most there: its r is 0.88 over all words and 0.10 (" in said
+    assert "loses most" not in prose.classes_compared(two.assign(r_content=0.9), "a", words)
     few = MEASURED.assign(r_function=None)
     assert "not known, for want of words" in prose.classes_compared(few, "a", words)
 
@@ -102,8 +104,8 @@ def test_powers_spreads_and_the_heaviest_words_are_told():
     )
     said = prose.spread_compared(verdicts, "a").replace(MINUS, "-")
     assert said == (
-        "By `a`, the spread grows by 12 % of its mean per nat (10 to 14) for c, and by -3 % of its "
-        "mean per nat (-10 to 4) for ln c."
+        "For `a`, the spread changes by 12 % of its mean per nat (10 to 14) for c, and by -3 % of "
+        "its mean per nat (-10 to 4) for ln c."
     )
     assert "did not test" in prose.spread_compared(verdicts, "c")
     counts = pd.DataFrame(
@@ -129,7 +131,9 @@ def test_the_words_and_how_their_classes_were_told_apart():
     assert "4 words of 2 sentences" in said
     assert "1 of the words are content words, 2 function words, and 1 punctuation" in said
     assert "list of stop words" in said
-    assert said.endswith("They are of 3 types, of which 1 are half of all words.")
+    assert said.endswith(
+        "They are of 3 word types; the 1 most frequent of these make up half of all words."
+    )
     assert "parts of speech" in prose.words_correlated(words, "spacy", "drop", "parts-of-speech")
     assert prose.wordpieces_counted(["spacy"]) == ""
     assert "also begins longer words" in prose.wordpieces_counted(["spacy", "bert-pretraining"])
@@ -253,3 +257,21 @@ def test_three_ways_to_integrate_are_told_to_agree():
         "The three agree. For `a` and 50 nodes, the loop has a residual of 0.0100 %"
     )
     assert said.endswith("a residual of 0.900 %, differ from those of the loop by 0.200 %.")
+
+
+def test_our_own_numbers_are_told_by_their_settings():
+    ours = pd.DataFrame(
+        {
+            "encoder": ["a", "a", "b"],
+            "date": "2026-01-01",
+            "versions": "v",
+            "settings": ["all", "all", "sample=9"],
+            "relative_error": [0.01, 0.02, 0.05],
+            "residual_max": [0.01, 0.005, 0.5],
+        }
+    )
+    first, second = prose.how_measured(ours).split("\n\n")
+    assert first.startswith("a: measured on 2026-01-01, with `v` and the settings `all`.")
+    assert "is 2.0 % or less (root mean square), the residual of a sentence 1.0 % or" in first
+    assert second.startswith("b: measured on 2026-01-01, with `v` and the settings `sample=9`.")
+    assert prose.how_measured(ours.iloc[:0]) == ""

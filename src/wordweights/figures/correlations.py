@@ -153,11 +153,9 @@ def plot_powers(curves: Mapping[str, pd.DataFrame]) -> Figure:
     ax.set_xticks(list(names), list(names.values()))
     ax.set_ylim(bottom=0)
     legend(ax, loc="center left", bbox_to_anchor=(1, 0.5))
-    what = "power \N{GREEK SMALL LETTER LAMDA} of P(w)"
     name_axes(
         ax,
-        what,
-        "|r| of contribution and (P^\N{GREEK SMALL LETTER LAMDA} - 1) / "
-        "\N{GREEK SMALL LETTER LAMDA}",
+        "power \N{GREEK SMALL LETTER LAMDA} of P(w)",
+        "|r| of contribution and that power of P(w)",
     )
     return figure

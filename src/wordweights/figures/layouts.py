@@ -10,6 +10,7 @@ from wordweights.errors import WordweightsError
 from wordweights.statistics.claims import AS_THE_PAPER, CLAIMS, NOT_TESTED
 
 _R = "r with \N{MINUS SIGN}ln P(w)"
+_WITHIN = "rank correlation\nwithin sentences"
 _ARROW = "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}"
 
 
@@ -53,7 +54,7 @@ _SUBSETS = {
     "without\npunctuation": interval("r_no_punctuation"),
     "content\nwords": interval("r_content"),
     "function\nwords": interval("r_function"),
-    "rank correlation\nwithin sentences": interval("rho_sentence"),
+    _WITHIN: interval("rho_sentence"),
 }
 
 SENTENCES = {"no.": "{sentence_id}", "sentence": "{sentence}"}
@@ -92,9 +93,9 @@ SOURCES = {
     "P(w) from": "{frequencies}",
     _R: interval("r_information"),
     "content words": interval("r_content"),
-    "words in common": "{n_words}",
-    "r, own words": "{r_own}",
-    "own words": "{n_own}",
+    "words that all\nsources know": "{n_words}",
+    "r, all words\nit knows": "{r_own}",
+    "words\nit knows": "{n_own}",
 }
 """Of :func:`wordweights.statistics.correlations_by_source`, on common and on own words."""
 
@@ -187,15 +188,13 @@ SWAPS = {
 }
 """Of :func:`arrange_swaps`."""
 
-_RHO = "\N{GREEK SMALL LETTER RHO}"
-
 AGREEMENT = {
     "encoder": "{encoder}",
     "measure": "{measure}",
     _R: interval("r_information"),
     "r, content\nwords": interval("r_content"),
-    f"{_RHO} within\nsentences": interval("rho_sentence"),
-    f"{_RHO} with\nShapley": interval("rho_shapley"),
+    _WITHIN: interval("rho_sentence"),
+    "rank correlation\nwith Shapley values": interval("rho_shapley"),
     "faithfulness": interval("faithfulness"),
 }
 """Of :func:`wordweights.statistics.agreement_table`."""
@@ -209,7 +208,7 @@ LENGTHS = {
     "sentences": "{n_sentences}",
     "words": "{n_words}",
     _R: interval("r_information"),
-    f"{_RHO} within\nsentences": interval("rho_sentence"),
+    _WITHIN: interval("rho_sentence"),
 }
 """Of :func:`wordweights.statistics.correlations_by_length`."""
 

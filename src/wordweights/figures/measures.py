@@ -192,7 +192,7 @@ def plot_lengths(tables: Mapping[str, pd.DataFrame]) -> Figure:
     figure, axes = new_figure(3.6, 1, 2, sharey=True)
     titles = {
         "r_information": "Pearson's r, all words",
-        "rho_sentence": "Spearman's \N{GREEK SMALL LETTER RHO} within sentences",
+        "rho_sentence": "rank correlation within sentences",
     }
     for ax, (column, title) in zip(axes, titles.items(), strict=True):
         for i, (encoder, table) in enumerate(tables.items()):

@@ -151,7 +151,7 @@ def words_correlated(words: pd.DataFrame, frequencies: str, unseen: str, rule: s
         f"the policy for them is `{unseen}`.\n\n"
         f"{n.get(CONTENT, 0):,} of the words are content words, {n.get(FUNCTION, 0):,} function "
         f"words, and {n.get(PUNCTUATION, 0):,} punctuation, told apart {told}. They are of "
-        f"{len(types):,} types, of which {half:,} are half of all words."
+        f"{len(types):,} word types; the {half:,} most frequent of these make up half of all words."
     )
 
 
@@ -171,12 +171,14 @@ def how_measured(ours: pd.DataFrame) -> str:
     """Say when and how our own numbers on the STS Benchmark were measured."""
     if ours.empty:
         return ""
-    row = ours.sort_values("relative_error").to_dict("records")[-1]
-    return (
-        f"Measured on {row['date']}, with `{row['versions']}` and the settings "
-        f"`{row['settings']}`. The standard error of contributions is "
-        f"{format_number(100 * row['relative_error'], 1)} % or less (root mean square), the "
-        f"residual of a sentence {format_number(100 * row['residual_max'], 1)} % or less."
+    return "\n\n".join(
+        f"{', '.join(rows['encoder'].unique())}: measured on {date}, with `{versions}` and the "
+        f"settings `{settings}`. The standard error of contributions is "
+        f"{format_number(100 * rows['relative_error'].max(), 1)} % or less (root mean square), the "
+        f"residual of a sentence {format_number(100 * rows['residual_max'].max(), 1)} % or less."
+        for (date, versions, settings), rows in ours.groupby(
+            ["date", "versions", "settings"], sort=False
+        )
     )
 
 
@@ -251,23 +253,25 @@ def classes_compared(measured: pd.DataFrame, main: str, words: pd.DataFrame) -> 
     return (
         f"Whether a word is a content word, a yes or no, already correlates with its information "
         f"with r = {format_number(of_flag)}, and with its contribution by `{main}` with "
-        f"r = {format_number(of_weight)}. So most of an r over all words can be content words "
-        f"against the others. Within content words, `{main}` has r = {within}, within function "
-        f"words {_with_interval(row, 'r_function')}. Among the words of one sentence, the rank "
-        f"correlation is {_with_interval(row, 'rho_sentence')} on average.\n\n"
+        f"r = {format_number(of_weight)}. An r over all words holds this difference between "
+        f"content words and the others. Within content words, `{main}` has r = {within}, within "
+        f"function words {_with_interval(row, 'r_function')}. Among the words of one sentence, the "
+        f"rank correlation is {_with_interval(row, 'rho_sentence')} on average.\n\n"
         f"{_least_left(measured)}"
     )
 
 
 def _least_left(measured: pd.DataFrame) -> str:
-    """Name the encoder that loses most of its r within content words."""
+    """Name the encoder that loses most of its r within content words, if one does."""
     trained = measured[~measured["encoder"].str.endswith(UNTRAINED)].dropna(subset="r_content")
     if len(trained) < 2:
         return ""
     row = trained.iloc[int((trained["r_information"] - trained["r_content"]).argmax())]
+    if row["r_information"] <= row["r_content"]:
+        return ""
     return (
-        f"Not every encoder keeps its r there: that of `{row['encoder']}` falls from "
-        f"{format_number(row['r_information'])} over all words to "
+        f"Of the encoders of this run, `{row['encoder']}` loses most there: its r is "
+        f"{format_number(row['r_information'])} over all words and "
         f"{_with_interval(row, 'r_content')} over content words."
     )
 
@@ -292,7 +296,7 @@ def powers_compared(best: Mapping[str, Estimate]) -> str:
     itself = sum(found.low <= 1 <= found.high for found in best.values())
     return (
         f"The powers of the largest |r|, with 95 % intervals: {', '.join(said)}. The interval "
-        f"holds 0, the logarithm, for {logarithm} of {len(best)} encoders, and 1, P itself, for "
+        f"contains 0, the logarithm, for {logarithm} of {len(best)} encoders, and 1, P itself, for "
         f"{itself}."
     )
 
@@ -308,7 +312,7 @@ def spread_compared(verdicts: pd.DataFrame, main: str) -> str:
     ]
     if not growth:
         return f"This run did not test the spread of `{main}`."
-    return f"By `{main}`, the spread grows by {', and by '.join(growth)}."
+    return f"For `{main}`, the spread changes by {', and by '.join(growth)}."
 
 
 def heaviest_counted(counts: pd.DataFrame, main: str) -> str:
@@ -330,8 +334,8 @@ def wordpieces_counted(sources: Sequence[str]) -> str:
         return ""
     return (
         "`bert-pretraining` counts wordpieces, and a wordpiece that is a word also begins longer "
-        "words that are split. These are counted to it, so such a word looks more frequent than "
-        "it is."
+        "words that are split. These are counted with it, so such a word looks more frequent "
+        "than it is."
     )
 
 
@@ -539,6 +543,6 @@ def counting_takeaways(
         f"(`{rows.idxmax()}`).\n"
         f"- `{counted.source}` knows "
         f"{format_number(100 * coverage['occurrences'].iloc[0], 1)} % of the word occurrences. "
-        f"What a source does not know, it cannot weigh: coverage is its own question beside "
-        f"agreement."
+        f"What a source does not know, it cannot weigh: how many words it knows matters as well "
+        f"as what it says of them."
     )

@@ -19,8 +19,8 @@ def measures_compared(table: pd.DataFrame, words: pd.DataFrame) -> str:
     """Say on how many words and sentences measures are compared."""
     return (
         f"{len(words):,} words of {words['sentence_id'].nunique():,} sentences are compared. In "
-        f"{table['n_sentences'].min():,} of these sentences every word has a P(w) and orders "
-        f"differ; faithfulness is the mean over them."
+        f"{table['n_sentences'].min():,} of these sentences every word has a P(w) and the "
+        f"order matters; faithfulness is the mean over them."
     )
 
 
@@ -62,8 +62,9 @@ def replacement_found(
         r = [format_number(rows.loc[name, "r_information"]) for name in (first, second)]
         rho = words[measure].corr(again[measure], method="spearman")
         lines.append(
-            f"- {name_measure(measure)}: the rank correlation of the two is {format_number(rho)}; "
-            f"r is {r[0]} with `{first}` and {r[1]} with `{second}`."
+            f"- {name_measure(measure)}: the weights with `{first}` and with `{second}` have a "
+            f"rank correlation of {format_number(rho)}; their r with information is {r[0]} and "
+            f"{r[1]}."
         )
     return f"For `{encoder}`:\n\n" + "\n".join(lines)
 
@@ -75,9 +76,9 @@ def measures_answer(table: pd.DataFrame, encoder: str) -> str:
         int((rows[f"{name}_low"] > 0).sum()) for name in ("r_information", "r_content")
     )
     return (
-        f"For `{encoder}`, r with information lies wholly above zero by {above} of {len(rows)} "
-        f"measures, and over content words alone by {content}; r over all words is between "
-        f"{_ends(rows, 'r_information')}."
+        f"For `{encoder}`, the 95 % interval of r with information lies wholly above zero by "
+        f"{above} of {len(rows)} measures, and over content words alone by {content}. Over all "
+        f"words, r is between {_ends(rows, 'r_information')}."
     )
 
 
@@ -99,8 +100,8 @@ def longer_sentences(
     )
     return (
         f"{len(sentences):,} sentences of {sentences['n_words'].min()} to "
-        f"{sentences['n_words'].max()} words, from `{source}`. Words of several wordpieces: "
-        f"{several}."
+        f"{sentences['n_words'].max()} words are used, from `{source}`. Words of several "
+        f"wordpieces: {several}."
     )
 
 
@@ -122,8 +123,8 @@ def lengths_takeaways(
     above = places.loc[places["beyond_low"] > 0, "fifth"].tolist()
     below = places.loc[places["beyond_high"] < 0, "fifth"].tolist()
     return (
-        f"- For `{encoder}`, the rank correlation of weights with information within sentences "
-        f"{by_length}.\n"
+        f"- For `{encoder}`, the rank correlation of contributions with information within "
+        f"sentences {by_length}.\n"
         f"- At equal information, its words are seen to weigh more in {_fifths(above)} of the "
         f"sentence, and less in {_fifths(below)}."
     )
@@ -133,8 +134,8 @@ def pair_found(pair: pd.DataFrame, encoder: str) -> str:
     """Say what the cosine of two sentences is, and which two words add most to it."""
     top = pair.sort_values("cosine").iloc[-1]
     return (
-        f"What the words of the two sentences do to their vectors, by `{encoder}`, has a cosine of "
-        f"{format_number(pair.attrs['cosine'], 3)}. The cells sum to it up to "
+        f"For `{encoder}`, the changes that the words of the two sentences make to their vectors "
+        f"have a cosine of {format_number(pair.attrs['cosine'], 3)}. The cells sum to it up to "
         f"{abs(pair.attrs['gap']):.1e}. The largest of them is {format_number(top['cosine'], 3)}, "
         f"of “{top['word_a']}” and “{top['word_b']}”."
     )
@@ -145,8 +146,8 @@ def likeness_found(found: Estimate, within: Estimate, words: pd.DataFrame, encod
     return (
         f"- Over {words['pair'].nunique():,} pairs of sentences and {len(words):,} words, what a "
         f"word adds to the cosine correlates with its information with r = "
-        f"{format_number(found.value)} ({interval(found.low, found.high)}), by `{encoder}`. Within "
-        f"sentences the rank correlation is {format_number(within.value)} "
+        f"{format_number(found.value)} ({interval(found.low, found.high)}), for `{encoder}`. "
+        f"Within sentences the rank correlation is {format_number(within.value)} "
         f"({interval(within.low, within.high)})."
     )
 

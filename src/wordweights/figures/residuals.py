@@ -45,12 +45,12 @@ SHARES = {
 
 EFFECTS = {
     "encoder": "{encoder}",
-    "fixed effects": "{model}",
-    "factor\nof a nat": with_interval("factor"),
+    "groups in\nthe model": "{model}",
+    "factor\nper nat": with_interval("factor"),
     "of what is left:\nsentence [%]": "{sentence:percent}",
     "word type [%]": "{word:percent}",
     "rest [%]": "{residual:percent}",
-    "R² of sentences\nnot seen": "{predicted}",
+    "R² on sentences\nnot used to fit": "{predicted}",
 }
 """Of :func:`wordweights.statistics.residuals.information_effects`, with encoder and predicted."""
 
@@ -148,7 +148,7 @@ def plot_gain(table: pd.DataFrame) -> Figure:
         name_axes(ax, "neighbours counted", title=title)
     for word, row in table.nlargest(4, "gain").iterrows():
         label_point(axes[1], str(word), (float(row["n"]), float(row["gain"])), (4, 2))
-    name_axes(axes[0], "neighbours counted", "KL(w) [nats]", "raw")
+    name_axes(axes[0], "neighbours counted", "information gain KL(w) [nats]", "raw")
     return figure
 
 
@@ -178,8 +178,8 @@ def plot_layers(table: pd.DataFrame) -> Figure:
             beside = known["layer"] + 0.08 * i  # bars of one layer do not hide each other
             ax.errorbar(beside, value, yerr=error, markersize=4, label=label, **style)
         ax.axhline(0, color="0.4", linewidth=1)
-        name_axes(ax, "layers", title=title)
-    name_axes(axes[0], "layers", "r with \N{MINUS SIGN}ln P(w)", titles[0])
+        name_axes(ax, "layer", title=title)
+    name_axes(axes[0], "layer", "r with \N{MINUS SIGN}ln P(w)", titles[0])
     legend_of_all(figure, axes[0], 2)
     return figure
 
@@ -189,7 +189,7 @@ def contexts_counted(contexts: Contexts, words: pd.DataFrame, corpus: str) -> st
     meant = words["word"].str.lower().isin(contexts.words).mean()
     return (
         f"The corpus `{corpus}` has {contexts.n_tokens:,} words. Of the {contexts.wanted:,} "
-        f"distinct words of the sentences, {len(contexts.words):,} have neighbours enough in both "
+        f"distinct words of the sentences, {len(contexts.words):,} have enough neighbours in both "
         f"of its halves; they are {format_number(100 * meant, 0)} % of the occurrences."
     )
 
@@ -200,9 +200,9 @@ def gain_corrected(gain: pd.DataFrame) -> str:
     raw, corrected = (format_number(gain[name].corr(logs)) for name in ("raw", "gain"))
     halves = format_number(gain["gain_0"].corr(gain["gain_1"]))
     return (
-        f"With the logarithm of the number of neighbours, KL correlates with {raw} as it is "
-        f"counted and with {corrected} corrected. The two halves of the corpus agree on the "
-        f"corrected KL with r = {halves}."
+        f"The correlation of KL with the logarithm of the number of neighbours is {raw} before the "
+        f"correction and {corrected} after it. Corrected KL from one half of the corpus correlates "
+        f"with that from the other half with r = {halves}."
     )
 
 
@@ -211,7 +211,8 @@ def predictors_known(
 ) -> str:
     """Say what is known of how many words, and what is not measured and why."""
     lines = [
-        f"The models are of {len(table):,} of {n_words:,} words, of which everything is known."
+        f"The models are fitted to {len(table):,} of {n_words:,} words: those of which everything "
+        f"is known."
     ]
     if not has_parser:
         lines.append(
@@ -255,7 +256,7 @@ def residual_takeaways(
         first, last = ordered[0], ordered[-1]
         best = max(ordered, key=lambda row: row["r"])
         lines.append(
-            f"- `{name}`: r is {format_number(first['r'])} for the embeddings, "
+            f"- `{name}`: r with information is {format_number(first['r'])} for the embeddings, "
             f"{format_number(last['r'])} after layer {last['layer']}, and largest after layer "
             f"{best['layer']} ({format_number(best['r'])}, "
             f"{interval(best['r_low'], best['r_high'])})."
