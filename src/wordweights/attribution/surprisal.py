@@ -56,7 +56,7 @@ def surprisal(
             f"hidden and guessed."
         )
     device = next(language_model.parameters()).device
-    found = [np.zeros(0)]
+    found: list[NDArray[np.float64]] = [np.zeros(0)]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # attribute() names the words without a wordpiece
         for sentence in tokenise(encoder, sentences):
@@ -73,7 +73,8 @@ def surprisal(
                 for rows, own in zip(masked.split(_ROWS), hidden.split(_ROWS), strict=True)
             ]
             owners = hidden.nonzero()[:, 0].cpu().numpy()
-            sums = np.bincount(owners, torch.cat(nats).cpu().numpy(), minlength=len(hidden))
+            each = torch.cat(nats).cpu().numpy()
+            sums = np.bincount(owners, each, minlength=len(hidden)).astype(np.float64)
             sums[list(sentence.missing)] = np.nan
             found.append(sums)
     return np.concatenate(found)
