@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import warnings
@@ -12,8 +13,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from wordweights.attribution import attribute_pair
 from wordweights.cli import app, main
-from wordweights.encoders import known_encoders
+from wordweights.encoders import known_encoders, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.pipeline.running import CLAIMS_FILE
 
@@ -113,6 +115,33 @@ def test_pair_says_which_words_make_two_sentences_alike(
     assert f"Together {table['cosine'].sum():.3f}: the cosine of what the words" in shown.stderr
     with pytest.raises(WordweightsError, match="'occlusion' do not add up"):
         invoke(*command, "--method", "occlusion")
+
+
+@pytest.mark.filterwarnings("ignore:Missing")
+def test_pair_says_that_a_word_without_a_number_is_missing_in_the_table(
+    tiny_checkpoint: Path,
+) -> None:
+    command = ["--encoder", str(tiny_checkpoint), "--pooling", "mean"]
+    shown = invoke("pair", "the zebra is running .", "a dog !", *command)
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert lines[2] == ["zebra", "NaN", "NaN", "NaN"]
+    table = attribute_pair(
+        load_encoder(tiny_checkpoint, "mean"), "the zebra is running .", "a dog !"
+    )
+    cosine, total = table.attrs["cosine"], table["cosine"].sum()
+    assert abs(total - cosine) > 0.01
+    assert f"Together {cosine:.3f}: the cosine" in shown.stderr
+    assert f"The table sums to {total:.3f}: " in shown.stderr
+
+
+def test_arrays_are_written_whole(arguments: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "ten.txt"
+    path.write_text("a dog is running and a man is playing .\n")
+    output = tmp_path / "words.csv"
+    command = ["attribute", str(path), *arguments[2:6], "--method", "shapley"]
+    invoke(*command, "-p", "distances", "true", "-o", str(output))
+    for cell in pd.read_csv(output)["from_all"]:
+        assert len(json.loads(cell)) == 2**10
 
 
 def test_attribute_keeps_the_ids_of_a_table(arguments: list[str], tmp_path: Path) -> None:

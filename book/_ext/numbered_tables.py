@@ -20,6 +20,10 @@ class numbered_table(nodes.figure):  # noqa: N801 - docutils names its nodes so
     """A figure that is counted among the tables."""
 
 
+class caption_above(nodes.caption):  # noqa: N801
+    """A caption that ends before the table; docutils ends that of a figure with the figure."""
+
+
 class NumberedTable(SphinxDirective):
     """Any content, as a table with a caption."""
 
@@ -31,7 +35,7 @@ class NumberedTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Put the caption above the content."""
         text, messages = self.parse_inline(self.arguments[0])
-        caption = nodes.caption("", "", *text)
+        caption = caption_above("", "", *text)
         table = numbered_table("", caption, *self.parse_content_to_nodes())
         table["classes"] = ["numbered-table"]
         self.set_source_info(table)
@@ -48,10 +52,10 @@ class NumberTables(SphinxTransform):
         """Replace their nodes."""
         for figure in list(self.document.findall(nodes.figure)):
             if any(name.startswith("tab-") for name in figure["names"]):
-                parts = sorted(
-                    figure.children, key=lambda part: not isinstance(part, nodes.caption)
-                )
-                table = numbered_table("", *parts, **figure.attributes)
+                captions = [part for part in figure if isinstance(part, nodes.caption)]
+                rest = [part for part in figure if part not in captions]
+                above = [caption_above("", "", *old.children, **old.attributes) for old in captions]
+                table = numbered_table("", *above, *rest, **figure.attributes)
                 table["classes"] = [*table["classes"], "numbered-table"]
                 figure.replace_self(table)
                 self.document.ids |= dict.fromkeys(table["ids"], table)  # what references find
@@ -60,6 +64,7 @@ class NumberTables(SphinxTransform):
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the node, which is written as a figure, the directive and the transform."""
     app.add_enumerable_node(numbered_table, "table", html=(_visit, _depart))
+    app.add_node(caption_above, html=(_visit_caption, _depart_caption))
     app.add_directive("numbered-table", NumberedTable)
     app.add_transform(NumberTables)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -69,5 +74,14 @@ def _visit(writer: Any, node: nodes.Element) -> None:
     writer.visit_figure(node)
 
 
-def _depart(writer: Any, node: nodes.Element) -> None:
-    writer.depart_figure(node)
+def _depart(writer: Any, _: nodes.Element) -> None:
+    writer.body.append("</figure>\n")
+
+
+def _visit_caption(writer: Any, node: nodes.Element) -> None:
+    writer.visit_caption(node)
+
+
+def _depart_caption(writer: Any, node: nodes.Element) -> None:
+    writer.depart_caption(node)
+    writer.body.append("</figcaption>\n")

@@ -266,11 +266,18 @@ def pair(
         click.echo(shown)
     else:
         _write(words, output)
+    gap = words.attrs["gap"]
     click.echo(
-        f"Together {words['cosine'].sum():.3f}: the cosine of what the words of both sentences do "
+        f"Together {words.attrs['cosine']:.3f}: the cosine of what the words of both sentences do "
         f"to their vectors.",
         err=True,
     )
+    if abs(gap) >= 5e-4:  # three decimals are shown
+        click.echo(
+            f"The table sums to {words.attrs['cosine'] + gap:.3f}: what is missing is what words "
+            f"without a number add, or the residual of the method.",
+            err=True,
+        )
 
 
 @app.command()
@@ -412,6 +419,11 @@ def _write(table: pd.DataFrame, output: Path | None) -> None:
         click.echo(table.to_string(index=False, float_format="{:.4g}".format))
         return
     as_csv = output.suffix == ".csv"
+    if as_csv:
+        import numpy as np
+
+        # as text, numpy leaves out the middle of a long array
+        table = table.map(lambda cell: cell.tolist() if isinstance(cell, np.ndarray) else cell)
     content = table.to_csv(index=False).encode() if as_csv else table.to_parquet(index=False)
     try:
         write_atomically(output, content)

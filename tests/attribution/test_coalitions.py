@@ -88,6 +88,15 @@ def test_sums_of_orders(n: int, seed: int) -> None:
     assert expected_sum(distances, groups) == pytest.approx(np.mean(allowed))
 
 
+def test_a_model_in_bfloat16_has_vectors(tiny_encoder: Encoder) -> None:
+    sentences = tokenise(tiny_encoder, ["a dog !"])
+    (exact,) = set_vectors(tiny_encoder, sentences, "pad", [all_sets(3)], memory=1)
+    tiny_encoder.model.to(torch.bfloat16)
+    (found,) = set_vectors(tiny_encoder, sentences, "pad", [all_sets(3)], memory=1)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, exact, atol=0.05)
+
+
 @pytest.mark.parametrize("baseline", ["pad", "mask"])
 def test_words_outside_a_set_are_the_baseline(tiny_encoder: Encoder, baseline: str) -> None:
     sentences = tokenise(tiny_encoder, ["the man is playing", "a dog . . ."])  # play ##ing

@@ -61,6 +61,20 @@ def test_a_pair_of_words_has_the_product_of_their_vectors(tiny_encoder: Encoder)
     np.testing.assert_allclose(table["contribution"], [row[4] for row in rows], rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Missing")
+def test_what_an_unknown_word_adds_is_in_the_gap(tiny_encoder: Encoder) -> None:
+    """Of "the zebra is playing", zebra has no number but a part in the vector."""
+    known = attribute_pair(tiny_encoder, "the dog is playing", B)
+    table = attribute_pair(tiny_encoder, "the zebra is playing", B)
+    assert list(table[table["cosine"].isna()]["word_a"]) == ["zebra"] * 5
+    changes = [change(tiny_encoder, text, 0) for text in ("the zebra is playing", B)]
+    cosine = changes[0] @ changes[1] / np.prod([np.linalg.norm(c) for c in changes])
+    assert table.attrs["cosine"] == pytest.approx(cosine, rel=1e-10)
+    assert table["cosine"].sum() == pytest.approx(cosine + table.attrs["gap"], rel=1e-10)
+    assert abs(table.attrs["gap"]) > 1e-3
+    assert abs(known.attrs["gap"]) < 1e-12
+
+
 def test_integrated_gradients_leave_their_residual(tiny_encoder: Encoder) -> None:
     table = attribute_pair(tiny_encoder, A, B, "integrated-gradients", n_nodes=50)
     assert 0 < abs(table.attrs["gap"]) < 1e-3

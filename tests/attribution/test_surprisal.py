@@ -20,9 +20,14 @@ def model(tiny_tokenizer: PreTrainedTokenizerFast) -> BertForMaskedLM:
         return BertForMaskedLM(BertConfig(vocab_size=len(tiny_tokenizer), **SIZES)).double().eval()
 
 
+@pytest.mark.parametrize("rows", [2, 64])
 def test_a_word_is_hidden_with_all_its_pieces(
-    tiny_tokenizer: PreTrainedTokenizerFast, model: BertForMaskedLM
+    tiny_tokenizer: PreTrainedTokenizerFast,
+    model: BertForMaskedLM,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: int,
 ) -> None:
+    monkeypatch.setattr("wordweights.attribution.surprisal._ROWS", rows)
     encoder = Encoder("tiny", "mean", tiny_tokenizer, model.bert)
     found = surprisal(encoder, model, ["the dogs are playing .", "an onion !"])
     assert len(found) == 5 + 3

@@ -127,6 +127,9 @@ def drawn() -> dict[str, Figure]:
         "swaps": figures.plot_swaps(swaps),
         "one encoder": figures.plot_contributions({"a": WORDS}),
         "correlations": figures.plot_correlations(CORRELATIONS),
+        "correlations beside": figures.plot_correlations(
+            CORRELATIONS.assign(r_information_low=0.9)
+        ),
         "powers": figures.plot_powers({"$one$": POWERS, "two": POWERS}),
         "rises": figures.plot_rises(RISES),
         "encoders": figures.plot_contributions({f"encoder $x$ {i}": WORDS for i in range(5)}),

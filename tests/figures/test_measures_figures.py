@@ -160,7 +160,7 @@ def test_what_lengths_and_pairs_found_is_said() -> None:
     said = prose_measures.pair_found(PAIR, "e")
     assert "have a cosine of 0.625" in said
     assert "up to 1.0e-09" in said
-    assert "0.500, of “a” and “$c$”" in said
+    assert "0.500, of `a` and `$c$`" in said
     words = pd.DataFrame({"pair": [0, 0, 1], "pieces": [1, 2, 1]})
     estimate = Estimate(0.5, 0.4, 0.6, 3, 2)
     said = prose_measures.likeness_found(estimate, estimate, words, "e")

@@ -103,6 +103,19 @@ def test_a_figure_is_drawn_with_every_text_as_it_is(figure: Figure) -> None:
     assert all(ax.get_xlabel() or ax.get_title() or not ax.axison for ax in figure.axes)
 
 
+def test_an_interval_beside_its_estimate_is_drawn() -> None:
+    """A percentile interval need not hold its estimate; matplotlib refuses negative lengths."""
+    shown = LAYERS.assign(r_low=0.2, r_high=[0.3, 0.7, 0.7])
+    left = residuals.plot_layers(shown).axes[0]
+    ((bars,),) = [container[2] for container in left.containers]
+    assert [segment[:, 1].tolist() for segment in bars.get_segments()] == [
+        pytest.approx(ends) for ends in ([0.1, 0.3], [0.2, 0.7], [0.2, 0.7])
+    ]
+    averaged = averages()
+    figure = similarity.plot_similarity(averaged.assign(spearman_low=averaged["spearman"] + 0.01))
+    FigureCanvasAgg(figure).draw()
+
+
 def test_bars_are_stacked_up_to_one() -> None:
     (ax,) = residuals.plot_shares(SHARES).axes
     widths = [[bar.get_width() for bar in bars] for bars in ax.containers]

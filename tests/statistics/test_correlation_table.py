@@ -172,3 +172,5 @@ def test_a_run_is_about_its_first_trained_encoder():
     assert main_and_control(["a (untrained)", "b", "a"]) == ("b", None)
     assert main_and_control(["a", "b", "a (untrained)"]) == ("a", "a (untrained)")
     assert main_and_control(["a (untrained)"]) == ("a (untrained)", None)
+    # what stands behind a name may come in any order
+    assert main_and_control(["a (untrained) (normalised)", "b"]) == ("b", None)

@@ -60,7 +60,8 @@ def attribute_pair(
         relative to the lengths of s_a - s_a0 and s_b - s_b0: these sum to the cosine of the two.
         NaN for a word that no wordpiece stands for. ``attrs["cosine"]`` has that cosine from the
         sentence vectors themselves, and ``attrs["gap"]`` the sum of the column cosine less it:
-        rounding for Shapley values, the completeness residual for Integrated Gradients.
+        rounding for Shapley values, the completeness residual for Integrated Gradients, and with
+        both what words that are NaN add, such as one that the tokenizer does not know.
         ``attrs["settings"]`` carries all that made it.
 
     Raises
@@ -206,7 +207,7 @@ def words_of_pairs(
     pandas.DataFrame
         One row per word: sentence_id (two for each pair: its sentences have numbers of their own),
         position, word, pair (the place in `pairs`), and contribution, the sum of the column cosine
-        of :func:`attribute_pair` over the words of the other sentence.
+        of :func:`attribute_pair` over the words of the other sentence that have one.
     """
     tables = []
     for number, (a, b) in enumerate(zip(pairs["a"], pairs["b"], strict=True)):

@@ -14,6 +14,7 @@ from wordweights.figures.style import (
     finite,
     legend,
     legend_above,
+    lengths_of_bars,
     name_axes,
     name_rows,
     new_figure,
@@ -106,7 +107,7 @@ def plot_source_correlations(table: pd.DataFrame) -> Figure:
         chosen = table["frequencies"] == source
         rows = table[chosen]
         r = rows["r_information"]
-        error = [r - rows["r_information_low"], rows["r_information_high"] - r]
+        error = lengths_of_bars(rows, "r_information", "r_information_low", "r_information_high")
         look: dict[str, Any] = {"fmt": MARKERS[i % len(MARKERS)], "color": palette()[i]}
         label = shorten(source, 24)
         ax.errorbar(r, place[chosen], xerr=error, markersize=5, capsize=3, label=label, **look)

@@ -16,6 +16,7 @@ from wordweights.figures.style import (
     label_point,
     legend,
     legend_above,
+    lengths_of_bars,
     name_axes,
     name_rows,
     new_figure,
@@ -54,7 +55,7 @@ def plot_correlations(table: pd.DataFrame) -> Figure:
         known = table[column].notna().to_numpy() & ~published
         rows, where = table[known], place[known] + 0.24 * i - 0.12
         r = rows[column]
-        error = [r - rows[f"{column}_low"], rows[f"{column}_high"] - r]
+        error = lengths_of_bars(rows, column, f"{column}_low", f"{column}_high")
         look: dict[str, Any] = {"fmt": MARKERS[i], "color": palette()[i], "markersize": 5}
         ax.errorbar(r, where, xerr=error, capsize=2, label=SUBSETS[column], **look)
     ring: dict[str, Any] = {"facecolors": "white", "edgecolors": palette()[0], "zorder": 4}

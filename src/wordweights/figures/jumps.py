@@ -101,10 +101,11 @@ def describe_jump(table: pd.DataFrame) -> str:
         f"one: from layer {layer} on its length differs by more than a tenth. What the vector "
         f"gains there goes to `{name}`, "
         f"{format_number(gained[word] / gained[order[-2]], 0)} times as much as to any other word. "
-        f"Of the {nodes['fixed']} nodes of a Gauss-Legendre rule one falls on the jump: it gives "
-        f"`{name}` a weight of {format_weight(weight['fixed'])} where the divided path "
-        f"gives {format_weight(weight['divided'])}, and its completeness residual says so, "
-        f"{residual['fixed']:.0%} against {residual['divided']:.1%} with {nodes['divided']} nodes."
+        f"A Gauss-Legendre rule of {nodes['fixed']} nodes gives `{name}` a weight of "
+        f"{format_weight(weight['fixed'])} where the divided path gives "
+        f"{format_weight(weight['divided'])} with {nodes['divided']}, and its completeness "
+        f"residual says that it is wrong: {residual['fixed']:.0%} against "
+        f"{residual['divided']:.1%}."
     )
 
 

@@ -18,6 +18,7 @@ from wordweights.figures.style import (
     hide_unused,
     legend,
     legend_above,
+    lengths_of_bars,
     name_axes,
     name_rows,
     new_figure,
@@ -289,7 +290,6 @@ def _bars_of_interval(
     """Draw values at places with their 95 % intervals."""
     values = finite(rows, column, f"{column}_low", f"{column}_high")
     middle = values[column].to_numpy()
-    low, high = values[f"{column}_low"].to_numpy(), values[f"{column}_high"].to_numpy()
     look: dict[str, Any] = {
         "color": palette()[number % len(palette())],
         "fmt": MARKERS[number % len(MARKERS)] + ("-" if line else ""),
@@ -299,8 +299,7 @@ def _bars_of_interval(
         "linewidth": 1,
         "label": label,
     }
-    # a percentile interval need not hold its estimate
-    errors = np.maximum(np.stack([middle - low, high - middle]), 0)
+    errors = lengths_of_bars(values, column, f"{column}_low", f"{column}_high")
     if sideways:
         ax.errorbar(middle, places, xerr=errors, **look)
     else:

@@ -137,7 +137,7 @@ def pair_found(pair: pd.DataFrame, encoder: str) -> str:
         f"For `{encoder}`, the changes that the words of the two sentences make to their vectors "
         f"have a cosine of {format_number(pair.attrs['cosine'], 3)}. The cells sum to it up to "
         f"{abs(pair.attrs['gap']):.1e}. The largest of them is {format_number(top['cosine'], 3)}, "
-        f"of “{top['word_a']}” and “{top['word_b']}”."
+        f"of `{top['word_a']}` and `{top['word_b']}`."
     )
 
 

@@ -19,6 +19,7 @@ from wordweights.figures.style import (
     label_point,
     legend_above,
     legend_of_all,
+    lengths_of_bars,
     name_axes,
     name_rows,
     new_figure,
@@ -172,7 +173,7 @@ def plot_layers(table: pd.DataFrame) -> Figure:
         for i, (encoder, rows) in enumerate(table.groupby("encoder", sort=False)):
             known = rows.dropna(subset=column)
             value = known[column]
-            error = [value - known[f"{column}_low"], known[f"{column}_high"] - value]
+            error = lengths_of_bars(known, column, f"{column}_low", f"{column}_high")
             style = {"marker": MARKERS[i % len(MARKERS)], "color": palette()[i], "capsize": 2}
             label = shorten(str(encoder), 28)
             beside = known["layer"] + 0.08 * i  # bars of one layer do not hide each other

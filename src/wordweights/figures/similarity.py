@@ -13,6 +13,7 @@ from wordweights.figures.style import (
     finite,
     format_number,
     legend_of_all,
+    lengths_of_bars,
     name_axes,
     name_rows,
     new_figure,
@@ -57,7 +58,7 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
             ax.errorbar(
                 rho,
                 rows["weights"].map(WEIGHTS.index) + (i - 0.5) / 4,
-                xerr=[rho - rows["spearman_low"], rows["spearman_high"] - rho],
+                xerr=lengths_of_bars(rows, "spearman", "spearman_low", "spearman_high"),
                 fmt=MARKERS[i],
                 color=palette()[i],
                 markersize=4,

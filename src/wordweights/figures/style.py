@@ -162,6 +162,12 @@ def legend_above(ax: Axes, n_columns: int = 2) -> None:
     legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=n_columns)
 
 
+def lengths_of_bars(rows: pd.DataFrame, value: str, low: str, high: str) -> NDArray[Any]:
+    """Measure the bars of intervals, (2, rows): one of percentiles need not hold its estimate."""
+    below, above = rows[value] - rows[low], rows[high] - rows[value]
+    return np.maximum(np.stack([below, above]).astype(float), 0)
+
+
 def hide_unused(axes: NDArray[Any], n: int) -> None:
     """Hide the panels after the first n."""
     for ax in axes[n:]:

@@ -12,6 +12,7 @@ from wordweights.figures.style import (
     MARKERS,
     finite,
     grid_of,
+    lengths_of_bars,
     name_axes,
     new_figure,
     palette,
@@ -197,7 +198,7 @@ def plot_swaps(swaps: Mapping[str, pd.DataFrame]) -> Figure:
         finite(rows, "r", "low", "high")
         places = top + 1 + np.arange(len(rows))
         marker, colour = MARKERS[i % len(MARKERS)], palette()[i]
-        error = [rows["r"] - rows["low"], rows["high"] - rows["r"]]
+        error = lengths_of_bars(rows, "r", "low", "high")
         left.errorbar(
             rows["r"], places, xerr=error, fmt=marker, color=colour, markersize=5, capsize=3
         )

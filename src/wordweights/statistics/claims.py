@@ -12,7 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from wordweights.encoders import UNTRAINED
+from wordweights.encoders import split_name
 from wordweights.errors import WordweightsError
 from wordweights.statistics.bootstrap import NO_ESTIMATE, Estimate, Resampling
 from wordweights.statistics.correlation_table import or_none, subset
@@ -128,7 +128,7 @@ def judge_claims(
         NaN).
     """
     paper = published_correlations()["encoder"].tolist()
-    trained = [name for name in words if not name.endswith(UNTRAINED)]
+    trained = [name for name in words if split_name(name).trained]
     pairs = list(dict.fromkeys([*_paper_pairs(), *_pairs(trained, before or {})]))
     bases = [(base,) for base in dict.fromkeys(base for base, _ in pairs)]
     everyone = [(name,) for name in dict.fromkeys([*paper, *trained])]
@@ -257,7 +257,7 @@ def lost_claims(previous: pd.DataFrame, present: pd.DataFrame) -> pd.DataFrame:
 
 def _pairs(names: Iterable[str], before: Mapping[str, str | None]) -> list[tuple[str, str]]:
     """Pair encoders with the ones they were fine-tuned from; a control was fine-tuned from none."""
-    there = [name for name in names if not name.endswith(UNTRAINED)]
+    there = [name for name in names if split_name(name).trained]
     bases = ((before.get(name), name) for name in there)
     return [(base, name) for base, name in bases if base is not None and base in there]
 

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from wordweights.encoders import UNTRAINED
+from wordweights.encoders import UNTRAINED, split_name
 from wordweights.errors import WordweightsError
 from wordweights.statistics.bootstrap import (
     NO_ESTIMATE,
@@ -331,9 +331,7 @@ def choose_few(before: Mapping[str, str | None], most: int | None = 3) -> list[s
         )
     names = list(before)
     pairs = [
-        (base, name)
-        for name, base in before.items()
-        if base in before and not name.endswith(UNTRAINED)
+        (base, name) for name, base in before.items() if base in before and split_name(name).trained
     ]
     wanted = [*names[:1], *(pairs[-1] if pairs else ()), *(name + UNTRAINED for name in names[:1])]
     ranked = dict.fromkeys([*(name for name in wanted if name in before), *names])
@@ -356,7 +354,7 @@ def main_and_control(encoders: Iterable[str]) -> tuple[str, str | None]:
         run has none.
     """
     names = list(encoders)
-    main = next((name for name in names if not name.endswith(UNTRAINED)), names[0])
+    main = next((name for name in names if split_name(name).trained), names[0])
     return main, main + UNTRAINED if main + UNTRAINED in names else None
 
 
