@@ -13,7 +13,7 @@ from wordweights.attribution.alignment import tokenise
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
-_ROWS = 64  # masked sentences at one time
+_ROWS = 16  # masked sentences at one time: each has a number for every entry of the vocabulary
 
 
 def surprisal(
@@ -62,11 +62,17 @@ def surprisal(
             ids = torch.tensor(sentence.ids, device=device)
             hidden = torch.tensor(sentence.membership.T, device=device) > 0  # (words, wordpieces)
             masked = torch.where(hidden, mask, ids)
-            logits = torch.cat(
-                [language_model(input_ids=rows).logits for rows in masked.split(_ROWS)]
-            )
-            true = ids.expand(len(hidden), -1).unsqueeze(-1)  # (words, wordpieces, 1)
-            nats = -logits.double().log_softmax(dim=-1).gather(2, true).squeeze(-1)
+            nats = torch.cat(
+                [
+                    # of the true wordpieces: the others' are many
+                    -language_model(input_ids=rows)
+                    .logits.double()
+                    .log_softmax(dim=-1)
+                    .gather(2, ids.expand(len(rows), -1).unsqueeze(-1))
+                    .squeeze(-1)
+                    for rows in masked.split(_ROWS)
+                ]
+            )  # (words, wordpieces)
             own = (nats * hidden).sum(dim=1).cpu().numpy()  # of its own wordpieces alone
             own[list(sentence.missing)] = np.nan
             found.append(own)

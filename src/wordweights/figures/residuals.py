@@ -221,7 +221,7 @@ def predictors_known(
         )
     if guesses is None:
         lines.append(
-            "Contextual surprisal is not measured: no encoder of this run has kept the head of its "
+            "Contextual surprisal is not measured: no encoder that is shown has kept the head of its "
             "masked language model."
         )
     else:
