@@ -221,8 +221,8 @@ def predictors_known(
         )
     if guesses is None:
         lines.append(
-            "Contextual surprisal is not measured: no encoder that is shown has kept the head of its "
-            "masked language model."
+            "Contextual surprisal is not measured: no encoder that is shown has kept the head of "
+            "its masked language model."
         )
     else:
         lines.append(f"Contextual surprisal is that of `{guesses}`.")
