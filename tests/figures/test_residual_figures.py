@@ -127,6 +127,30 @@ def test_words_at_both_ends_are_named_and_a_lone_one_once() -> None:
     assert sorted(text.get_text() for text in ax.texts) == ["$cat$", "dog", "runs"]
 
 
+def test_a_layer_without_an_r_is_said_and_not_drawn() -> None:
+    unknown = LAYERS.assign(r=[np.nan, 0.6, 0.5], r_low=[np.nan, 0, 0], r_high=[np.nan, 0.7, 0.7])
+    (line, *_), _ = residuals.plot_layers(unknown).axes[0].get_legend_handles_labels()
+    assert line.lines[0].get_xdata().tolist() == [1, 2]
+    unknown.attrs["not_cut"] = {"pooled": "Encoder 'pooled' cannot be cut."}
+    said = residuals.residual_takeaways(SHARES, EFFECTS, unknown, ["b"])
+    assert "r is n/a for the embeddings, 0.50 after layer 2, and largest after layer 1" in said
+    assert said.endswith("- Encoder 'pooled' cannot be cut.")
+    none = unknown.assign(r=np.nan)
+    assert "r exists after no layer" in residuals.residual_takeaways(SHARES, EFFECTS, none, ["b"])
+    empty = LAYERS.iloc[:0]
+    assert not residuals.plot_layers(empty).axes[0].lines[1:]
+    assert "layer" not in residuals.residual_takeaways(SHARES, EFFECTS, empty, ["b"])
+
+
+def test_occurrences_are_counted_as_words_are_meant() -> None:
+    counts = np.ones((2, 1, 1), int)
+    composed = "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+    contexts = Contexts([composed], counts, counts[0], 1000, 2)
+    words = pd.DataFrame({"word": ["Cafe\N{COMBINING ACUTE ACCENT}", "dog"]})
+    said = residuals.contexts_counted(contexts, words, "sotu")
+    assert "they are 50 % of the occurrences" in said
+
+
 def test_sentences_of_chapter_08() -> None:
     contexts = Contexts(["dog"], np.ones((2, 1, 1), int), np.ones((2, 1), int), 1000, 4)
     said = residuals.contexts_counted(contexts, LEFT, "sotu")

@@ -48,13 +48,24 @@ def test_shares_and_chance():
     row = heaviest_table({"e": TABLE}).iloc[0]
     assert row["n_sentences"] == 5
     assert row[["heaviest", "tie"]].tolist() == pytest.approx([2 / 5, 1 / 5])
-    chance = np.mean([1 / 3, 1 / 2, 1 / 2, 1 / 3, 1 / 4])
+    # two of the four words of the last sentence are the most informative
+    chance = np.mean([1 / 3, 1 / 2, 1 / 2, 1 / 3, 2 / 4])
     assert row["chance"] == pytest.approx(chance)
     more = TABLE.assign(word=[f"{word}{i}" for i, word in enumerate(TABLE["word"])])
     lead = heaviest_lead(more, n_resamples=200)
     assert lead.value == pytest.approx(2 / 5 - chance)
     assert (lead.n, lead.n_units) == (5, 5)
     assert -0.5 <= lead.low < lead.value < lead.high <= 0.75
+
+
+def test_equal_weights_lead_by_nothing_whatever_repeats() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        sentence(i, *((f"w{i}{j}", info, rng.random()) for j, info in enumerate((9, 9, 1, 1))))
+        for i in range(600)
+    ]
+    lead = heaviest_lead(pd.concat(rows), units=("sentence_id",), n_resamples=100)
+    assert abs(lead.value) < 0.07
 
 
 def test_equal_exact_weights_are_a_tie_and_unknown_errors_tell_nothing():

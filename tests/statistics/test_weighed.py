@@ -78,6 +78,17 @@ def test_a_word_that_one_encoder_cannot_weigh_is_compared_by_none():
     assert alone["word"].tolist() == ["A", "dog"]
 
 
+def test_a_word_is_the_same_one_where_another_encoder_joins_the_words_before_it():
+    split = sentences_of("can not a dog a")
+    joined = sentences_of("cannot a dog a")
+    first = split.assign(contribution=[1.0, 2.0, 3.0, 4.0, np.nan])
+    second = joined.assign(contribution=[1.0, 3.0, np.nan, 5.0])
+    found = join_information({"e": first, "f": second}, SOURCE, rule="stop-list", unseen="floor")
+    assert found["e"]["word"].tolist() == ["can", "not", "a"]
+    assert found["f"]["word"].tolist() == ["cannot", "a"]
+    assert [table["contribution"].iloc[-1] for table in found.values()] == [3, 3]
+
+
 def test_weights_of_sentences_keep_unseen_words():
     first, second = weights_by_sentence(
         {"e": WORDS, "f": WORDS.assign(contribution=4.0)},

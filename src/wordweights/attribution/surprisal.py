@@ -13,7 +13,7 @@ from wordweights.attribution.alignment import tokenise
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
-_ROWS = 16  # masked sentences at one time: each has a logit per wordpiece and token
+_ROWS = 16  # masked sentences at one time: each has a number for every entry of the vocabulary
 
 
 def surprisal(
@@ -47,7 +47,6 @@ def surprisal(
         For a tokenizer without [MASK], and sentences that cannot be tokenised.
     """
     import torch
-    from torch.nn.functional import cross_entropy
 
     mask = encoder.tokenizer.mask_token_id
     if mask is None:
@@ -56,25 +55,25 @@ def surprisal(
             f"hidden and guessed."
         )
     device = next(language_model.parameters()).device
-    found: list[NDArray[np.float64]] = [np.zeros(0)]
+    found = [np.zeros(0)]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # attribute() names the words without a wordpiece
         for sentence in tokenise(encoder, sentences):
             ids = torch.tensor(sentence.ids, device=device)
             hidden = torch.tensor(sentence.membership.T, device=device) > 0  # (words, wordpieces)
             masked = torch.where(hidden, mask, ids)
-            nats = [
-                # of the words' own wordpieces alone: (wordpieces, vocabulary)
-                cross_entropy(
-                    language_model(input_ids=rows).logits[own].double(),
-                    ids.expand_as(own)[own],
-                    reduction="none",
-                )
-                for rows, own in zip(masked.split(_ROWS), hidden.split(_ROWS), strict=True)
-            ]
-            owners = hidden.nonzero()[:, 0].cpu().numpy()
-            each = torch.cat(nats).cpu().numpy()
-            sums = np.bincount(owners, each, minlength=len(hidden)).astype(np.float64)
-            sums[list(sentence.missing)] = np.nan
-            found.append(sums)
+            nats = torch.cat(
+                [
+                    # of the true wordpieces: the others' are many
+                    -language_model(input_ids=rows)
+                    .logits.double()
+                    .log_softmax(dim=-1)
+                    .gather(2, ids.expand(len(rows), -1).unsqueeze(-1))
+                    .squeeze(-1)
+                    for rows in masked.split(_ROWS)
+                ]
+            )  # (words, wordpieces)
+            own = (nats * hidden).sum(dim=1).cpu().numpy()  # of its own wordpieces alone
+            own[list(sentence.missing)] = np.nan
+            found.append(own)
     return np.concatenate(found)

@@ -27,6 +27,7 @@ from wordweights.figures.style import (
     shorten,
 )
 from wordweights.statistics.residuals import GROUPS, INFORMATION
+from wordweights.words.splitting import as_meant
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -159,14 +160,14 @@ def plot_layers(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pd.DataFrame
-        One row per encoder and layer: encoder, layer, r and r_content, each with its interval.
+        One row per encoder and layer: encoder, layer, r and r_content, each with its interval; a
+        layer of which an r is NaN is left out of its line.
 
     Returns
     -------
     Figure
         Two panels, a line with bars per encoder.
     """
-    finite(table, "layer", "r")
     figure, axes = new_figure(3.6, 1, 2, sharey=True)
     titles = ("all words", "content words")
     for ax, column, title in zip(axes, (_ALL, _CONTENT), titles, strict=True):
@@ -187,7 +188,7 @@ def plot_layers(table: pd.DataFrame) -> Figure:
 
 def contexts_counted(contexts: Contexts, words: pd.DataFrame, corpus: str) -> str:
     """Say how many words have an information gain, and how well two halves agree on it."""
-    meant = words["word"].str.lower().isin(contexts.words).mean()
+    meant = words["word"].map(as_meant).isin(contexts.words).mean()
     return (
         f"The corpus `{corpus}` has {contexts.n_tokens:,} words. Of the {contexts.wanted:,} "
         f"distinct words of the sentences, {len(contexts.words):,} have enough neighbours in both "
@@ -222,8 +223,8 @@ def predictors_known(
         )
     if guesses is None:
         lines.append(
-            "Contextual surprisal is not measured: no encoder of this run has kept the head of its "
-            "masked language model."
+            "Contextual surprisal is not measured: no encoder that is shown has kept the head of "
+            "its masked language model."
         )
     else:
         lines.append(f"Contextual surprisal is that of `{guesses}`.")
@@ -255,11 +256,16 @@ def residual_takeaways(
     for name, rows in layers.groupby("encoder", sort=False):
         ordered = rows.sort_values("layer").to_dict("records")
         first, last = ordered[0], ordered[-1]
-        best = max(ordered, key=lambda row: row["r"])
+        known = [row for row in ordered if np.isfinite(row["r"])]
+        if not known:
+            lines.append(f"- `{name}`: r exists after no layer, for too few words weigh anything.")
+            continue
+        best = max(known, key=lambda row: row["r"])
         lines.append(
             f"- `{name}`: r with information is {format_number(first['r'])} for the embeddings, "
             f"{format_number(last['r'])} after layer {last['layer']}, and largest after layer "
             f"{best['layer']} ({format_number(best['r'])}, "
             f"{interval(best['r_low'], best['r_high'])})."
         )
+    lines += [f"- {why}" for why in layers.attrs.get("not_cut", {}).values()]
     return "\n".join(lines)

@@ -29,7 +29,7 @@ from wordweights.statistics import (
     measured_correlations,
 )
 from wordweights.statistics.published import OURS_COLUMNS, OURS_QUANTITIES
-from wordweights.statistics.similarity import compare_weights, find_pairs
+from wordweights.statistics.similarity import compare_weights, find_pairs, without_test
 from wordweights.words.classes import PARTS_OF_SPEECH, pick_rule
 from wordweights.words.frequencies import SOURCES, load_frequencies
 from wordweights.words.sentences import filter_sentences, load_sentences
@@ -179,7 +179,8 @@ def measure_similarity(encoders: Sequence[str] = PAIRED) -> pd.DataFrame:
     resampling: dict[str, Any] = {"n_resamples": _N_RESAMPLES, "seed": _SEED}
     source = load_frequencies(_FREQUENCIES)
     found = compare_weights(models, pairs, table, contributions, source, **resampling)
-    settings = f"distilled from {len(table)} bundled sentences, frequencies={_FREQUENCIES}"
+    n = len(without_test(table, pairs))
+    settings = f"distilled from {n} bundled sentences, frequencies={_FREQUENCIES}"
     about = f"{settings} n_words={_N_WORDS} seed={_SEED} n_resamples={_N_RESAMPLES}"
     return found.drop(columns="origin").assign(settings=about, **_today())
 

@@ -70,6 +70,7 @@ from wordweights.statistics.weighed import (
     add_units,
     certificates,
     join_information,
+    same_words,
     weights_by_sentence,
 )
 
@@ -124,6 +125,7 @@ __all__ = [
     "rank_probability",
     "relative_weights",
     "rises_of_correlation",
+    "same_words",
     "side_by_side",
     "spread_by_information",
     "spread_growth",

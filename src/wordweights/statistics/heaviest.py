@@ -18,7 +18,7 @@ _ERRORS = 2.0  # standard errors within which two weights are a tie
 def heaviest_words(table: pd.DataFrame) -> pd.DataFrame:
     """Compare, in each sentence, the weight of the most informative word with the largest other.
 
-    Weights whose difference is within two standard errors of it are a tie. The errors are those of
+    Weights whose ratio is within two standard errors of 1 are a tie. The errors are those of
     the probes, which all words of a sentence share, so the errors of two words go together, and
     this takes rather too many for ties. Exact weights have no error.
 
@@ -34,19 +34,21 @@ def heaviest_words(table: pd.DataFrame) -> pd.DataFrame:
         The rows of the most informative words, one per sentence, with rival (the heaviest of the
         words that are less informative or unknown), lead (the weight over its, less 1), low and
         high (lead with two standard errors to either side), verdict (``"heaviest"``, ``"tie"``,
-        ``"not the heaviest"``, or ``"unknown"`` where nothing is known about the errors) and
-        n_words. Of several words of the same information the heaviest counts. Sentences without two
+        ``"not the heaviest"``, or ``"unknown"`` where nothing is known about the errors), n_words
+        and chance (that of the heaviest word to be a most informative one). Of several words of the
+        same information the heaviest counts, and they have as many chances. Sentences without two
         words to compare are left out.
     """
     rows = [_compare(words) for _, words in table.groupby("sentence_id", sort=False)]
-    columns = [*table.columns, "rival", "lead", "low", "high", "verdict", "n_words"]
+    columns = [*table.columns, "rival", "lead", "low", "high", "verdict", "n_words", "chance"]
     return pd.DataFrame([row for row in rows if row], columns=columns)
 
 
 def heaviest_lead(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> Estimate:
     """Compute how much more often than by chance the most informative word is the heaviest.
 
-    Chance is one in the number of words of a sentence. A tie does not count as the heaviest.
+    Chance is one in the number of words of a sentence, or as many as its most informative words. A
+    tie does not count as the heaviest.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def heaviest_lead(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> Esti
     what = "How often the most informative word is the heaviest"
     if (found["verdict"] == UNKNOWN).any() or found.empty:
         raise TooFewWordsError(f"{what} is unknown: the weights have no standard errors.")
-    above = ((found["verdict"] == HEAVIEST) - 1 / found["n_words"]).to_numpy(dtype=float)
+    above = ((found["verdict"] == HEAVIEST) - found["chance"]).to_numpy(dtype=float)
 
     def mean(weights: np.ndarray) -> np.ndarray:
         total = weights.sum(axis=1)
@@ -91,14 +93,14 @@ def heaviest_table(words: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per encoder: encoder, n_sentences, and shares of them: heaviest, tie, and chance
-        (the mean of one over the number of words).
+        (the mean of that of each sentence).
     """
     rows = []
     for encoder, table in words.items():
         found = heaviest_words(table)
         row: dict[str, Any] = {"encoder": encoder, "n_sentences": len(found)}
         row |= {name: (found["verdict"] == name).mean() for name in (HEAVIEST, TIE)}
-        rows.append(row | {"chance": (1 / found["n_words"].astype(float)).mean()})
+        rows.append(row | {"chance": found["chance"].mean()})
     return pd.DataFrame(rows)
 
 
@@ -125,5 +127,5 @@ def _compare(words: pd.DataFrame) -> dict[str, Any] | None:
         **{name: words[name].iloc[top] for name in map(str, words.columns)},
         "rival": words["word"].iloc[rival],
         **{"lead": ratio - 1, "low": low, "high": high},
-        **{"verdict": verdict, "n_words": len(words)},
+        **{"verdict": verdict, "n_words": len(words), "chance": float(most.mean())},
     }

@@ -12,11 +12,14 @@ from wordweights.attribution.methods import Method
 from wordweights.encoders import Encoder
 from wordweights.encoders.heads import cut_after
 from wordweights.errors import WordweightsError
-from wordweights.statistics.bootstrap import NO_ESTIMATE, Resampling, TooFewWordsError
+from wordweights.statistics.bootstrap import Resampling
+from wordweights.statistics.correlation_table import or_none, subset
 from wordweights.statistics.correlations import correlation
 from wordweights.statistics.weighed import join_information
-from wordweights.words.classes import CONTENT
 from wordweights.words.frequencies import Frequencies
+
+_COLUMNS = ["encoder", "layer", "r", "r_low", "r_high"]
+_COLUMNS += ["r_content", "r_content_low", "r_content_high"]
 
 
 def correlations_by_layer(
@@ -49,8 +52,9 @@ def correlations_by_layer(
     -------
     pd.DataFrame
         One row per encoder and layer (0: the embeddings, with positions and LayerNorm): encoder,
-        layer, r and r_content (over content words; NaN where these are too few), each with its 95 %
-        interval. ``attrs["not_cut"]`` says why, by the names of those left out.
+        layer, r and r_content (over content words), each with its 95 % interval; NaN where words
+        are too few, or weigh all the same, as they do before the first layer of an encoder that
+        takes the vector of [CLS]. ``attrs["not_cut"]`` says why, by the names of those left out.
     """
     cut: dict[tuple[str, int], Encoder] = {}
     not_cut = {}
@@ -67,12 +71,9 @@ def correlations_by_layer(
     rows = []
     for label, table in words.items():
         name, n = labels[label]
-        row = {"encoder": name, "layer": n, **correlation(table, **resampling).columns("r")}
-        try:
-            content = correlation(table[table["word_class"] == CONTENT], **resampling)
-        except TooFewWordsError:
-            content = NO_ESTIMATE
-        rows.append(row | content.columns("r_content"))
-    found = pd.DataFrame(rows)
+        r = or_none(correlation, table, **resampling).columns("r")
+        content = or_none(correlation, subset(table, "r_content"), **resampling)
+        rows.append({"encoder": name, "layer": n, **r, **content.columns("r_content")})
+    found = pd.DataFrame(rows, columns=_COLUMNS)
     found.attrs["not_cut"] = not_cut
     return found

@@ -25,7 +25,7 @@ from wordweights.statistics.published import OURS
 from wordweights.statistics.weighed import join_information
 from wordweights.words.frequencies import Frequencies, add_information
 from wordweights.words.sentences import load_pairs
-from wordweights.words.splitting import as_meant
+from wordweights.words.splitting import as_meant, split_meant
 from wordweights.words.weights import distil, idf, is_stop_word, sif
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def compare_weights(
     pairs : Mapping[str, pd.DataFrame]
         From :func:`find_pairs`.
     sentences : pd.DataFrame
-        Those that were weighed; one that is in the test set is not used.
+        Those that were weighed; those of the test set are not used (:func:`without_test`).
     contributions : Mapping[str, pd.DataFrame]
         From an encoder's name to what :func:`wordweights.attribute` returned for the sentences.
     frequencies : Frequencies
@@ -161,8 +161,7 @@ def compare_weights(
     pd.DataFrame
         Their rows.
     """
-    test = pd.concat([pairs["test"]["sentence1"], pairs["test"]["sentence2"]])
-    used = sentences.loc[~sentences["sentence"].isin(test), "sentence_id"]
+    used = without_test(sentences, pairs)["sentence_id"]
     texts = sentences["sentence"].tolist()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # attribute() has named the words without a weight
@@ -184,6 +183,26 @@ def compare_weights(
         ],
         ignore_index=True,
     )
+
+
+def without_test(sentences: pd.DataFrame, pairs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Leave out the sentences that the test set has, in upper or lower case, however spaced.
+
+    Parameters
+    ----------
+    sentences : pd.DataFrame
+        With a column sentence.
+    pairs : Mapping[str, pd.DataFrame]
+        From :func:`find_pairs`.
+
+    Returns
+    -------
+    pd.DataFrame
+        The other rows.
+    """
+    both = pd.concat([pairs["test"]["sentence1"], pairs["test"]["sentence2"]])
+    test = {tuple(split_meant(text)) for text in both.unique()}
+    return sentences[[tuple(split_meant(text)) not in test for text in sentences["sentence"]]]
 
 
 def read_occurrences(encoder: Encoder, sentences: Sequence[str]) -> Occurrences:

@@ -109,9 +109,42 @@ def join_information(
 
 
 def _places(table: pd.DataFrame) -> pd.MultiIndex:
-    """Say of every word in which sentence it stands, and at which position."""
-    sentences = table["sentence_id"]
-    return pd.MultiIndex.from_arrays([sentences, sentences.groupby(sentences).cumcount()])
+    """Say of every word in which sentence it stands, and as which of those of the same text."""
+    # not at which position: one encoder's wordpieces can join words that another's do not
+    keys = ["sentence_id", "word"]
+    nth = table.groupby(keys).cumcount()
+    return pd.MultiIndex.from_arrays([*(table[key] for key in keys), nth])
+
+
+def same_words(contributions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Give the words of several encoders, which must be the same, row by row.
+
+    Parameters
+    ----------
+    contributions : Mapping[str, pd.DataFrame]
+        From an encoder's name to what :func:`wordweights.attribute` returned.
+
+    Returns
+    -------
+    pd.DataFrame
+        sentence_id, position and word, numbered from 0.
+
+    Raises
+    ------
+    WordweightsError
+        For no tables, and for tables of different words.
+    """
+    keys = ["sentence_id", "position", "word"]
+    if not contributions:
+        raise WordweightsError("There is no encoder to show; name at least one.")
+    words = next(iter(contributions.values()))[keys].reset_index(drop=True)
+    for encoder, table in contributions.items():
+        if not table[keys].reset_index(drop=True).equals(words):
+            raise WordweightsError(
+                f"Encoder {encoder!r} was attributed on other sentences than the first one, or its "
+                f"wordpieces join other words; give all of them the same, or show it alone."
+            )
+    return words
 
 
 def weights_by_sentence(
@@ -138,18 +171,9 @@ def weights_by_sentence(
     WordweightsError
         For no tables, and for tables of different words.
     """
-    keys = ["sentence_id", "position", "word"]
-    if not contributions:
-        raise WordweightsError("There is no encoder to show; name at least one.")
-    words = next(iter(contributions.values()))[keys].reset_index(drop=True)
+    words = same_words(contributions)
     columns = {INFORMATION: look_up(words["word"], frequencies)["information"].to_numpy()}
-    for encoder, table in contributions.items():
-        if not table[keys].reset_index(drop=True).equals(words):
-            raise WordweightsError(
-                f"Encoder {encoder!r} was attributed on other sentences than the first one, or its "
-                f"wordpieces join other words; give all of them the same, or show it alone."
-            )
-        columns[encoder] = table["contribution"].to_numpy()
+    columns |= {name: table["contribution"].to_numpy() for name, table in contributions.items()}
     together = words.assign(**columns)
     return [
         sentence.drop(columns=["sentence_id", "position"]).reset_index(drop=True)
