@@ -138,7 +138,7 @@ def test_a_large_encoder_is_measured_on_a_sample_where_its_weights_are(
         asked.append((sample, tuple(encoders), how))
         return pd.DataFrame({"encoder": list(encoders)}).reindex(columns=OURS_COLUMNS)
 
-    kept = pd.DataFrame({"encoder": [LARGE, "other"]}).reindex(columns=[*OURS_COLUMNS, "origin"])
+    kept = pd.DataFrame({"encoder": [LARGE, "other"], "of_before": 1})
     monkeypatch.setattr(module, "measure", measured)
     monkeypatch.setattr(module, "measured_correlations", lambda: kept)
     source = "packages a b" if here else "owner/model, not in the cache"
