@@ -133,7 +133,7 @@ def test_a_layer_without_an_r_is_said_and_not_drawn() -> None:
     assert line.lines[0].get_xdata().tolist() == [1, 2]
     unknown.attrs["not_cut"] = {"pooled": "Encoder 'pooled' cannot be cut."}
     said = residuals.residual_takeaways(SHARES, EFFECTS, unknown, ["b"])
-    assert "r is n/a for the embeddings, 0.50 after layer 2, and largest after layer 1" in said
+    assert "r with information is n/a for the embeddings, 0.50 after layer 2, and" in said
     assert said.endswith("- Encoder 'pooled' cannot be cut.")
     none = unknown.assign(r=np.nan)
     assert "r exists after no layer" in residuals.residual_takeaways(SHARES, EFFECTS, none, ["b"])
