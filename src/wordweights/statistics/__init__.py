@@ -6,6 +6,7 @@ from wordweights.statistics.bootstrap import (
     Estimate,
     TooFewWordsError,
     estimate,
+    mean_of,
 )
 from wordweights.statistics.claims import (
     EXAMPLES,
@@ -48,7 +49,6 @@ from wordweights.statistics.measures import (
     agreement,
     agreement_table,
     faithfulness,
-    mean_of,
     side_by_side,
     weigh_by_measures,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -106,19 +106,12 @@ def estimate(
 ) -> Estimate:
     """Compute a statistic of the rows of a table, with a percentile interval over its units.
 
-    Words are crossed: those of one sentence share a sentence vector, and those of one type share a
-    probability and much of their contribution. A few types are half of all tokens, so sentences
-    alone vary too little. A resample draws sentences and types, as many as there are of each, with
-    replacement, and a word counts as often as its sentence was drawn times its type was: the
-    product of multinomial weights of McCullagh (2000), Owen's (2007) pigeonhole bootstrap, which is
-    rather too wide than too narrow. The interval is the percentile one: it exists for r = ±1, where
-    the bias correction of BCa is infinite, and needs no jackknife.
+    It is :func:`estimates` of one statistic, and raises what that raises.
 
     Parameters
     ----------
     statistic : Callable[[Array], Array]
-        From weights of the rows, shape (resamples, rows), to one number a resample. The weight of
-        a row is how often the resample holds it; a number that does not exist is NaN.
+        From weights of the rows, shape (resamples, rows), to one number a resample.
     table : pd.DataFrame
         One row per word.
     what : str
@@ -134,6 +127,58 @@ def estimate(
     -------
     Estimate
         The statistic of all rows, each once, and its interval.
+    """
+    (found,) = estimates(
+        lambda weights: statistic(weights)[:, None],
+        table,
+        [what],
+        units=units,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    return found
+
+
+def estimates(
+    statistics: Callable[[Array], Array],
+    table: pd.DataFrame,
+    whats: Sequence[str],
+    *,
+    units: Sequence[str] = _PLAIN_UNITS,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> list[Estimate]:
+    """Compute statistics of the rows of a table, with percentile intervals over its units.
+
+    Words are crossed: those of one sentence share a sentence vector, and those of one type share a
+    probability and much of their contribution. A few types are half of all tokens, so sentences
+    alone vary too little. A resample draws sentences and types, as many as there are of each, with
+    replacement, and a word counts as often as its sentence was drawn times its type was: the
+    product of multinomial weights of McCullagh (2000), Owen's (2007) pigeonhole bootstrap, which is
+    rather too wide than too narrow. The interval is the percentile one: it exists for r = ±1, where
+    the bias correction of BCa is infinite, and needs no jackknife.
+
+    Parameters
+    ----------
+    statistics : Callable[[Array], Array]
+        From weights of the rows, shape (resamples, rows), to numbers of each resample, (resamples,
+        statistics). The weight of a row is how often the resample holds it; a number that does not
+        exist is NaN.
+    table : pd.DataFrame
+        One row per word.
+    whats : Sequence[str]
+        Each statistic in words, at the beginning of a message.
+    units : Sequence[str]
+        The columns that say which rows are drawn together, one or two: sentences first.
+    n_resamples : int
+        At least 100.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    list[Estimate]
+        Each statistic of all rows, each once, and its interval.
 
     Raises
     ------
@@ -156,21 +201,60 @@ def estimate(
     for unit, n in zip(units, counts, strict=True):
         if n < _MIN_UNITS:
             raise TooFewWordsError(
-                f"{what} has {n} value(s) of {unit!r} to resample, and needs at least "
+                f"{whats[0]} has {n} value(s) of {unit!r} to resample, and needs at least "
                 f"{_MIN_UNITS}. Give more sentences, or raise `limit`."
             )
-    value = float(statistic(np.ones((1, len(table))))[0])
+    values = statistics(np.ones((1, len(table))))[0]
     weights = _row_weights(drawn, n_resamples, seed)
-    resampled = np.concatenate([statistic(some) for some in weights])
-    known = resampled[np.isfinite(resampled)]
-    if not np.isfinite(value) or len(known) < (1 - _MOST_WITHOUT) * n_resamples:
-        raise TooFewWordsError(
-            f"{what} has no interval: too many resamples of its {counts[0]} sentences "
-            f"({len(table)} words) leave a column constant. Give more sentences, or raise `limit`."
-        )
+    resampled = np.concatenate([statistics(some) for some in weights])
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(known, [tail, 1 - tail])
-    return Estimate(value, float(low), float(high), len(table), *counts)
+    found = []
+    for what, value, column in zip(whats, values, resampled.T, strict=True):
+        known = column[np.isfinite(column)]
+        if not np.isfinite(value) or len(known) < (1 - _MOST_WITHOUT) * n_resamples:
+            raise TooFewWordsError(
+                f"{what} has no interval: too many resamples of its {counts[0]} sentences "
+                f"({len(table)} words) leave a column constant. Give more sentences, or raise "
+                f"`limit`."
+            )
+        low, high = np.quantile(known, [tail, 1 - tail])
+        found.append(Estimate(float(value), float(low), float(high), len(table), *counts))
+    return found
+
+
+def mean_of(
+    table: pd.DataFrame, column: str, what: str | None = None, **resampling: Unpack[Resampling]
+) -> Estimate:
+    """Average a column, with a 95 % bootstrap interval.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        With the column and the units.
+    column : str
+        What to average.
+    what : str | None
+        The mean in words, at the beginning of a message; None names the column.
+    **resampling : Unpack[Resampling]
+        ``units``, ``n_resamples`` and ``seed``: see :func:`estimate`.
+
+    Returns
+    -------
+    Estimate
+        The mean of all rows.
+    """
+    values = table[column].to_numpy(dtype=float)
+
+    def mean(weights: Array) -> Array:
+        total = weights.sum(axis=1)
+        return weights @ values / np.where(total > 0, total, np.nan)
+
+    return estimate(mean, table, what or f"The mean of {column!r}", **resampling)
+
+
+def columns_of(found: Mapping[str, Estimate]) -> dict[str, float]:
+    """Write several estimates as columns of a table: see :meth:`Estimate.columns`."""
+    return {k: v for name, one in found.items() for k, v in one.columns(name).items()}
 
 
 def number_units(table: pd.DataFrame, unit: str) -> NDArray[np.intp]:

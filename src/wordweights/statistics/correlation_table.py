@@ -17,6 +17,7 @@ from wordweights.statistics.bootstrap import (
     Estimate,
     Resampling,
     TooFewWordsError,
+    columns_of,
 )
 from wordweights.statistics.correlations import (
     correlation,
@@ -109,7 +110,7 @@ def correlation_table(
             {
                 "encoder": encoder,
                 "before": (before or {}).get(encoder),
-                **{k: v for name, one in found.items() for k, v in one.columns(name).items()},
+                **columns_of(found),
                 "n_words": information.n,
                 "n_content": found["r_content"].n,
                 "n_function": found["r_function"].n,

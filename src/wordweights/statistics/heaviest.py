@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from wordweights.statistics.bootstrap import Estimate, Resampling, TooFewWordsError, estimate
+from wordweights.statistics.bootstrap import Estimate, Resampling, TooFewWordsError, mean_of
 
 HEAVIEST, TIE, NOT_HEAVIEST, UNKNOWN = "heaviest", "tie", "not the heaviest", "unknown"
 
@@ -72,13 +72,8 @@ def heaviest_lead(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> Esti
     what = "How often the most informative word is the heaviest"
     if (found["verdict"] == UNKNOWN).any() or found.empty:
         raise TooFewWordsError(f"{what} is unknown: the weights have no standard errors.")
-    above = ((found["verdict"] == HEAVIEST) - found["chance"]).to_numpy(dtype=float)
-
-    def mean(weights: np.ndarray) -> np.ndarray:
-        total = weights.sum(axis=1)
-        return weights @ above / np.where(total > 0, total, np.nan)
-
-    return estimate(mean, found, what, **resampling)
+    above = (found["verdict"] == HEAVIEST) - found["chance"]
+    return mean_of(found.assign(above=above), "above", what, **resampling)
 
 
 def heaviest_table(words: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -8,11 +8,10 @@ from typing import Unpack
 import numpy as np
 import pandas as pd
 
-from wordweights.statistics.bootstrap import Resampling
+from wordweights.statistics.bootstrap import Resampling, mean_of
 from wordweights.statistics.columns import finite_values
 from wordweights.statistics.correlation_table import or_none
 from wordweights.statistics.correlations import correlation, correlation_within
-from wordweights.statistics.measures import mean_of
 
 N_FIFTHS = 5
 

@@ -13,7 +13,7 @@ from wordweights.attribution.coalitions import best_sum, expected_sum
 from wordweights.attribution.methods import Method
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.statistics.bootstrap import UNITS, Array, Estimate, Resampling, estimate
+from wordweights.statistics.bootstrap import UNITS, Resampling, columns_of, mean_of
 from wordweights.statistics.correlation_table import or_none, subset
 from wordweights.statistics.correlations import correlation, correlation_within
 
@@ -197,8 +197,7 @@ def agreement_table(
                 ),
                 "faithfulness": or_none(mean_of, faithful, column=measure, **sentences_alone),
             }
-            columns = {k: v for name, one in found.items() for k, v in one.columns(name).items()}
-            row = {"encoder": encoder, "measure": measure, **columns}
+            row = {"encoder": encoder, "measure": measure, **columns_of(found)}
             rows.append({**row, "n_words": len(table), "n_sentences": len(faithful)})
     return pd.DataFrame(rows)
 
@@ -219,29 +218,3 @@ def agreement(words: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
         Spearman's coefficients, shape (measures, measures).
     """
     return words[list(measures)].corr(method="spearman")
-
-
-def mean_of(table: pd.DataFrame, column: str, **resampling: Unpack[Resampling]) -> Estimate:
-    """Average a column, with a 95 % bootstrap interval.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        With the column and the units.
-    column : str
-        What to average.
-    **resampling : Unpack[Resampling]
-        ``units``, ``n_resamples`` and ``seed``: see :func:`wordweights.statistics.estimate`.
-
-    Returns
-    -------
-    Estimate
-        The mean of all rows.
-    """
-    values = table[column].to_numpy(dtype=float)
-
-    def mean(weights: Array) -> Array:
-        total = weights.sum(axis=1)
-        return weights @ values / np.where(total > 0, total, np.nan)
-
-    return estimate(mean, table, f"The mean of {column!r}", **resampling)

@@ -18,7 +18,7 @@ from wordweights.statistics.bootstrap import (
     UNITS,
     Array,
     Resampling,
-    estimate,
+    estimates,
     number_units,
 )
 from wordweights.statistics.columns import finite_values
@@ -135,20 +135,15 @@ def shares(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> pd.DataFram
     def every(weights: Array) -> Array:
         return np.stack([_lmg(*_moments(row, products, x.shape[1]), owner) for row in weights])
 
-    rows = []
-    remembered: dict[bytes, Array] = {}
-    for i, name in enumerate(names):
-
-        def share(weights: Array, i: int = i) -> Array:
-            key = weights.tobytes()  # all groups ask for the same resamples
-            if key not in remembered:
-                remembered[key] = every(weights)
-            return remembered[key][:, i]
-
-        found = estimate(share, table, f"The share of {name}", **resampling)
-        alone = _r_squared(*_moments(np.ones(len(y)), products, x.shape[1]), owner == i)
-        rows.append({"group": name, **found.columns("share"), "alone": alone})
-    return pd.DataFrame(rows)
+    found = estimates(every, table, [f"The share of {name}" for name in names], **resampling)
+    moments = _moments(np.ones(len(y)), products, x.shape[1])
+    alone = [_r_squared(*moments, owner == i) for i in range(len(names))]
+    return pd.DataFrame(
+        [
+            {"group": name, **share.columns("share"), "alone": r_squared}
+            for name, share, r_squared in zip(names, found, alone, strict=True)
+        ]
+    )
 
 
 def out_of_sample(table: pd.DataFrame, *, unit: str = "sentence_unit") -> dict[str, float]:
