@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from wordweights.encoders import UNTRAINED
+from wordweights.encoders import split_name
 from wordweights.figures.style import format_number, format_weight
 from wordweights.statistics import INFORMATION, Estimate, main_and_control, summarise_claims
 from wordweights.words.classes import (
@@ -263,7 +263,8 @@ def classes_compared(measured: pd.DataFrame, main: str, words: pd.DataFrame) -> 
 
 def _least_left(measured: pd.DataFrame) -> str:
     """Name the encoder that loses most of its r within content words, if one does."""
-    trained = measured[~measured["encoder"].str.endswith(UNTRAINED)].dropna(subset="r_content")
+    is_trained = [split_name(name).trained for name in measured["encoder"]]
+    trained = measured[is_trained].dropna(subset="r_content")
     if len(trained) < 2:
         return ""
     row = trained.iloc[int((trained["r_information"] - trained["r_content"]).argmax())]

@@ -280,9 +280,9 @@ def arrange_before_after(*tables: pd.DataFrame) -> pd.DataFrame:
     rows = pd.concat(tables, ignore_index=True)
     parents = rows.dropna(subset="before").drop_duplicates("encoder")
     before = dict(zip(parents["encoder"], parents["before"], strict=True))
-    names = [str(name).removesuffix(UNTRAINED) for name in rows["encoder"]]
-    rows["group"] = [_root(name, before) for name in names]
-    control = rows["encoder"].str.endswith(UNTRAINED)
+    names = [str(name) for name in rows["encoder"]]
+    rows["group"] = [_root(name.replace(UNTRAINED, ""), before) for name in names]
+    control = np.array([not split_name(name).trained for name in names], dtype=np.bool_)
     rows["role"] = np.select(
         [control, rows["encoder"].isin(before), rows["encoder"].isin(before.values())],
         ["control", "after", "before"],
