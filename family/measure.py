@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from family.recipe import BASE
 from wordweights.attribution import IntegratedGradients, attribute
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.files import DATA_VARIABLE
+from wordweights.pipeline.measured import made_today
 from wordweights.training import Run, compare_correlations, shipped_trajectory, weigh_words
 from wordweights.training.curves import FAMILY
 from wordweights.words.frequencies import load_frequencies, look_up
@@ -60,7 +59,7 @@ def measure_family(runs: Mapping[str, Run], limit: int | None = None) -> pd.Data
     return pd.concat(tables, ignore_index=True)[[*columns, "stage"]].assign(
         settings=f"sentences=bundled n_words=7 frequencies={_FREQUENCIES} unseen=drop "
         f"tolerance=0.01 probes={WEIGHING.probes} seed=0 n_resamples=2000",
-        **_made(),
+        **made_today(_PACKAGES),
     )
 
 
@@ -101,7 +100,7 @@ def measure_embeddings(encoders: Mapping[str, Encoder]) -> pd.DataFrame:
         for name, encoder in encoders.items()
     ]
     settings = f"split=test frequencies={_FREQUENCIES} a=0.001"
-    return pd.DataFrame(rows).assign(settings=settings, **_made())
+    return pd.DataFrame(rows).assign(settings=settings, **made_today(_PACKAGES))
 
 
 def mean_embeddings(
@@ -134,15 +133,6 @@ def _sts_spearman(vectors: Callable[[list[str]], torch.Tensor]) -> float:
     first, second = (vectors(pairs[name].tolist()) for name in ("sentence1", "sentence2"))
     cosines = torch.nn.functional.cosine_similarity(first, second)
     return float(spearmanr(cosines.numpy(), pairs["score"]).statistic)
-
-
-def _made() -> dict[str, str]:
-    """Say when and by what a table was measured."""
-    versions = {name: importlib.metadata.version(name).split("+")[0] for name in _PACKAGES}
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "versions": " ".join(f"{name}={version}" for name, version in versions.items()),
-    }
 
 
 def _encode(encoder: Encoder, sentences: list[str]) -> torch.Tensor:

@@ -6,7 +6,6 @@ all-mpnet-base-v2, from the model hub or the extra ``mpnet``, and takes some min
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from dataclasses import replace
 from importlib import resources
@@ -24,6 +23,7 @@ from wordweights.attribution.quadrature import Rule
 from wordweights.encoders import Encoder, load_encoder
 from wordweights.errors import WordweightsError
 from wordweights.files import write_atomically
+from wordweights.pipeline.measured import made_today
 
 ENCODER = "all-mpnet-base-v2"
 SENTENCE = "a woman is cutting an onion ."
@@ -175,10 +175,7 @@ def _kept() -> Path:
 def main() -> None:
     """Measure, and write the table into the package."""
     path = _kept()
-    versions = " ".join(
-        f"{name}={importlib.metadata.version(name).split('+')[0]}"
-        for name in ("wordweights", "torch", "transformers")
-    )
+    versions = made_today()["versions"]
     table = measure_jump(load_encoder(ENCODER), SENTENCE).assign(encoder=ENCODER, versions=versions)
     text = table.to_csv(index=False, float_format=f"%.{_DIGITS}g", lineterminator="\n")
     write_atomically(path, text.encode())

@@ -127,7 +127,7 @@ def measure(
         sentences=_SENTENCES,
         settings=f"n_words={_N_WORDS} tolerance={_TOLERANCE} probes={probes} seed={_SEED} "
         f"n_resamples={_N_RESAMPLES} units={'+'.join(UNITS)} words={PARTS_OF_SPEECH} unseen=drop",
-        **_today(),
+        **made_today(),
     )[list(OURS_COLUMNS)]
 
 
@@ -183,7 +183,7 @@ def measure_similarity(encoders: Sequence[str] = PAIRED) -> pd.DataFrame:
     n = len(without_test(table, pairs))
     settings = f"distilled from {n} bundled sentences, frequencies={_FREQUENCIES}"
     about = f"{settings} n_words={_N_WORDS} seed={_SEED} n_resamples={_N_RESAMPLES}"
-    return found.drop(columns="origin").assign(settings=about, **_today())
+    return found.drop(columns="origin").assign(settings=about, **made_today())
 
 
 def disagreements(fresh: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
@@ -226,13 +226,24 @@ def disagreements(fresh: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
     return found
 
 
-def _today() -> dict[str, str]:
-    versions = " ".join(f"{name}={_version(name)}" for name in _PACKAGES)
-    return {"date": datetime.now(UTC).date().isoformat(), "versions": versions}
+def made_today(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """Say when and by what a table is measured, as columns of it.
 
+    Parameters
+    ----------
+    packages : Sequence[str]
+        Whose versions are told.
 
-def _version(package: str) -> str:
-    return importlib.metadata.version(package).split("+")[0]  # any build of that version
+    Returns
+    -------
+    dict[str, str]
+        date, and versions: those of the packages, whatever their build.
+    """
+    versions = {name: importlib.metadata.version(name).split("+")[0] for name in packages}
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": " ".join(f"{name}={version}" for name, version in versions.items()),
+    }
 
 
 def _relative_error(words: pd.DataFrame) -> float:
