@@ -320,18 +320,22 @@ class Encoder:
         limit: dict[str, Any] = {"truncation": True, "max_length": self.max_tokens} if cut else {}
         texts = [self.prompt + sentence for sentence in sentences]
         ids = self.tokenizer(texts, **limit)["input_ids"]
-        # those of one length together: some families see the padding of others
-        by_length: dict[int, list[int]] = {}
-        for row, tokens in enumerate(ids):
-            by_length.setdefault(len(tokens), []).append(row)
         vectors: dict[int, Tensor] = {}
         with torch.no_grad():
-            for rows in by_length.values():
+            for rows in rows_by_length(ids):
                 some = torch.tensor([ids[row] for row in rows], device=self.device)
                 mask = torch.ones_like(some)
                 hidden = self.model(input_ids=some, attention_mask=mask).last_hidden_state
                 vectors.update(zip(rows, self.pool(hidden, mask), strict=True))
         return torch.stack([vectors[row] for row in range(len(ids))])
+
+
+def rows_by_length(ids: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Put the rows of equal length together: some families see the padding of others."""
+    by_length: dict[int, list[int]] = {}
+    for row, tokens in enumerate(ids):
+        by_length.setdefault(len(tokens), []).append(row)
+    return list(by_length.values())
 
 
 def check_pooling(pooling: str, label: str) -> None:

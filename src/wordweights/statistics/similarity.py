@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from wordweights.attribution.alignment import tokenise
 from wordweights.attribution.lengths import embedding_lengths
 from wordweights.encoders import Encoder
+from wordweights.encoders.encoder import rows_by_length
 from wordweights.errors import WordweightsError
 from wordweights.files import DATA_VARIABLE, SIMILARITY_FILE, find_kept
 from wordweights.statistics.bootstrap import Array, Resampling
@@ -231,13 +232,10 @@ def read_occurrences(encoder: Encoder, sentences: Sequence[str]) -> Occurrences:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of unknown words: the docstring says what becomes of them
         tokenised = tokenise(encoder, sentences)
-    by_length: dict[int, list[int]] = {}
-    for row, sentence in enumerate(tokenised):
-        by_length.setdefault(len(sentence.ids), []).append(row)
     own: dict[int, NDArray[np.float32]] = {}
     found: dict[str, dict[int, NDArray[np.floating]]] = {INPUT: {}, LAST: {}}
     with torch.no_grad():
-        for rows in by_length.values():
+        for rows in rows_by_length([sentence.ids for sentence in tokenised]):
             ids = torch.tensor([tokenised[row].ids for row in rows], device=encoder.device)
             mask = torch.ones_like(ids)
             hidden = encoder.model(input_ids=ids, attention_mask=mask).last_hidden_state
