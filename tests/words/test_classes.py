@@ -91,7 +91,6 @@ def test_the_stop_list_takes_the_place_of_a_model_that_is_missing(
     assert classify_words(words()).empty
 
 
-@pytest.mark.skipif(not classes.model_package(), reason="spaCy's English model is not installed")
 def test_the_model_tells_a_word_by_its_sentence() -> None:
     table = words("there are dogs in the forest .", "can you open a can ?")
     assert classify_words(table).tolist() == [
