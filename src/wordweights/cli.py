@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from wordweights.encoders import Encoder
 
 
+# options that commands share
+_ENCODER = click.option(
+    "-e", "--encoder", "name", default="all-MiniLM-L6-v2", help="Name, folder or hub id."
+)
+_POOLING = click.option(
+    "--pooling", type=click.Choice(["cls", "mean", "pooler"]), help="Instead of the known one."
+)
+_OUTPUT = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file."
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="wordweights")
 def app() -> None:
@@ -111,12 +123,8 @@ def claims(against: Path | None) -> None:
 
 @app.command()
 @click.argument("sentences")
-@click.option("-e", "--encoder", "name", default="all-MiniLM-L6-v2", help="Name, folder or hub id.")
-@click.option(
-    "--pooling",
-    type=click.Choice(["cls", "mean", "pooler"]),
-    help="Instead of the known one.",
-)
+@_ENCODER
+@_POOLING
 @click.option(
     "--frequencies",
     default="spacy",
@@ -143,7 +151,7 @@ def claims(against: Path | None) -> None:
     help="A setting of the method, such as -p probes all -p tolerance 0.002: numbers, true and "
     "null as YAML. May be repeated.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file.")
+@_OUTPUT
 @click.option(
     "--cluster",
     metavar="ADDRESS",
@@ -214,12 +222,8 @@ def attribute(
 @app.command()
 @click.argument("a")
 @click.argument("b")
-@click.option("-e", "--encoder", "name", default="all-MiniLM-L6-v2", help="Name, folder or hub id.")
-@click.option(
-    "--pooling",
-    type=click.Choice(["cls", "mean", "pooler"]),
-    help="Instead of the known one.",
-)
+@_ENCODER
+@_POOLING
 @click.option("--method", default="shapley", help="Or integrated-gradients.")
 @click.option(
     "-p",
@@ -230,7 +234,7 @@ def attribute(
     metavar="NAME VALUE",
     help="A setting of the method, such as -p baseline mask. May be repeated.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file.")
+@_OUTPUT
 def pair(
     *,
     a: str,

@@ -16,6 +16,7 @@ from wordweights.figures.style import (
     label_point,
     legend,
     legend_above,
+    legend_of_all,
     lengths_of_bars,
     name_axes,
     name_rows,
@@ -113,10 +114,7 @@ def plot_rises(rises: pd.DataFrame) -> Figure:
         ax.set(xlim=(-0.2, 1.2 + 0.03 * len(rises)))
         ax.set_xticks([0, 1], ["before", "after"])
         name_axes(ax, "fine-tuning", "r with information" if end == "" else "", title)
-    handles, labels = axes[0].get_legend_handles_labels()
-    key = figure.legend(handles, labels, loc="outside lower center", frameon=False, fontsize=9)
-    for text in key.get_texts():
-        text.set_parse_math(False)
+    legend_of_all(figure, axes[0], loc="outside lower center")
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,9 @@ INFORMATION = "information \N{MINUS SIGN}ln P(w) [nats]"
 PROBABILITY = "probability P(w)"
 CONTRIBUTION = "contribution c(w)"
 MARKERS = "osD^v"
+
+Outside = Literal["outside upper center", "outside lower center"]
+"""Where a legend of all panels stands."""
 
 _DPI = 100
 _TEXT = 10.0
@@ -147,12 +150,12 @@ def legend(ax: Axes, **options: Any) -> None:
         text.set_parse_math(False)
 
 
-def legend_of_all(figure: Figure, ax: Axes, n_columns: int) -> None:
-    """Draw one legend above all panels, of what one of them shows."""
+def legend_of_all(
+    figure: Figure, ax: Axes, n_columns: int = 1, loc: Outside = "outside upper center"
+) -> None:
+    """Draw one legend outside all panels, of what one of them shows."""
     handles, labels = ax.get_legend_handles_labels()
-    found = figure.legend(
-        handles, labels, loc="outside upper center", ncols=n_columns, fontsize=_SMALL, frameon=False
-    )
+    found = figure.legend(handles, labels, loc=loc, ncols=n_columns, fontsize=_SMALL, frameon=False)
     for text in found.get_texts():
         text.set_parse_math(False)
 

@@ -28,6 +28,8 @@ class _OneWord(BaselineMethod):
         Also give each word's vector, in a column ``vector``.
     """
 
+    sign: ClassVar[int]  # 1 where words come, -1 where they go
+
     vectors: bool = False
 
     @staticmethod
@@ -41,11 +43,7 @@ class _OneWord(BaselineMethod):
         """Weigh words; see :class:`Method`."""
         sets = [self.sets(len(sentence.words)) for sentence in sentences]
         found = set_vectors(encoder, sentences, self.baseline, sets, memory)
-        return [
-            # without the word, or with it: the sign says which is which
-            vectors_row((v[1:] - v[0]) * (-1 if some[0].all() else 1), keep=self.vectors)
-            for v, some in zip(found, sets, strict=True)
-        ]
+        return [vectors_row(self.sign * (v[1:] - v[0]), keep=self.vectors) for v in found]
 
     def passes(self, tokens: int, outputs: int) -> int:
         """Estimate the passes per sentence."""
@@ -58,6 +56,7 @@ class Occlusion(_OneWord):
 
     name: ClassVar[str] = "occlusion"
     version: ClassVar[int] = 1
+    sign: ClassVar[int] = -1
 
     @staticmethod
     def sets(n: int) -> Sets:
@@ -71,6 +70,7 @@ class Alone(_OneWord):
 
     name: ClassVar[str] = "alone"
     version: ClassVar[int] = 1
+    sign: ClassVar[int] = 1
 
     @staticmethod
     def sets(n: int) -> Sets:
