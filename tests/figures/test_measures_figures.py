@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from wordweights import figures
 from wordweights.errors import WordweightsError
-from wordweights.figures import layouts, prose_measures
+from wordweights.figures import layouts, prose
 from wordweights.statistics import Estimate
 
 MEASURES = ["integrated-gradients", "shapley", "information"]
@@ -126,23 +126,21 @@ def test_tables_below_one_another_name_their_encoder() -> None:
 
 def test_what_measures_found_is_said() -> None:
     table = table_of(["e", "e (untrained)"])
-    said = prose_measures.measures_takeaways(table, "e", "e (untrained)")
+    said = prose.measures_takeaways(table, "e", "e (untrained)")
     assert "by 1 of 2 measures, and over content words alone by 1" in said
     assert "is number 1 of 3: \N{MINUS SIGN}ln P(w) (0.42, 95 % interval 0.27 to 0.47)" in said
     assert "between 0.58 (integrated gradients) and 0.74 (shapley). Its weights are random" in said
-    assert "between 0.10 (integrated gradients) and 0.10" in prose_measures.agreement_found(
-        table, "e"
-    )
+    assert "between 0.10 (integrated gradients) and 0.10" in prose.agreement_found(table, "e")
     unknown = table.assign(faithfulness=np.nan)
-    assert "no order is compared" in prose_measures.faithfulness_found(unknown, "e")
+    assert "no order is compared" in prose.faithfulness_found(unknown, "e")
     words = pd.DataFrame({"sentence_id": [0, 0, 1]})
-    assert "3 words of 2 sentences" in prose_measures.measures_compared(table, words)
+    assert "3 words of 2 sentences" in prose.measures_compared(table, words)
 
 
 def test_what_another_baseline_changes_is_said() -> None:
     both = pd.concat([table_of(["e"]).assign(baseline=name) for name in ("pad", "mask")])
     words = pd.DataFrame({name: [1.0, 2.0, 3.0] for name in MEASURES})
-    said = prose_measures.replacement_found(both, words, -words, "e")
+    said = prose.replacement_found(both, words, -words, "e")
     assert (
         "- shapley: the weights with `pad` and with `mask` have a rank correlation of "
         "\N{MINUS SIGN}1.00; their r with information is 0.50 and 0.50." in said
@@ -150,23 +148,23 @@ def test_what_another_baseline_changes_is_said() -> None:
 
 
 def test_what_lengths_and_pairs_found_is_said() -> None:
-    said = prose_measures.lengths_takeaways({"e": LENGTHS}, {"e": by_group("fifth")}, "e")
+    said = prose.lengths_takeaways({"e": LENGTHS}, {"e": by_group("fifth")}, "e")
     assert "is 0.50 (95 % interval 0.40 to 0.60) where they have 4 to 7 words and 0.80" in said
     assert "weigh more in the first fifth of the sentence, and less in the third fifth" in said
     few = LENGTHS.assign(rho_sentence=np.nan)
-    said = prose_measures.lengths_takeaways({"e": few}, {"e": by_group("fifth").iloc[:0]}, "e")
+    said = prose.lengths_takeaways({"e": few}, {"e": by_group("fifth").iloc[:0]}, "e")
     assert "has no interval at any length" in said
     assert "more in no fifth" in said
-    said = prose_measures.pair_found(PAIR, "e")
+    said = prose.pair_found(PAIR, "e")
     assert "have a cosine of 0.625" in said
     assert "up to 1.0e-09" in said
     assert "0.500, of `a` and `$c$`" in said
     words = pd.DataFrame({"pair": [0, 0, 1], "pieces": [1, 2, 1]})
     estimate = Estimate(0.5, 0.4, 0.6, 3, 2)
-    said = prose_measures.likeness_found(estimate, estimate, words, "e")
+    said = prose.likeness_found(estimate, estimate, words, "e")
     assert "Over 2 pairs of sentences and 3 words" in said
     assert "r = 0.50 (95 % interval 0.40 to 0.60)" in said
     sentences = pd.DataFrame({"n_words": [4, 40]})
-    said = prose_measures.longer_sentences(sentences, "sotu", {"e": words})
+    said = prose.longer_sentences(sentences, "sotu", {"e": words})
     assert said.startswith("2 sentences of 4 to 40 words are used, from `sotu`")
     assert "1 of 3 for `e`" in said

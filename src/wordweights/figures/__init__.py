@@ -4,7 +4,7 @@ No figure touches pyplot, so nothing global is left behind. Text from sentences 
 it is: never as mathtext (a word may be ``$``), never as HTML.
 """
 
-from wordweights.figures import layouts, prose, prose_measures
+from wordweights.figures import layouts, prose
 from wordweights.figures.attributions import (
     plot_contributions,
     plot_convergence,
@@ -74,7 +74,6 @@ __all__ = [
     "plot_weights",
     "plot_zipf",
     "prose",
-    "prose_measures",
     "shaded_rows",
     "shaded_text",
     "table_html",

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from wordweights.figures.layouts import interval as with_interval
-from wordweights.figures.prose import interval
 from wordweights.figures.style import (
     MARKERS,
     finite,
     format_number,
     grid_of,
     hide_unused,
+    interval,
     label_point,
     legend_above,
     legend_of_all,

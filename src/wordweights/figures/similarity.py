@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from wordweights.figures.prose import interval
 from wordweights.figures.style import (
     MARKERS,
     finite,
     format_number,
+    interval,
     legend_of_all,
     lengths_of_bars,
     name_axes,

@@ -67,6 +67,16 @@ def format_weight(value: float) -> str:
     return f"{value:#.3g}".rstrip(".") if value else "0"
 
 
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """Write a 95 % interval: ``95 % interval 0.87 to 0.89``."""
+    return f"95 % interval {from_to(low, high, digits)}"
+
+
+def from_to(low: float, high: float, digits: int = 2) -> str:
+    """Write a range: ``0.87 to 0.89``."""
+    return f"{format_number(low, digits)} to {format_number(high, digits)}"
+
+
 def palette() -> list[str]:
     """Name ten colours, told apart by the colour-blind too: blue, orange, green and so on."""
     import seaborn as sns

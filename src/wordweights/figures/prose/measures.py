@@ -1,4 +1,4 @@
-"""Sentences of chapters 07 and 10 that hold numbers of a run, as Markdown."""
+"""Sentences of the chapters on other measures, and on longer sentences and pairs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from wordweights.figures.measures import name_measure
-from wordweights.figures.prose import interval
-from wordweights.figures.style import format_number
+from wordweights.figures.style import format_number, interval
 from wordweights.statistics import Estimate
 
 _NOT_A_MEASURE = "information"
