@@ -25,6 +25,7 @@ from wordweights.figures.measures import (
     plot_likeness,
     plot_pair,
 )
+from wordweights.figures.moving import explorer_script
 from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
@@ -42,6 +43,7 @@ from wordweights.figures.words import (
 
 __all__ = [
     "describe_jump",
+    "explorer_script",
     "format_number",
     "format_weight",
     "layouts",
