@@ -5,7 +5,7 @@
   const root = document.getElementById("ww-explorer");
   const runs = window.wordweightsRuns || [];
   if (!root || !runs.length) return;
-  const { node, number, count, correlation, chip, scatter, CLASSES } = window.wordweights;
+  const { node, number, count, correlation, scatter, key, CLASSES } = window.wordweights;
 
   const MOST = 5000; // points of a plot; of more, every n-th is drawn
   const LISTED = 1000; // sentences or occurrences in a list
@@ -110,7 +110,7 @@
     const error = errorOf(encoder, row);
     if (error == null) return `${encoder}: ${number(weight)}`;
     if (error === 0) return `${encoder}: ${number(weight)} (exact)`;
-    const [low, high] = [Math.max(0, weight - 1.96 * error), weight + 1.96 * error].map(number);
+    const [low, high] = [Math.max(0, weight - 1.96 * error), weight + 1.96 * error].map((end) => number(end));
     return `${encoder}: ${number(weight)} (95 % interval ${low} to ${high}, standard error ${number(error, 2)})`;
   }
 
@@ -155,8 +155,7 @@
         chooser("length", "Words"),
         node("label", { class: "ww-wide" }, found, chooser("sentence", "", { size: 6 }).lastChild)),
       node("fieldset", {}, node("legend", {}, "Words of the plot"),
-        CLASSES.map((name, i) => node("label", { class: "ww-box" }, boxes[i],
-          node("span", { class: `ww-key ww-${name}`, "aria-hidden": "true" }), name)),
+        CLASSES.map((name, i) => node("label", { class: "ww-box" }, boxes[i], key(name), name)),
         main.rows.posNames && chooser("pos", "Part of speech"))),
     notice, status, panels, occurrences);
 
@@ -203,11 +202,13 @@
         w == null ? "no weight" : error ? `${number(w)} ± ${number(error, 2)}` : number(w),
         nats == null ? "unseen" : `${number(nats)} nats`,
       ];
-      return chip("button", text(row), w == null ? null : w / largest, lines, {
+      return node("button", {
         type: "button", "data-key": `chip-${side}-${row}`, "data-row": row,
+        class: w == null ? "ww-chip ww-unknown" : "ww-chip",
+        style: `--ww-share: ${Math.round(100 * (w || 0) / largest)}%`,
         "aria-pressed": String(isChosen(row)),
         onclick: () => choose(row), onfocus: () => name(row), onpointerenter: () => name(row),
-      });
+      }, text(row), lines.map((line) => node("small", {}, line)));
     }));
   }
 
@@ -218,7 +219,6 @@
     const all = pointsOf(encoder);
     const step = Math.ceil(all.length / MOST);
     const points = all.filter((p, i) => i % step === 0 || p.chosen);
-    const r = correlation(all);
     const plot = scatter(points, {
       width: Math.max(240, panel.clientWidth), height: 320, key: `plot-${side}`,
       label: `Weight against information by ${encoder}, ${count(points.length)} words. ` +
@@ -228,8 +228,7 @@
     });
     const words = all.length === points.length ? count(all.length) :
       `${count(all.length)} (${count(points.length)} drawn)`;
-    panel.append(plot, node("p", { class: "ww-r" },
-      `${words} words${Number.isNaN(r) ? "" : `, r = ${r.toFixed(2).replace("-", "−")}`}`));
+    panel.append(plot, node("p", { class: "ww-r" }, `${words} words ${correlation(all)}`));
   }
 
   function renderOccurrences() {

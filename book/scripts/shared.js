@@ -26,26 +26,20 @@ window.wordweights = (() => {
 
   const count = (value) => value.toLocaleString("en");
 
+  // Pearson's r, as text; empty where there is none.
   function correlation(points) {
     const [x, y] = [d3.mean(points, (p) => p.x), d3.mean(points, (p) => p.y)];
     const sum = (f) => d3.sum(points, f);
     const spread = Math.sqrt(sum((p) => (p.x - x) ** 2) * sum((p) => (p.y - y) ** 2));
-    return spread > 0 ? sum((p) => (p.x - x) * (p.y - y)) / spread : NaN;
-  }
-
-  // A word's part of its sentence: the stronger the shade, the more it weighs.
-  function chip(tag, text, share, lines, attributes = {}) {
-    const shade = share == null ? "none" : `${Math.round(100 * share)}%`;
-    const style = `--ww-share:${shade}`;
-    const made = node(tag, { class: "ww-chip", style, ...attributes }, node("span", {}, text));
-    made.append(...lines.map((line) => node("small", {}, line)));
-    return made;
+    const r = sum((p) => (p.x - x) * (p.y - y)) / spread;
+    return Number.isFinite(r) ? `r = ${r.toFixed(2).replace("-", "−")}` : "";
   }
 
   // Weight against information, a point for each word. The whole is one stop for the tab key;
   // arrow keys go from word to word, and onpoint(point) and onchoose(point) say where they are.
   function scatter(points, options) {
-    const { width, height = 300, xDomain, yDomain, label, onpoint, onchoose, key } = options;
+    const { width, height = 300, label, onpoint, onchoose, key } = options;
+    const { xDomain, yDomain } = points.length ? options : { xDomain: [0, 1], yDomain: [0, 1] };
     const groups = d3.group(points, (p) => p.group);
     const fitted = points.filter((p) => new Set(groups.get(p.group).map((q) => q.x)).size > 2);
     const plot = Plot.plot({
@@ -56,7 +50,7 @@ window.wordweights = (() => {
       marks: [
         Plot.dot(points, { x: "x", y: "y", fill: "group", symbol: "group", fillOpacity: 0.5, r: 2.5 }),
         Plot.dot(points.filter((p) => p.chosen), { x: "x", y: "y", r: 5, stroke: "currentColor" }),
-        fitted.length && Plot.linearRegressionY(fitted, { x: "x", y: "y", stroke: "group", ci: 0 }),
+        fitted.length === 0 ? null : Plot.linearRegressionY(fitted, { x: "x", y: "y", stroke: "group", ci: 0 }),
       ],
     });
     plot.setAttribute("aria-hidden", "true");
@@ -114,8 +108,8 @@ window.wordweights = (() => {
     return frame;
   }
 
-  // What the colours of a scatter plot mean.
-  const legend = () => Plot.legend({ color: COLOURS, symbol: { ...SYMBOLS, fill: "color" } });
+  // The colour and shape of a class.
+  const key = (name) => node("span", { class: `ww-key ww-${name}`, "aria-hidden": "true" });
 
-  return { node, number, count, correlation, chip, scatter, legend, INFORMATION, CLASSES };
+  return { node, number, count, correlation, scatter, key, CLASSES };
 })();

@@ -79,6 +79,66 @@ def explorer_script(
     return f"(window.wordweightsRuns = window.wordweightsRuns || []).push({_as_script(run)});\n"
 
 
+def path_slider(figure: str, speed: pd.DataFrame, gathered: pd.DataFrame) -> str:
+    """Write the data of a slider along the path, which takes the place of a figure.
+
+    Parameters
+    ----------
+    figure : str
+        The name of the figure that :func:`plot_gathered` has drawn.
+    speed : pd.DataFrame
+        From :func:`wordweights.attribution.path_speed`.
+    gathered : pd.DataFrame
+        From :func:`wordweights.attribution.path_gathered`.
+
+    Returns
+    -------
+    str
+        An HTML fragment without anything to see: scripts of the book read it.
+    """
+    even = speed[speed["quadrature"].isna()]
+    by_place = gathered.pivot_table(index="alpha", columns="position", values="gathered")
+    data = {
+        "alphas": _rounded(by_place.index),
+        "speed": {"alpha": _rounded(even["alpha"]), "value": _rounded(even["speed"])},
+        "words": gathered.drop_duplicates("position")["word"].tolist(),
+        "gathered": [_rounded(row) for row in by_place.to_numpy()],
+    }
+    return _slider("path", figure, data)
+
+
+def training_slider(figure: str, weighed: Mapping[int, pd.DataFrame]) -> str:
+    """Write the data of a slider over the steps of a training, which takes the place of a figure.
+
+    Parameters
+    ----------
+    figure : str
+        The name of the figure with some of the steps.
+    weighed : Mapping[int, pd.DataFrame]
+        From a step to the same words as the encoder then weighs them: word, contribution,
+        information (nats), word_class.
+
+    Returns
+    -------
+    str
+        An HTML fragment without anything to see: scripts of the book read it.
+    """
+    first = next(iter(weighed.values()))
+    data = {
+        "steps": list(weighed),
+        "words": first["word"].tolist(),
+        "information": _rounded(first["information"]),
+        "classes": first["word_class"].tolist(),
+        "weights": [_rounded(table["contribution"]) for table in weighed.values()],
+    }
+    return _slider("training", figure, data)
+
+
+def _slider(kind: str, figure: str, data: Mapping[str, Any]) -> str:
+    script = f'<script type="application/json">{_as_script(data)}</script>'
+    return f'<div class="ww-slider" data-kind="{kind}" data-figure="{figure}">{script}</div>'
+
+
 def _as_script(value: Any) -> str:
     """Write a value as JSON that stands in a script and ends none."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
