@@ -81,8 +81,9 @@ lock: $(READY) ## compile requirements.txt from pyproject.toml, for every suppor
 	  --output-file requirements.txt pyproject.toml
 	sed -i -E '/^(cuda|nvidia|triton)-?/d' requirements.txt # each build of torch names its own
 
-clean: ## remove the environment, the executed chapters, the book and the results
+clean: ## remove the environment, what npm installed, the executed chapters, the book and the results
 	rm -rf $(VENV) book/chapters book/_build results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf node_modules book/scripts/vendor
 	find src family tests -name __pycache__ -type d -exec rm -rf {} +
 
 # torch comes first and by pip, which takes the build that it is configured for; uv would look for

@@ -34,12 +34,13 @@ def _add_files(app: Sphinx, config: Config) -> None:
 
 def _add_scripts(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _: Any) -> None:
     source, body = Path(app.srcdir), context.get("body", "")
-    vendor = source / "scripts" / "vendor"
-    if not (vendor.is_dir() and (_EXPLORER in body or _SLIDER in body)):
-        return
-    app.add_css_file("moving.css")
-    for name in (*(f"vendor/{library}" for library in _LIBRARIES), "shared.js"):
-        app.add_js_file(name, loading_method="defer")
-    data = [path.name for path in _data(source)] if _EXPLORER in body else []
-    for name in (*data, "explorer.js" if _EXPLORER in body else "sliders.js"):
-        app.add_js_file(name, loading_method="defer")
+    scripts: list[str] = []
+    if _EXPLORER in body:
+        libraries = [f"vendor/{name}" for name in _LIBRARIES]
+        scripts = [*libraries, "shared.js", *(path.name for path in _data(source)), "explorer.js"]
+    elif _SLIDER in body:
+        scripts = ["sliders.js"]  # it loads the libraries when they are needed
+    if scripts and (source / "scripts" / "vendor").is_dir():
+        app.add_css_file("moving.css")
+        for name in scripts:
+            app.add_js_file(name, loading_method="defer")

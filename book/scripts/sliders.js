@@ -15,24 +15,33 @@
 
   // ---- the kinds: each says what its places are called, and draws one of them
 
+  // A plot as one picture with a text: the names of its parts mean something to its author alone.
+  function pictured(text, options) {
+    const plot = Plot.plot({ style: { background: "none" }, ...options });
+    for (const part of plot.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+    plot.setAttribute("role", "img");
+    plot.setAttribute("aria-label", text);
+    return plot;
+  }
+
   // Along the path of Integrated Gradients: speed of the vector, and what each word has gathered.
   function path({ alphas, speed, words, gathered }) {
     const { number } = wordweights;
     const top = d3.max(gathered, (values) => d3.max(values));
     const draw = (at, width) => {
       const bars = words.map((word, i) => ({ i, word, value: gathered[at][i] }));
-      const common = { width, marginLeft: 70, style: { background: "none" } };
+      const said = bars.map((bar) => `${bar.word} ${number(bar.value)}`).join(", ");
       return [
-        Plot.plot({
-          ...common, height: 150, ariaLabel: "Speed of the sentence vector along the path",
+        pictured(`Speed of the sentence vector along the path, and a mark at ${alphas[at]}`, {
+          width, marginLeft: 70, height: 150,
           x: { label: "place α on the path" }, y: { label: "speed", grid: true, zero: true, ticks: 4 },
           marks: [
             Plot.lineY(speed.value, { x: speed.alpha, y: speed.value }),
             Plot.ruleX([alphas[at]], { stroke: "var(--ww-function)", strokeWidth: 3 }),
           ],
         }),
-        Plot.plot({
-          ...common, height: 60 + 24 * words.length, ariaLabel: "What each word has gathered",
+        pictured(`What each word has gathered: ${said}`, {
+          width, marginLeft: 70, height: 60 + 24 * words.length,
           x: { label: "gathered up to α: length of the word's vector", domain: [0, top * 1.1] },
           y: { label: null, domain: d3.range(words.length), tickFormat: (i) => words[i], tickSize: 0 },
           marks: [
@@ -81,9 +90,8 @@
 
   const KINDS = { path, training };
 
-  function start(place) {
+  function start(figure, place) {
     const { node } = wordweights;
-    const figure = document.getElementById(place.dataset.figure);
     const kind = KINDS[place.dataset.kind](JSON.parse(place.querySelector("script").textContent));
     const output = node("output", {});
     const range = node("input", { type: "range", min: 0, max: kind.n - 1, value: kind.begin });
@@ -107,13 +115,17 @@
     }).observe(picture);
   }
 
+  const places = new Map(); // by figure: the place of the data is never seen
+  for (const place of document.querySelectorAll(".ww-slider")) {
+    places.set(document.getElementById(place.dataset.figure), place);
+  }
   const near = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       near.unobserve(target);
       loaded = loaded || loadAll();
-      loaded.then(() => start(target));
+      loaded.then(() => start(target, places.get(target)));
     }
   }, { rootMargin: "800px" });
-  for (const place of document.querySelectorAll(".ww-slider")) near.observe(place);
+  for (const figure of places.keys()) near.observe(figure);
 })();
