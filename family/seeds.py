@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
@@ -57,11 +58,11 @@ def measure_seeds(
         for member in recipe.finetunings:
             names = {"before": member.base, "after": member.encoder}
             found = compare_correlations({end: weighed[name] for end, name in names.items()})
-            row = {"encoder": member.encoder}
-            row |= {"pretraining_seed": pair[0], "finetuning_seed": pair[1]}
+            seeds = {"pretraining_seed": pair[0], "finetuning_seed": pair[1]}
+            row: dict[str, Any] = {"encoder": member.encoder, **seeds}
             for end, name in names.items():
                 row[f"r_{end}"], row[f"r_content_{end}"] = found.loc[end, ["r", "r_content"]]
                 row[f"sts_{end}"] = sts[name]
-            rows.append(row | found.loc["after", [*_INTERVALS, *_CONTENT]].to_dict())
+            rows.append({**row, **found.loc["after", [*_INTERVALS, *_CONTENT]]})
         click.echo(f"seeds {pair}: measured", err=True)
     return pd.DataFrame(rows).assign(**how_measured())
