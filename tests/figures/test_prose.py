@@ -259,10 +259,10 @@ def test_rises_are_told_with_their_spread_over_seeds():
         "- a: r rises by 0.50 to 0.90, seen in 3 of 3 trainings; over content words by 0.10 to "
         "0.30, seen in 2 of 3 trainings."
     )
-    assert "−0.10 to 0.50, seen in 1 of 3" in second
+    assert "\N{MINUS SIGN}0.10 to 0.50, seen in 1 of 3" in second
     assert "0.10 to 0.10, seen in 0 of 3" in second
     assert ends == (
-        "- Pre-training ends at an r of −0.30 to 0.20, by its seed; fine-tuning "
+        "- Pre-training ends at an r of \N{MINUS SIGN}0.30 to 0.20, by its seed; fine-tuning "
         "ends, from any of them, with a at 0.50 to 0.70; b at 0.10 to 0.20."
     )
 
