@@ -128,7 +128,7 @@ def name_rows(ax: Axes, names: list[str]) -> None:
 def label_point(
     ax: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **options: Any
 ) -> None:
-    """Write a word beside a point (offset in 1/72 inch), legible over other points."""
+    """Write a word beside a point (offset in 1/72 inch), legible over others, and lead to it."""
     ax.annotate(
         shorten(text),
         point,
@@ -138,6 +138,7 @@ def label_point(
         parse_math=False,
         path_effects=[halo()],
         zorder=5,
+        arrowprops={"arrowstyle": "-", "color": "0.3", "linewidth": 0.7, "shrinkB": 2},
         **options,
     )
 
