@@ -46,7 +46,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     """Run and build in a folder of its own: a real book beside it stays what it is."""
     folder = tmp_path_factory.mktemp("smoke")
     book = folder / "book"
-    generated = shutil.ignore_patterns("chapters", "_build")
+    generated = shutil.ignore_patterns("chapters", "reference", "_build")
     shutil.copytree(ROOT / "book", book, ignore=generated)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORDWEIGHTS_RESULTS", str(folder / "results"))
