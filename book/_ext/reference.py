@@ -1,6 +1,6 @@
 """Write a page for every public function and class, from what the packages export.
 
-``reference_packages`` names them. Each becomes ``reference/PACKAGE`` with a table of what it
+``reference_packages`` names them. Each becomes ``reference/PACKAGE`` with a list of what it
 exports, and each name a page below it, which autodoc and numpydoc fill from the docstring. A name
 that several packages export belongs to the first.
 """
@@ -68,8 +68,9 @@ def write_pages(app: Sphinx, config: Config) -> None:
         below.mkdir(parents=True)
         for name, part in parts.items():
             (below / f"{name}.rst").write_text(_page(package, name, part), encoding="utf-8")
-        names = "".join(f"   {name}\n" for name in parts)
-        text = f".. automodule:: {package}\n\n.. autosummary::\n   :nosignatures:\n\n{names}"
+        lines = {name: inspect.getdoc(part).splitlines()[0] for name, part in parts.items()}
+        names = "".join(f":py:obj:`{name}`\n   {line}\n\n" for name, line in lines.items())
+        text = f".. automodule:: {package}\n\n{names}"
         (folder / f"{package}.rst").write_text(_title(package) + text, encoding="utf-8")
 
 

@@ -178,6 +178,11 @@ class Encoder:
     def to(self, device: torch.device | str) -> None:
         """Move the weights to a device.
 
+        Parameters
+        ----------
+        device : torch.device | str
+            Such as ``"cuda"``.
+
         Examples
         --------
         >>> from wordweights import load_encoder
@@ -219,7 +224,17 @@ class Encoder:
         return layers * tokens * numbers * self.dtype.itemsize
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Look up the word embeddings of wordpiece ids: (..., tokens) to (..., tokens, d).
+        """Look up the word embeddings of wordpiece ids.
+
+        Parameters
+        ----------
+        ids : Tensor
+            Shape (..., tokens).
+
+        Returns
+        -------
+        Tensor
+            Shape (..., tokens, d).
 
         Examples
         --------

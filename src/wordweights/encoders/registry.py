@@ -72,6 +72,11 @@ def known_encoders() -> pd.DataFrame:
 def registered() -> Mapping[str, Mapping[str, str]]:
     """Read the registered encoders by name; ``data/encoders.toml`` explains the keys.
 
+    Returns
+    -------
+    Mapping[str, Mapping[str, str]]
+        From the name of each to its entries.
+
     Examples
     --------
     >>> from wordweights.encoders import registered
@@ -87,6 +92,18 @@ def split_name(name: str, pooling: str | None = None) -> Named:
 
     A pooling that stands behind a registered name is part of it; where one is given, nothing of the
     name is taken for it, for a folder may be called so. ``~`` is the home.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`wordweights.load_encoder` takes it.
+    pooling : str | None
+        A pooling that is given beside the name.
+
+    Returns
+    -------
+    Named
+        Its parts.
 
     Examples
     --------
@@ -114,6 +131,18 @@ def split_name(name: str, pooling: str | None = None) -> Named:
 
 def check_name(name: str, pooling: str | None = None) -> None:
     """Refuse a name of an encoder that can be none, before anything heavy is imported.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`wordweights.load_encoder` takes it.
+    pooling : str | None
+        A pooling that is given beside the name.
+
+    Raises
+    ------
+    WordweightsError
+        For what is neither a known name nor a folder nor of the form ``owner/model``.
 
     Examples
     --------
