@@ -1,9 +1,9 @@
 """Put each numbered table beside the book as a CSV file, and say what its columns are.
 
 A table of a chapter carries its CSV in the address of a link. Here it becomes a file with the name
-of the table, ``data/tab-03-correlations.csv``. The directive ``columns-of-tables`` lists every such
-table with its columns, as ``data/columns.toml`` describes them; a column that it does not describe
-is a warning, which fails a strict build.
+of the table, ``data/tab-03-correlations.csv``. The directive ``about-tables`` lists all such
+tables, or all their columns, as ``data/columns.toml`` describes them; a column that it does not
+describe is a warning, which fails a strict build.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ from sphinx.util.osutil import relative_uri
 
 _LOGGER = logging.getLogger(__name__)
 _LINK = re.compile(r'download="[^"]*" href="data:text/csv;base64,([^"]*)"')
-_NUMBER = re.compile(r"_\d+$")  # of several encoders side by side: mean_0, mean_1
+_NUMBER = re.compile(r"_w?\d+$")  # of several side by side: mean_0, mean_1
 
 
-class columns_of_tables(nodes.Element):  # noqa: N801 - docutils names its nodes so
-    """Where the list of tables will be."""
+class about_tables(nodes.Element):  # noqa: N801 - docutils names its nodes so
+    """Where the list of tables, or that of their columns, will be."""
 
 
-class ColumnsOfTables(SphinxDirective):
-    """All numbered tables that can be downloaded, and what their columns are."""
+class AboutTables(SphinxDirective):
+    """All numbered tables as files, or all their columns."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Leave a place: the other pages may not have been read."""
-        return [columns_of_tables()]
+        return [about_tables(what=self.arguments[0])]
 
 
 class DescribeTables(SphinxPostTransform):
@@ -49,42 +51,64 @@ class DescribeTables(SphinxPostTransform):
 
     def run(self, **_: Any) -> None:
         """Read the tables of all pages, and list them."""
-        places = list(self.document.findall(columns_of_tables))
+        places = list(self.document.findall(about_tables))
         if not places:
             return
         file = Path(self.app.srcdir) / "data" / "columns.toml"
         about = tomllib.loads(file.read_text("utf-8"))
         self.env.note_dependency(str(file))
-        for page, kinds in sorted(self.env.toc_fignumbers.items()):
+        for page, kinds in self.env.toc_fignumbers.items():
             if "table" in kinds:
                 self.env.get_and_resolve_doctree(page, self.app.builder)  # which writes its files
-        found = [self._describe(name, about) for name in sorted(_files(self.app))]
+        tables = {name: self._describe(name, about) for name in sorted(_files(self.app))}
+        used = {column for name in tables for column in _plain(_files(self.app)[name])}
+        columns = {c: about["columns"][c] for c in sorted(used & set(about["columns"]))}
         for place in places:
-            place.replace_self([node for nodes_ in found for node in nodes_])
+            listed = nodes.definition_list(classes=["about-tables"])
+            for term, said in tables.values() if place["what"] == "tables" else _terms(columns):
+                listed += nodes.definition_list_item("", term, said)
+            place.replace_self(listed)
 
-    def _describe(self, name: str, about: dict[str, Any]) -> list[nodes.Node]:
-        """Name a table, say how it was made, and list its columns."""
-        _, columns = _files(self.app)[name]
-        made = about["tables"].get(name)
-        if made is None:
+    def _describe(self, name: str, about: dict[str, Any]) -> tuple[nodes.term, nodes.definition]:
+        """Name a table, say how it was made, and name its columns."""
+        here = dict(about["tables"].get(name, {}))
+        made, columns = here.pop("made", ""), _plain(_files(self.app)[name])
+        if not made:
             _LOGGER.warning("data/columns.toml does not say how the table %s was made", name)
-        number = pending_xref(
-            "", nodes.inline("", ""), refdomain="std", reftype="numref", reftarget=name
-        )
+        for column in columns:
+            if column not in about["columns"] | here:
+                _LOGGER.warning("data/columns.toml does not describe %r of %s", column, name)
+        number = pending_xref("", nodes.inline(), refdomain="std", reftype="numref", reftarget=name)
         number.attributes |= {"refexplicit": False, "refdoc": self.env.docname, "refwarn": True}
         address = relative_uri(self.app.builder.get_target_uri(self.env.docname), _path(name))
         file = nodes.reference("", f"{name}.csv", refuri=address)
-        head = nodes.paragraph("", "", number, nodes.Text(", "), file)
-        head += nodes.Text(f": {made}" if made else "")
-        listed = nodes.definition_list()
-        for column in columns:
-            text = about["columns"].get(_NUMBER.sub("", column))
-            if text is None:
-                _LOGGER.warning("data/columns.toml does not describe %r of %s", column, name)
-            term = nodes.term("", "", nodes.literal("", column))
-            said = nodes.definition("", nodes.paragraph("", text or ""))
-            listed += nodes.definition_list_item("", term, said)
-        return [head, listed]
+        said = [f"{made} Columns: {', '.join(f'`{column}`' for column in columns)}."]
+        said += [f"`{column}` is here: {text}" for column, text in here.items()]
+        paragraphs = [nodes.paragraph("", "", *_text(text)) for text in said]
+        return nodes.term("", "", number, nodes.Text(", "), file), nodes.definition("", *paragraphs)
+
+
+def _plain(columns: list[str]) -> list[str]:
+    """Leave out the ends and errors of other columns, and the numbers behind names."""
+    names = dict.fromkeys(_NUMBER.sub("", column) for column in columns)
+    ends = {f"{name}{suffix}" for name in names for suffix in ("_low", "_high", "_error")}
+    return [name for name in names if name not in ends]
+
+
+def _terms(columns: dict[str, str]) -> list[tuple[nodes.term, nodes.definition]]:
+    return [
+        (
+            nodes.term("", "", nodes.literal("", column)),
+            nodes.definition("", nodes.paragraph("", "", *_text(text))),
+        )
+        for column, text in columns.items()
+    ]
+
+
+def _text(text: str) -> list[nodes.Node]:
+    """Read what stands between backquotes as code."""
+    parts = enumerate(text.split("`"))
+    return [nodes.literal("", part) if i % 2 else nodes.Text(part) for i, part in parts if part]
 
 
 def write_files(app: Sphinx, document: nodes.document, page: str) -> None:
@@ -101,11 +125,11 @@ def write_files(app: Sphinx, document: nodes.document, page: str) -> None:
                 text = _LINK.sub(f'download="{name}.csv" href="{address}"', raw.astext())
                 raw.replace_self(nodes.raw("", text, format="html"))
                 head = next(csv.reader(io.StringIO(content.decode())))
-                _files(app)[name] = page, head
+                _files(app)[name] = head
 
 
-def _files(app: Sphinx) -> dict[str, tuple[str, list[str]]]:
-    """From the name of each table written so far to its page and its columns."""
+def _files(app: Sphinx) -> dict[str, list[str]]:
+    """From the name of each table written so far to its columns."""
     return app.env.__dict__.setdefault("tables_as_files", {})
 
 
@@ -115,8 +139,8 @@ def _path(name: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register them; files are written with the pages."""
-    app.add_node(columns_of_tables)
-    app.add_directive("columns-of-tables", ColumnsOfTables)
+    app.add_node(about_tables)
+    app.add_directive("about-tables", AboutTables)
     app.add_post_transform(DescribeTables)
     app.connect("doctree-resolved", write_files)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

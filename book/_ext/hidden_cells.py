@@ -24,7 +24,8 @@ class NameHiddenCells(SphinxPostTransform):
                 if "tag_parameters" in cell["classes"]:
                     what = "the parameters and their defaults"
                 elif cell["hide_mode"] == "input":
-                    what = f"the code of {what or 'what follows'}"
+                    shows = cell.children[-1].get("nb_element") == "cell_code_output"
+                    what = f"the code of {what or ('the text below' if shows else 'this step')}"
                 cell["prompt_show"] = f"Show {what or 'the output'}"
                 cell["prompt_hide"] = f"Hide {what or 'the output'}"
 
