@@ -16,6 +16,7 @@ from wordweights.figures.attributions import (
 from wordweights.figures.corpora import plot_growth, plot_source_correlations, plot_zipf
 from wordweights.figures.correlations import plot_correlations, plot_powers, plot_rises
 from wordweights.figures.html import shaded_rows, shaded_text, table_html
+from wordweights.figures.integrals import draw_path, plot_matrix, plot_probes
 from wordweights.figures.jumps import describe_jump, plot_jump
 from wordweights.figures.measures import (
     plot_agreement,
@@ -42,6 +43,7 @@ from wordweights.figures.words import (
 
 __all__ = [
     "describe_jump",
+    "draw_path",
     "format_number",
     "format_weight",
     "layouts",
@@ -59,11 +61,13 @@ __all__ = [
     "plot_lengths",
     "plot_likeness",
     "plot_losses",
+    "plot_matrix",
     "plot_measures",
     "plot_norms",
     "plot_pair",
     "plot_path",
     "plot_powers",
+    "plot_probes",
     "plot_rank_frequency",
     "plot_rises",
     "plot_schemes",

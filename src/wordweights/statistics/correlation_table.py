@@ -296,7 +296,7 @@ def arrange_before_after(*tables: pd.DataFrame) -> pd.DataFrame:
     parents = rows.dropna(subset="before").drop_duplicates("encoder")
     before = dict(zip(parents["encoder"], parents["before"], strict=True))
     names = [str(name) for name in rows["encoder"]]
-    rows["group"] = [_root(name.replace(UNTRAINED, ""), before) for name in names]
+    rows["group"] = [_line(name.replace(UNTRAINED, ""), before)[-1] for name in names]
     control = np.array([not split_name(name).trained for name in names], dtype=np.bool_)
     rows["role"] = np.select(
         [control, rows["encoder"].isin(before), rows["encoder"].isin(before.values())],
@@ -355,6 +355,28 @@ def choose_few(before: Mapping[str, str | None], most: int | None = 3) -> list[s
     return [name for name in names if name in chosen]
 
 
+def by_family(before: Mapping[str, str | None]) -> list[list[str]]:
+    """Put encoders that came of one another side by side, what came first before the others.
+
+    Parameters
+    ----------
+    before : Mapping[str, str | None]
+        From the name of each encoder of a run to the name of the one it was fine-tuned from.
+
+    Returns
+    -------
+    list[list[str]]
+        The names, one list per encoder at the root of a fine-tuning; a control stands with what it
+        is the control of.
+    """
+    known = {name: base for name, base in before.items() if base is not None}
+    lines = {name: _line(name.replace(UNTRAINED, ""), known) for name in before}
+    families: dict[str, list[str]] = {line[-1]: [] for line in lines.values()}
+    for name in sorted(before, key=lambda name: (len(lines[name]), UNTRAINED in name)):
+        families[lines[name][-1]].append(name)
+    return list(families.values())
+
+
 def main_and_control(encoders: Iterable[str]) -> tuple[str, str | None]:
     """Choose the encoder that a run is about, and its control with random weights.
 
@@ -388,10 +410,9 @@ def _known_to_all(
     return table[known]
 
 
-def _root(encoder: str, before: Mapping[str, str]) -> str:
+def _line(encoder: str, before: Mapping[str, str]) -> list[str]:
     """Follow the fine-tuning back to where it began."""
-    seen = {encoder}
-    while (parent := before.get(encoder)) is not None and parent not in seen:
-        seen.add(parent)
-        encoder = parent
-    return encoder
+    line = [encoder]
+    while (parent := before.get(line[-1])) is not None and parent not in line:
+        line.append(parent)
+    return line
