@@ -11,8 +11,6 @@ from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # from disk, style sheets cannot be fetched a second time
 SETTINGS = "preload: false, resultTypes: ['violations']"
