@@ -82,7 +82,7 @@ lock: $(READY) ## compile requirements.txt from pyproject.toml, for every suppor
 	sed -i -E '/^(cuda|nvidia|triton)-?/d' requirements.txt # each build of torch names its own
 
 clean: ## remove the environment, the executed chapters, the book and the results
-	rm -rf $(VENV) book/chapters book/_build results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) book/chapters book/reference book/_build results .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src family tests -name __pycache__ -type d -exec rm -rf {} +
 
 # torch comes first and by pip, which takes the build that it is configured for; uv would look for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import math
@@ -22,6 +23,8 @@ _FULL = (86, 180, 233)
 _AS_IT_IS = "tex2jax_ignore mathjax_ignore"
 _NOTHING = "\N{EN DASH}"
 _FIELD = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_HEAD = re.compile(r"<th (?=[^>]*col_heading)")
+_FIRST = re.compile(r"<td (class=\"[^\"]*\bcol0\b[^\"]*\"[^>]*)>(.*?)</td>", re.DOTALL)
 
 
 def table_html(
@@ -31,7 +34,10 @@ def table_html(
     digits: int = 2,
     nothing: str = "There is nothing to show.",
 ) -> str:
-    r"""Write a table with everything in it escaped, numbers to the right.
+    r"""Write a table with everything in it escaped, numbers to the right, and a link to it as CSV.
+
+    The first cell of a row is its head. What is behind the link is the data frame, all its columns
+    and eight digits of its numbers; the book puts it beside its pages as a file.
 
     Parameters
     ----------
@@ -55,6 +61,7 @@ def table_html(
     """
     if table.empty:
         return f"<p>{html.escape(nothing)}</p>"
+    link = _download(table)
     shown: dict[str, list[str]] = {}
     sides: dict[Any, Any] = {}
     if layout is None:  # of names that may be anything
@@ -72,7 +79,9 @@ def table_html(
     styler = Styler(cells, uuid=name, cell_ids=False, escape="html").hide(axis="index")
     styler = styler.format_index(escape="html", axis="columns")
     styler = styler.set_table_attributes(f'class="dataframe {_AS_IT_IS}" style="font-size:0.85em"')
-    return str(styler.set_table_styles(sides, overwrite=False).to_html())
+    fragment = str(styler.set_table_styles(sides, overwrite=False).to_html())
+    fragment = _HEAD.sub('<th scope="col" ', fragment)
+    return _FIRST.sub(r'<th scope="row" \1>\2</th>', fragment) + link
 
 
 def shaded_text(words: Sequence[str], weights: Sequence[float]) -> str:
@@ -135,6 +144,14 @@ def shaded_rows(*sentences: pd.DataFrame) -> str:
         ]
         blocks.append(f'<div style="margin:0 0 1.8em">{"".join(rows)}</div>')
     return f'<div class="{_AS_IT_IS}">{"".join(blocks)}</div>'
+
+
+def _download(table: pd.DataFrame) -> str:
+    """Link to a table as CSV, which is in the address itself."""
+    text = table.to_csv(index=False, float_format="%.8g").replace("\N{NO-BREAK SPACE}", " ")
+    data = base64.b64encode(text.encode()).decode()
+    address = f'download="table.csv" href="data:text/csv;base64,{data}"'
+    return f'<p class="table-download"><a {address}>This table as CSV</a></p>'
 
 
 def _fill(template: str, row: Mapping[Any, Any], digits: int) -> str:
