@@ -85,11 +85,12 @@ def run(
 
 
 @app.command()
-def book() -> None:
+@click.option("--static", is_flag=True, help="Without what moves in its pages, and without npm.")
+def book(static: bool) -> None:
     """Build the book from the executed chapters."""
     from wordweights.pipeline import build_book, find_root
 
-    index = build_book(find_root())
+    index = build_book(find_root(), static=static)
     click.echo(f"The book is at {index}")
 
 
