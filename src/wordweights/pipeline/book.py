@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wordweights.errors import WordweightsError
+from wordweights.pipeline.browser import write_encoders
 from wordweights.pipeline.profiles import known_chapters
 from wordweights.pipeline.running import file_digests, read_manifest, source_digest
 
@@ -52,6 +53,7 @@ def build_book(root: Path, book: Path | None = None) -> Path:
         raise WordweightsError(
             "The book was not built; every warning is an error:\n" + "\n".join(shown)
         )
+    write_encoders(index.parent / "_static" / "your_sentence" / "encoders")
     return index
 
 
