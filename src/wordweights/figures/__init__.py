@@ -25,6 +25,7 @@ from wordweights.figures.measures import (
     plot_likeness,
     plot_pair,
 )
+from wordweights.figures.own_sentence import playground, weigh_sentence
 from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
@@ -45,6 +46,7 @@ __all__ = [
     "format_number",
     "format_weight",
     "layouts",
+    "playground",
     "plot_agreement",
     "plot_beyond",
     "plot_contributions",
@@ -77,4 +79,5 @@ __all__ = [
     "shaded_rows",
     "shaded_text",
     "table_html",
+    "weigh_sentence",
 ]
