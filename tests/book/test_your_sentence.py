@@ -67,7 +67,7 @@ def chromium() -> Iterator[Any]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page without the theme around it, with its encoders."""
     folder = tmp_path_factory.mktemp("site")
-    shutil.copytree(ROOT / "book" / "_static" / "your_sentence", folder / "_static/your_sentence")
+    shutil.copytree(ROOT / "book" / "scripts" / "your_sentence", folder / "_static/your_sentence")
     write_encoders(folder / "_static" / "your_sentence" / "encoders")
     (raw,) = re.findall(
         r"```\{raw\} html\n(.*?)```", (ROOT / "book/your_sentence.md").read_text("utf-8"), re.DOTALL
@@ -144,15 +144,15 @@ def test_the_page_shows_what_it_computed(opened: Opened) -> None:
     words = SENTENCES[0].split()
     assert [row[0] for row in rows] == words
     chips = opened.page.locator("#your-sentence-result .word").all_inner_texts()
-    assert [chip.split() for chip in chips] == [[row[0], row[3]] for row in rows]
-    heaviest = max(rows, key=lambda row: float(row[3]))
+    assert [chip.split() for chip in chips] == [[row[0], row[2]] for row in rows]
+    heaviest = max(rows, key=lambda row: float(row[2]))
     assert said == f"The heaviest word is \N{LEFT DOUBLE QUOTATION MARK}{heaviest[0]}" + (
         "\N{RIGHT DOUBLE QUOTATION MARK}."
     )
-    assert all(float(row[2]) > 0 for row in rows)
+    assert all(float(cell) > 0 for row in rows for cell in row[1:])
     assert re.search(r"Residual 0\.\d %", opened.page.locator(".certificate").inner_text())
     caption = opened.page.locator("caption").inner_text()
-    assert caption == f'Words by {BROWSER_ENCODERS[0]}, norm="vector"'
+    assert caption == f'Words by {BROWSER_ENCODERS[0]}, norm="vector"; information in nats'
 
 
 def test_the_address_holds_the_sentence(chromium: Any, opened: Opened, site: Path) -> None:
@@ -184,7 +184,7 @@ def test_markup_is_shown_as_text(opened: Opened) -> None:
 
 def test_an_unknown_word_has_no_weight(opened: Opened) -> None:
     assert "does not know" in opened.weigh("a \N{SNOWMAN} melts")
-    assert [row[3] == "?" for row in _cells(opened.page)] == [False, True, False]
+    assert [row[2] == "?" for row in _cells(opened.page)] == [False, True, False]
 
 
 def test_the_page_offers_what_is_written_for_it(opened: Opened) -> None:
@@ -193,3 +193,10 @@ def test_the_page_offers_what_is_written_for_it(opened: Opened) -> None:
     for option in options.all():
         entry = registered()[str(option.get_attribute("value"))]
         assert Path(entry["folder"]).name == option.get_attribute("data-file")
+
+
+def test_the_page_works_in_the_book(smoke: Any, chromium: Any) -> None:
+    for opened in _open(chromium, (smoke.html / "your_sentence.html").as_uri()):
+        opened.weigh(SENTENCES[0])
+        assert [row[0] for row in _cells(opened.page)] == SENTENCES[0].split()
+        assert opened.page.locator("#your-sentence-result .word").count() == 7

@@ -53,7 +53,10 @@ def build_book(root: Path, book: Path | None = None) -> Path:
         raise WordweightsError(
             "The book was not built; every warning is an error:\n" + "\n".join(shown)
         )
-    write_encoders(index.parent / "_static" / "your_sentence" / "encoders")
+    # Jupyter Book would load every script of its own static folder on every page
+    page = index.parent / "_static" / "your_sentence"
+    shutil.copytree(book / "scripts" / "your_sentence", page, dirs_exist_ok=True)
+    write_encoders(page / "encoders")
     return index
 
 

@@ -97,17 +97,16 @@
     if (weights.includes(null)) said.push("A “?” is a word that the encoder does not know.");
     if (!converged) said.push("The residual is too large to trust these numbers.");
     status.textContent = said.join(" ");
-    const rows = words.map(({ text: word, pieces, information }, i) => [
+    const rows = words.map(({ text: word, information }, i) => [
       word,
-      `${pieces}`,
       information === null ? NOTHING : information.toFixed(2),
       weights[i] === null ? "?" : number(weights[i]),
     ]);
     result.replaceChildren(
       element("p", { className: "words" }, ...weights.flatMap((w, i) => [chip(words[i].text, w, largest), " "])),
       table(
-        `Words by ${name}, norm="vector"`,
-        ["word", "wordpieces", "information [nats]", "contribution"],
+        `Words by ${name}, norm="vector"; information in nats`,
+        ["word", "information", "contribution"],
         rows,
       ),
       element(
