@@ -28,6 +28,7 @@ from wordweights.figures.measures import (
     plot_pair,
 )
 from wordweights.figures.moving import explorer_script, path_slider, training_slider
+from wordweights.figures.own_sentence import playground, weigh_sentence
 from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
@@ -51,6 +52,7 @@ __all__ = [
     "format_weight",
     "layouts",
     "path_slider",
+    "playground",
     "plot_agreement",
     "plot_beyond",
     "plot_contributions",
@@ -87,4 +89,5 @@ __all__ = [
     "shaded_text",
     "table_html",
     "training_slider",
+    "weigh_sentence",
 ]
