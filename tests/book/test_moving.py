@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from wordweights import attribute, load_encoder, load_frequencies
 from wordweights.figures import explorer_script
@@ -18,9 +17,6 @@ from wordweights.pipeline import load_profile
 from wordweights.words.frequencies import Frequencies, look_up
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 SENTENCES = [
     'the <b>bold</b> "dog" ran',
     "the dog <img src=x onerror=alert(1)> sat",
@@ -31,23 +27,14 @@ ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 Opener = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The chromium of the system."""
-    if CHROMIUM is None:
-        pytest.skip("NOT CHECKED: pages that move. Install chromium (apt-get install chromium).")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-
 @pytest.fixture
-def opened(smoke: Any, browser: Browser) -> Iterator[Opener]:
+def opened(smoke: Any, chromium: Browser) -> Iterator[Opener]:
     """Open a page of the book; at the end nothing has failed or asked for more than the disk."""
     faults: list[str] = []
     contexts = []
 
     def open_page(name: str, *scripts: str, **settings: Any) -> Page:
-        contexts.append(browser.new_context(offline=True, **settings))
+        contexts.append(chromium.new_context(offline=True, **settings))
         page = contexts[-1].new_page()
         page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: faults.append(str(error)))

@@ -193,6 +193,43 @@ def test_shares_of_information_sum_to_one(drawn):
     assert labels == ["word occurrences (n = 192)", "distinct words (n = 48)"]
 
 
+def test_the_words_that_make_a_spike_are_named() -> None:
+    drawn = np.random.default_rng(1).uniform(4, 10, 500)
+    words = pd.DataFrame({"word": [f"w{i}" for i in range(500)], "information": drawn})
+    often = pd.DataFrame({"word": [".", "The", "the"] * 30, "information": 3.0})
+    (ax,) = figures.plot_information(pd.concat([words, often])).axes
+    assert [text.get_text() for text in ax.texts] == ["the, “.”"]
+    assert ax.texts[0].xy[1] == pytest.approx(90 / 590)
+    assert not figures.plot_information(words).axes[0].texts
+
+
+def test_explicit_weights_stand_over_information(drawn):
+    idf, sif, groups = drawn["schemes"].axes
+    for ax, column in ((idf, "idf"), (sif, "sif")):
+        points = ax.collections[0].get_offsets()
+        assert points.tolist() == DISTINCT[["information", column]].to_numpy().tolist()
+    assert groups.get_xlabel() == "information \N{MINUS SIGN}ln P(w) [nats]"
+    assert idf.get_shared_x_axes().joined(idf, groups)
+
+
+def test_encoders_of_a_family_stand_side_by_side() -> None:
+    tables = dict.fromkeys(("a", "b", "c", "d", "e"), WORDS)
+    figure = figures.plot_contributions(tables, [["c", "a"], ["b"], ["d", "e"]])
+    FigureCanvasAgg(figure).draw()
+    titles = [ax.get_title().split("\n")[0] if ax.axison else None for ax in figure.axes]
+    assert titles == ["c", "a", "b", None, "d", "e"]
+    shown = [ax for ax in figure.axes if ax.get_xlabel()]
+    assert [ax.get_title()[0] for ax in shown] == ["d", "e"]
+
+
+def test_the_full_stop_is_named_and_led_to(drawn):
+    (ax,) = drawn["one encoder"].axes
+    (stop,) = [text for text in ax.texts if text.get_text() == "“.”"]
+    lowest = WORDS[WORDS["word"] == "."].nsmallest(1, "contribution")
+    assert stop.xy == tuple(lowest[["information", "contribution"]].to_numpy()[0])
+    assert stop.arrow_patch is not None
+
+
 def test_every_word_is_a_point(drawn):
     (ax,) = drawn["one encoder"].axes
     assert sum(len(c.get_offsets()) for c in ax.collections) == len(WORDS)
@@ -235,7 +272,7 @@ def test_each_curve_of_powers_has_a_mark_at_its_top(drawn):
 
 def test_extremes_are_named_without_overlap(drawn):
     labels = drawn["one encoder"].axes[0].texts
-    assert 2 <= len(labels) <= 4
+    assert 2 <= len(labels) <= 5
     largest = WORDS.loc[WORDS["contribution"].idxmax(), "word"]
     assert largest[:13] in [label.get_text().rstrip("…") for label in labels]
     boxes = [label.get_window_extent() for label in labels]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from reading import rows_of
 
@@ -118,8 +119,13 @@ def test_an_interval_beside_its_estimate_is_drawn() -> None:
 
 def test_bars_are_stacked_up_to_one() -> None:
     (ax,) = residuals.plot_shares(SHARES).axes
-    widths = [[bar.get_width() for bar in bars] for bars in ax.containers]
+    bars = [group for group in ax.containers if isinstance(group, BarContainer)]
+    widths = [[bar.get_width() for bar in group] for group in bars]
     np.testing.assert_allclose(widths, [[0.4] * 2, [0.2] * 2, [0.1] * 2, [0.3] * 2])
+    # the interval of a share is drawn at its end
+    lines = [group.lines[2][0].get_segments() for group in ax.containers if group not in bars]
+    ends = [[segment[:, 0].tolist() for segment in line] for line in lines]
+    np.testing.assert_allclose(ends, [[[0.3, 0.5]] * 2, [[0.5, 0.7]] * 2, [[0.6, 0.8]] * 2])
 
 
 def test_words_at_both_ends_are_named_and_a_lone_one_once() -> None:

@@ -13,6 +13,7 @@ from wordweights.statistics import (
     UNITS,
     add_units,
     arrange_before_after,
+    by_family,
     choose_few,
     correlation,
     correlation_table,
@@ -166,6 +167,13 @@ def test_a_figure_with_room_for_a_few_shows_what_was_fine_tuned_from_what():
     assert choose_few(run | {"two (untrained)": "base"}) == ["all", "base", "two"]
     with pytest.raises(WordweightsError, match="at least 1"):
         choose_few(run, 0)
+
+
+def test_a_family_stands_together_what_came_first_before_the_others():
+    run = {"tuned": "base", "all": None, "base": None, "all (untrained)": None, "late": "tuned"}
+    assert by_family(run) == [["base", "tuned", "late"], ["all", "all (untrained)"]]
+    # the encoder at the root need not be in the run
+    assert by_family({"one": "x", "b": None, "two": "x"}) == [["one", "two"], ["b"]]
 
 
 def test_a_run_is_about_its_first_trained_encoder():

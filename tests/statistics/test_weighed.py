@@ -11,6 +11,7 @@ from wordweights.statistics import (
     INFORMATION,
     add_units,
     certificates,
+    errors_by_probes,
     join_information,
     weights_by_sentence,
 )
@@ -112,3 +113,17 @@ def test_certificates():
     without = certificates({"a": WORDS.drop(columns="residual")}).iloc[0]
     assert np.isnan(without["residual_max"])
     assert without["n_sentences"] == 2
+
+
+def test_errors_of_estimates_are_relative_to_the_exact_ones():
+    exact = WORDS.assign(contribution=[1.0, 2.0, 4.0])
+    drawn = [
+        exact.assign(contribution=lambda t, e=e: t["contribution"] * (1 + e), n_probes=n)
+        for n, e in ((8, 0.3), (2, 0.6), (8, -0.4))
+    ]
+    estimates = pd.concat(drawn).assign(standard_error=0.1)
+    found = errors_by_probes(estimates.sample(frac=1, random_state=0), exact)
+    assert found["n_probes"].tolist() == [2, 8]
+    assert found["error"].to_numpy() == pytest.approx([0.6, np.sqrt((0.09 + 0.16) / 2)])
+    relative = 0.1 * np.sqrt((1 + 1 / 4 + 1 / 16) / 3)
+    assert found["standard_error"].to_numpy() == pytest.approx([relative, relative])

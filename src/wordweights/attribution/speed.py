@@ -36,6 +36,15 @@ def path_speed(encoder: Encoder, sentence: str, n_nodes: int) -> pd.DataFrame:
         Columns quadrature, alpha and speed: the length of s'(alpha) relative to that of
         s(1) - s(0). Rows without a quadrature are evenly spaced points; the others are the nodes of
         a rule, ``"adaptive"`` or ``"gauss-legendre"``.
+
+    Examples
+    --------
+    >>> from wordweights import load_encoder
+    >>> from wordweights.attribution import path_speed
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> speed = path_speed(encoder, "a dog runs .", n_nodes=6)
+    >>> speed["quadrature"].value_counts().to_dict()
+    {'adaptive': 6, 'gauss-legendre': 6}
     """
     path = lay_path(encoder, tokenise(encoder, [sentence]), "pad", _MEMORY)
     pilot = path.outputs(pilot_nodes()[None])[0].double().cpu().numpy()

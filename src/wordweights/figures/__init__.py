@@ -17,6 +17,7 @@ from wordweights.figures.attributions import (
 from wordweights.figures.corpora import plot_growth, plot_source_correlations, plot_zipf
 from wordweights.figures.correlations import plot_correlations, plot_powers, plot_rises
 from wordweights.figures.html import shaded_rows, shaded_text, table_html
+from wordweights.figures.integrals import draw_path, plot_matrix, plot_probes
 from wordweights.figures.jumps import describe_jump, plot_jump
 from wordweights.figures.measures import (
     plot_agreement,
@@ -27,6 +28,7 @@ from wordweights.figures.measures import (
     plot_pair,
 )
 from wordweights.figures.moving import explorer_script, path_slider, training_slider
+from wordweights.figures.own_sentence import playground, weigh_sentence
 from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
@@ -44,11 +46,13 @@ from wordweights.figures.words import (
 
 __all__ = [
     "describe_jump",
+    "draw_path",
     "explorer_script",
     "format_number",
     "format_weight",
     "layouts",
     "path_slider",
+    "playground",
     "plot_agreement",
     "plot_beyond",
     "plot_contributions",
@@ -64,11 +68,13 @@ __all__ = [
     "plot_lengths",
     "plot_likeness",
     "plot_losses",
+    "plot_matrix",
     "plot_measures",
     "plot_norms",
     "plot_pair",
     "plot_path",
     "plot_powers",
+    "plot_probes",
     "plot_rank_frequency",
     "plot_rises",
     "plot_schemes",
@@ -83,4 +89,5 @@ __all__ = [
     "shaded_text",
     "table_html",
     "training_slider",
+    "weigh_sentence",
 ]

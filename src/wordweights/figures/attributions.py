@@ -217,7 +217,9 @@ def _same_words(first: pd.DataFrame, second: pd.DataFrame, suffix: str) -> pd.Da
     return both
 
 
-def plot_contributions(tables: Mapping[str, pd.DataFrame]) -> Figure:
+def plot_contributions(
+    tables: Mapping[str, pd.DataFrame], rows: Sequence[Sequence[str]] | None = None
+) -> Figure:
     """Draw contributions against information for each encoder, word class by word class.
 
     Contributions keep the units of each encoder's sentence vector, so the panels have their own
@@ -227,12 +229,16 @@ def plot_contributions(tables: Mapping[str, pd.DataFrame]) -> Figure:
     ----------
     tables : Mapping[str, pd.DataFrame]
         From an encoder's name to its words: word, contribution, information (nats), word_class.
+    rows : Sequence[Sequence[str]] | None
+        The encoders that stand side by side, such as those before and after fine-tuning, from
+        :func:`wordweights.statistics.by_family`. None: in the order of the tables.
 
     Returns
     -------
     Figure
         One panel per encoder: a point per word, the least-squares line of each class, and Pearson's
-        r of all words and of content words in the title.
+        r of all words and of content words in the title. The full stop is named, and the words of
+        the largest contributions.
 
     Raises
     ------
@@ -241,10 +247,19 @@ def plot_contributions(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """
     if not tables:
         raise WordweightsError("There is no encoder to draw; name at least one.")
-    n_rows, n_columns = grid_of(len(tables), 2 if len(tables) <= _WIDE else 3)
+    most = 2 if len(tables) <= _WIDE else 3
+    cut = [row[i : i + most] for row in rows or [list(tables)] for i in range(0, len(row), most)]
+    n_rows, n_columns = len(cut), max(map(len, cut))
     height = {1: 4.2, 2: 3.1 * n_rows + 0.5, 3: 2.7 * n_rows + 0.5}[n_columns]
     figure, axes = new_figure(height, n_rows, n_columns, sharex=True)
-    for ax, (encoder, table) in zip(axes, tables.items(), strict=False):
+    for ax in axes:
+        ax.set_axis_off()
+    grid = axes.reshape(n_rows, n_columns)
+    lowest: dict[int, Axes] = {}
+    for i, j, encoder in ((i, j, name) for i, row in enumerate(cut) for j, name in enumerate(row)):
+        ax, table = grid[i, j], tables[encoder]
+        lowest[j] = ax
+        ax.set_axis_on()
         finite(table, "information", "contribution")
         _contributions(ax, table, width=WIDTH / n_columns)
         rs = [
@@ -253,8 +268,7 @@ def plot_contributions(tables: Mapping[str, pd.DataFrame]) -> Figure:
         ]
         title = f"{encoder}\nr = {rs[0]}; content words {rs[1]}"
         name_axes(ax, y=CONTRIBUTION, title=title)
-    hide_unused(axes, len(tables))
-    for ax in axes[max(0, len(tables) - n_columns) : len(tables)]:
+    for ax in lowest.values():
         ax.tick_params(labelbottom=True)
         name_axes(ax, INFORMATION, CONTRIBUTION)
     handles, labels = axes[0].get_legend_handles_labels()
@@ -356,7 +370,7 @@ def _contributions(ax: Axes, table: pd.DataFrame, width: float) -> None:
             stroke: dict[str, Any] = {"path_effects": [halo()], "zorder": 4}
             ax.plot(ends, line, color=look["color"], linewidth=2, **stroke)
     _name_extremes(ax, table, width)
-    ax.set_ylim(0, 1.14 * y.max() if y.max() > 0 else 1)
+    ax.set_ylim(0, 1.2 * y.max() if y.max() > 0 else 1)
     ax.margins(x=0.1)
 
 
@@ -367,6 +381,8 @@ def _name_extremes(ax: Axes, table: pd.DataFrame, width: float) -> None:
     # what a character takes of the panel's axes, in their units; their labels take 0.65 inches
     character, line = np.ptp(x) * 0.085 / (width - 0.65), y.max() * 0.08
     taken: list[tuple[float, float, float]] = []
+    for stop in table[table["word"] == "."].nsmallest(1, "contribution").to_dict("records"):
+        label_point(ax, ".", (stop["information"], stop["contribution"]), (14, -9), va="center")
     for _, rows in table.groupby(bands, sort=False):
         top = rows.nlargest(10, "contribution")
         words = [str(word) for word in top["word"]]
@@ -375,7 +391,7 @@ def _name_extremes(ax: Axes, table: pd.DataFrame, width: float) -> None:
             half = character * (len(shorten(word)) + 1) / 2
             if all(abs(px - qx) > half + h or abs(py - qy) > line for qx, qy, h in taken):
                 taken.append((px, py, half))
-                label_point(ax, word, (px, py), (0, 4), ha="center", va="bottom")
+                label_point(ax, word, (px, py), (0, 9), ha="center", va="bottom")
                 break
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -68,18 +68,22 @@ def plot_shares(table: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        One panel; what no group explains is grey.
+        One panel; what no group explains is grey, and a line at the end of a share is its interval.
     """
-    finite(table, "share")
+    finite(table, "share", "share_low", "share_high")
     encoders = table["encoder"].unique().tolist()
     groups = [group for group in GROUPS if group in set(table["group"])]
     figure, (ax,) = new_figure(1.4 + 0.45 * len(encoders))
     begin = np.zeros(len(encoders))
     for i, group in enumerate(groups):
-        rows = table[table["group"] == group].set_index("encoder")["share"]
-        width = rows.reindex(encoders).fillna(0).to_numpy()
+        rows = table[table["group"] == group].set_index("encoder").reindex(encoders)
+        width = rows["share"].fillna(0).to_numpy()
         ax.barh(range(len(encoders)), width, left=begin, color=palette()[i], label=group)
+        error = np.nan_to_num(lengths_of_bars(rows, "share", "share_low", "share_high"))
+        heights = np.arange(len(encoders)) + 0.6 * ((i + 0.5) / len(groups) - 0.5)
         begin += width
+        look: dict[str, Any] = {"fmt": "none", "ecolor": "0.15", "elinewidth": 1.1, "capsize": 2}
+        ax.errorbar(begin, heights, xerr=error, **look, zorder=4)
     ax.barh(range(len(encoders)), 1 - begin, left=begin, color="0.88", label=_LEFT)
     ax.set_xlim(0, 1)
     name_rows(ax, [shorten(encoder, 30) for encoder in encoders])

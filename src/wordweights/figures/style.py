@@ -23,6 +23,12 @@ MARKERS = "osD^v"
 Outside = Literal["outside upper center", "outside lower center"]
 """Where a legend of all panels stands."""
 
+# seaborn's for the colour-blind, those darker that a white page, or a black one in the dark theme
+# of the book (wordweights.css), would show with a contrast below 3 to 1
+_COLOURS = (
+    *("#0173b2", "#ca8205", "#029e73", "#d55e00", "#cb76bb"),
+    *("#8c5a2b", "#a0307a", "#767676", "#9e950f", "#1e9be2"),
+)
 _DPI = 100
 _TEXT = 10.0
 _SMALL = 9.0
@@ -79,9 +85,7 @@ def from_to(low: float, high: float, digits: int = 2) -> str:
 
 def palette() -> list[str]:
     """Name ten colours, told apart by the colour-blind too: blue, orange, green and so on."""
-    import seaborn as sns
-
-    return list(sns.color_palette("colorblind").as_hex())
+    return list(_COLOURS)
 
 
 def new_figure(
@@ -124,7 +128,7 @@ def name_rows(ax: Axes, names: list[str]) -> None:
 def label_point(
     ax: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **options: Any
 ) -> None:
-    """Write a word beside a point (offset in 1/72 inch), legible over other points."""
+    """Write a word beside a point (offset in 1/72 inch), legible over others, and lead to it."""
     ax.annotate(
         shorten(text),
         point,
@@ -134,6 +138,7 @@ def label_point(
         parse_math=False,
         path_effects=[halo()],
         zorder=5,
+        arrowprops={"arrowstyle": "-", "color": "0.3", "linewidth": 0.7, "shrinkB": 2},
         **options,
     )
 

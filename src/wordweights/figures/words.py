@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,9 @@ from wordweights.figures.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 
 def plot_rank_frequency(words: pd.DataFrame) -> Figure:
@@ -49,8 +51,8 @@ def plot_rank_frequency(words: pd.DataFrame) -> Figure:
     named = np.unique(np.geomspace(1, len(ranked), 9).round().astype(int)) - 1
     for i in named:
         row = ranked.iloc[i]
-        label_point(ax, row["word"], (rank[i], row["probability"]), (5, 4))
-    ax.margins(x=0.08, y=0.08)
+        label_point(ax, row["word"], (rank[i], row["probability"]), (9, 9))
+    ax.margins(x=0.08, y=0.1)
     name_axes(ax, "rank of the word in the sentence set", PROBABILITY)
     return figure
 
@@ -68,7 +70,8 @@ def plot_information(table: pd.DataFrame, n_bins: int = 30) -> Figure:
     Returns
     -------
     Figure
-        One panel with two outlines, each of total 1.
+        One panel with two outlines, each of total 1. Where the occurrences make a spike, the one or
+        two words are named that say most in its bin.
     """
     finite(table, "information")
     occurrences = table["information"]
@@ -82,10 +85,25 @@ def plot_information(table: pd.DataFrame, n_bins: int = 30) -> Figure:
     ):
         shares = np.histogram(values, edges)[0] / len(values)
         ax.stairs(shares, edges, color=colour, linestyle=style, linewidth=1.8, label=label)
+    _name_spikes(ax, table, edges)
     legend_above(ax)
     ax.set_ylim(bottom=0)
+    ax.margins(y=0.16)
     name_axes(ax, INFORMATION, "share in the bin")
     return figure
+
+
+def _name_spikes(ax: Axes, table: pd.DataFrame, edges: NDArray[Any]) -> None:
+    """Name what fills the bins of half as much again as both of their neighbours."""
+    shares = np.histogram(table["information"], edges)[0] / len(table)
+    around = np.pad(shares, 1)
+    bins = np.digitize(table["information"], edges[1:-1])
+    for i in np.flatnonzero(shares > 1.5 * np.maximum(around[:-2], around[2:])):
+        said = table.loc[bins == i, "word"].str.lower().value_counts(normalize=True)
+        if shares[i] > 0.01 and said.head(2).sum() > 0.5:  # else no word makes the spike
+            names = ", ".join(map(shorten, said.index[: 1 if said.iloc[0] > 0.9 else 2]))
+            middle = (edges[i] + edges[i + 1]) / 2
+            label_point(ax, names, (middle, shares[i]), (0, 10), ha="center", va="bottom")
 
 
 def plot_schemes(words: pd.DataFrame) -> Figure:
@@ -99,31 +117,33 @@ def plot_schemes(words: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        Three panels that share the axis of information.
+        Three panels below one another, which share the axis of information.
     """
     import seaborn as sns
 
     finite(words, "information", "idf", "sif")
     blue, orange = palette()[:2]
-    figure, axes = new_figure(3.4, 1, 3, sharey=True)
+    figure, axes = new_figure(5.6, 3, 1, sharex=True, height_ratios=[5, 5, 4])
     for ax, column in ((axes[0], "idf"), (axes[1], "sif")):
-        ax.scatter(words[column], words["information"], s=9, color=blue, alpha=0.4, linewidth=0)
+        ax.scatter(words["information"], words[column], s=9, color=blue, alpha=0.4, linewidth=0)
     stop = words["stop_word"].astype(bool)
     names = {True: f"stop words\n(n = {stop.sum():,})", False: f"others\n(n = {(~stop).sum():,})"}
     groups = pd.DataFrame({"group": stop.map(names), "information": words["information"]})
     order = list(names.values())
     look = {"palette": [orange, blue], "size": 3, "alpha": 0.4, "jitter": 0.3}
-    axis = {"x": "group", "y": "information", "hue": "group", "order": order, "hue_order": order}
+    axis = {"x": "information", "y": "group", "hue": "group", "order": order, "hue_order": order}
     sns.stripplot(groups, **axis, **look, ax=axes[2])
     # matplotlib's own, for seaborn's box plot calls an interface that matplotlib deprecates
     axes[2].boxplot(
         [groups.loc[groups["group"] == name, "information"] for name in order],
         **{"positions": [0, 1], "widths": 0.35, "showfliers": False, "manage_ticks": False},
         **{"medianprops": {"color": "black", "linewidth": 1.5}, "zorder": 4},
+        orientation="horizontal",
     )
-    name_axes(axes[0], "IDF in the sentence set", INFORMATION)
-    name_axes(axes[1], "SIF weight a / (a + P)")
-    name_axes(axes[2])
+    name_axes(axes[0], y="IDF in\nthe sentence set")
+    name_axes(axes[1], y="SIF weight\na / (a + P)")
+    name_axes(axes[2], INFORMATION)
+    figure.align_ylabels(axes[:2])
     return figure
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wordweights.errors import WordweightsError
+from wordweights.pipeline.browser import write_encoders
 from wordweights.pipeline.packages import copy_packages
 from wordweights.pipeline.profiles import known_chapters
 from wordweights.pipeline.running import file_digests, read_manifest, source_digest
@@ -59,6 +60,10 @@ def build_book(root: Path, book: Path | None = None, *, static: bool = False) ->
         raise WordweightsError(
             "The book was not built; every warning is an error:\n" + "\n".join(shown)
         )
+    # Jupyter Book would load every script of its own static folder on every page
+    page = index.parent / "_static" / "your_sentence"
+    shutil.copytree(book / "scripts" / "your_sentence", page, dirs_exist_ok=True)
+    write_encoders(page / "encoders")
     return index
 
 

@@ -30,6 +30,7 @@ from wordweights.files import (
     write_atomically,
 )
 from wordweights.pipeline.profiles import Profile, chapter_values
+from wordweights.pipeline.repository import PLACEHOLDER, known_repository
 from wordweights.pipeline.status import status_page
 
 if TYPE_CHECKING:
@@ -282,6 +283,7 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
 
     # it does not see parameters that are annotated with a "|", and warns about each
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    repository = known_repository() or PLACEHOLDER
     folder = results_folder() / "running"
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -319,6 +321,8 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
     notebook.metadata.pop("papermill", None)  # it names folders of this machine
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace(PLACEHOLDER, repository)
         if "parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-input")  # what was used stands below the defaults
     shutil.rmtree(running.parent)

@@ -93,6 +93,21 @@ def correlation_table(
     ------
     WordweightsError
         As for :func:`correlation` over all words, with the encoder's name; and for no encoder.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from wordweights import correlation_table
+    >>> draw = np.random.default_rng(0)
+    >>> words = pd.DataFrame({"sentence_id": np.repeat(range(20), 5), "word": range(100)})
+    >>> words["word_class"] = np.resize(["content", "function"], 100)
+    >>> words["information"] = draw.uniform(2, 12, 100)  # nats
+    >>> words["probability"] = np.exp(-words["information"])
+    >>> words["contribution"] = words["information"] + draw.normal(0, 2, 100)
+    >>> table = correlation_table({"mine": words}, n_resamples=100)
+    >>> table[["encoder", "n_words", "n_content", "n_sentences"]].to_dict("records")
+    [{'encoder': 'mine', 'n_words': 100, 'n_content': 50, 'n_sentences': 20}]
     """
     rows = []
     for encoder, table in words.items():
@@ -281,7 +296,7 @@ def arrange_before_after(*tables: pd.DataFrame) -> pd.DataFrame:
     parents = rows.dropna(subset="before").drop_duplicates("encoder")
     before = dict(zip(parents["encoder"], parents["before"], strict=True))
     names = [str(name) for name in rows["encoder"]]
-    rows["group"] = [_root(name.replace(UNTRAINED, ""), before) for name in names]
+    rows["group"] = [_line(name.replace(UNTRAINED, ""), before)[-1] for name in names]
     control = np.array([not split_name(name).trained for name in names], dtype=np.bool_)
     rows["role"] = np.select(
         [control, rows["encoder"].isin(before), rows["encoder"].isin(before.values())],
@@ -340,6 +355,28 @@ def choose_few(before: Mapping[str, str | None], most: int | None = 3) -> list[s
     return [name for name in names if name in chosen]
 
 
+def by_family(before: Mapping[str, str | None]) -> list[list[str]]:
+    """Put encoders that came of one another side by side, what came first before the others.
+
+    Parameters
+    ----------
+    before : Mapping[str, str | None]
+        From the name of each encoder of a run to the name of the one it was fine-tuned from.
+
+    Returns
+    -------
+    list[list[str]]
+        The names, one list per encoder at the root of a fine-tuning; a control stands with what it
+        is the control of.
+    """
+    known = {name: base for name, base in before.items() if base is not None}
+    lines = {name: _line(name.replace(UNTRAINED, ""), known) for name in before}
+    families: dict[str, list[str]] = {line[-1]: [] for line in lines.values()}
+    for name in sorted(before, key=lambda name: (len(lines[name]), UNTRAINED in name)):
+        families[lines[name][-1]].append(name)
+    return list(families.values())
+
+
 def main_and_control(encoders: Iterable[str]) -> tuple[str, str | None]:
     """Choose the encoder that a run is about, and its control with random weights.
 
@@ -373,10 +410,9 @@ def _known_to_all(
     return table[known]
 
 
-def _root(encoder: str, before: Mapping[str, str]) -> str:
+def _line(encoder: str, before: Mapping[str, str]) -> list[str]:
     """Follow the fine-tuning back to where it began."""
-    seen = {encoder}
-    while (parent := before.get(encoder)) is not None and parent not in seen:
-        seen.add(parent)
-        encoder = parent
-    return encoder
+    line = [encoder]
+    while (parent := before.get(line[-1])) is not None and parent not in line:
+        line.append(parent)
+    return line

@@ -225,3 +225,34 @@ def certificates(contributions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def errors_by_probes(estimates: pd.DataFrame, exact: pd.DataFrame) -> pd.DataFrame:
+    """Compare estimates from several numbers of probes with exact contributions.
+
+    Parameters
+    ----------
+    estimates : pd.DataFrame
+        From :func:`wordweights.attribute`, with the number of probes in the column n_probes; any
+        number of estimates of each word.
+    exact : pd.DataFrame
+        From the same with ``probes="all"``, of the same sentences.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per number of probes: n_probes, and the root mean square over all estimates,
+        relative to the exact contribution, of their error (``error``) and of the standard error
+        that they report (``standard_error``).
+    """
+    known = exact.set_index(["sentence_id", "position"])["contribution"]
+    of_word = known.loc[list(zip(estimates["sentence_id"], estimates["position"], strict=True))]
+    true = of_word.to_numpy()
+    squares = pd.DataFrame(
+        {
+            "n_probes": estimates["n_probes"],
+            "error": ((estimates["contribution"] - true) / true) ** 2,
+            "standard_error": (estimates["standard_error"] / true) ** 2,
+        }
+    )
+    return squares.groupby("n_probes").mean().pow(0.5).reset_index()
