@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from wordweights.pipeline import build_book, load_profile, run_chapters
 
@@ -55,3 +58,16 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
         run_chapters(ROOT, load_profile(ROOT, "smoke"), book=book)
         index = build_book(ROOT, book)
     return Smoke(folder / "results", book / "chapters", index.parent)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser of the system."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip(f"no browser here: none of {', '.join(names)}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
