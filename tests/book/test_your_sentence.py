@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from wordweights import attribute, load_encoder, load_sentences
 from wordweights.encoders.registry import registered
@@ -48,19 +48,6 @@ class Opened:
         done = re.compile(r"^(?!Loading|Computing).+")
         expect(status).to_have_text(done, timeout=PATIENCE)
         return str(status.inner_text())
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """The system's browser, without a network."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip(f"no browser here: none of {', '.join(names)}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ function sentenceEncoder() {
   "use strict";
 
   const SPECIAL = -1; // the word of a special token
-  const LADDER = [16, 32, 64]; // nodes of the integral
+  const LADDER = [8, 12, 16, 24, 32, 48, 64]; // nodes of the integral
   const TOLERANCE = 0.01; // relative completeness residual, as in the library
 
   // ---- The checkpoint: the bytes of a safetensors file in half precision
@@ -259,39 +259,38 @@ function sentenceEncoder() {
     const size = width / heads;
     const block = tokens * width; // numbers per direction
     const result = new Float64Array(query.length);
-    const scores = (q, k, head, i, j) => {
+    const score = (from, to) => {
       let sum = 0;
-      const at = head * size;
-      for (let s = 0; s < size; s++) {
-        sum += query[q * block + i * width + at + s] * key[k * block + j * width + at + s];
-      }
+      for (let s = 0; s < size; s++) sum += query[from + s] * key[to + s];
       return sum / Math.sqrt(size);
     };
-    const gather = (weights, from, to, head, i) => {
-      for (let j = 0; j < tokens; j++) {
-        for (let s = head * size; s < (head + 1) * size; s++) {
-          result[to * block + i * width + s] += weights[j] * value[from * block + j * width + s];
-        }
-      }
+    const gather = (weight, from, to) => {
+      for (let s = 0; s < size; s++) result[to + s] += weight * value[from + s];
     };
+    const weights = new Float64Array(tokens);
     const change = new Float64Array(tokens);
     for (let head = 0; head < heads; head++) {
+      const column = (j) => j * width + head * size;
       for (let i = 0; i < tokens; i++) {
-        const weights = Float64Array.from({ length: tokens }, (_, j) => scores(0, 0, head, i, j));
+        const row = column(i);
+        for (let j = 0; j < tokens; j++) weights[j] = score(row, column(j));
         const largest = Math.max(...weights);
         let total = 0;
         for (let j = 0; j < tokens; j++) total += weights[j] = Math.exp(weights[j] - largest);
-        for (let j = 0; j < tokens; j++) weights[j] /= total;
-        gather(weights, 0, 0, head, i);
-        for (let n = 1; n * block < query.length; n++) {
+        for (let j = 0; j < tokens; j++) {
+          weights[j] /= total;
+          gather(weights[j], column(j), row);
+        }
+        for (let at = block; at < query.length; at += block) {
           let mean = 0;
           for (let j = 0; j < tokens; j++) {
-            change[j] = scores(n, 0, head, i, j) + scores(0, n, head, i, j);
+            change[j] = score(at + row, column(j)) + score(row, at + column(j));
             mean += weights[j] * change[j];
           }
-          for (let j = 0; j < tokens; j++) change[j] = weights[j] * (change[j] - mean);
-          gather(change, 0, n, head, i);
-          gather(weights, n, n, head, i);
+          for (let j = 0; j < tokens; j++) {
+            gather(weights[j] * (change[j] - mean), column(j), at + row);
+            gather(weights[j], at + column(j), at + row);
+          }
         }
       }
     }
@@ -360,28 +359,35 @@ function sentenceEncoder() {
     const change = forward(model, W, tokens, pooling);
     forward(model, B, tokens, pooling).forEach((value, k) => (change[k] -= value));
 
-    // the values, then the change of each word alone
-    const points = new Float64Array((1 + words.length) * tokens * d);
-    step.forEach((value, at) => {
-      const word = wordOf[Math.floor(at / d)];
-      if (word !== SPECIAL) points[(1 + word) * tokens * d + at] = value;
-    });
-    for (const n of nodes ? [nodes] : LADDER) {
-      const shares = new Float64Array(words.length * d);
+    // the derivative in some directions, integrated with n nodes
+    const integrate = (n, directions, tell = () => {}) => {
+      const points = new Float64Array(step.length + directions.length);
+      points.set(directions, step.length);
+      const result = new Float64Array(directions.length / tokens);
       gaussLegendre(n).forEach(({ node, weight }, done) => {
         for (let at = 0; at < step.length; at++) points[at] = B[at] + node * step[at];
         const slopes = forward(model, points, tokens, pooling).subarray(d);
-        for (let at = 0; at < shares.length; at++) shares[at] += weight * slopes[at];
-        progress((done + 1) / n);
+        for (let at = 0; at < result.length; at++) result[at] += weight * slopes[at];
+        tell((done + 1) / n);
       });
-      const gap = change.map((value, k) => words.reduce((sum, _, i) => sum + shares[i * d + k], -value));
-      const residual = length(gap) / length(change);
-      const contribution = words.map((_, i) => length(shares.subarray(i * d, (i + 1) * d)));
-      const converged = residual <= TOLERANCE;
-      if (converged || nodes || n === LADDER.at(-1)) {
-        return { ...sentence, contribution, residual, nodes: n, converged };
-      }
+      return result;
+    };
+
+    // completeness takes a single direction, that of all words together
+    let n, residual;
+    for (n of nodes ? [nodes] : LADDER) {
+      const gap = integrate(n, step).map((value, k) => value - change[k]);
+      residual = length(gap) / length(change);
+      if (residual <= TOLERANCE) break;
     }
+    const each = new Float64Array(words.length * step.length);
+    step.forEach((value, at) => {
+      const word = wordOf[Math.floor(at / d)];
+      if (word !== SPECIAL) each[word * step.length + at] = value;
+    });
+    const shares = integrate(n, each, progress);
+    const contribution = words.map((_, i) => length(shares.subarray(i * d, (i + 1) * d)));
+    return { ...sentence, contribution, residual, nodes: n, converged: residual <= TOLERANCE };
   }
 
   return { readCheckpoint, tokenise, weigh };
