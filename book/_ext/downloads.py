@@ -58,7 +58,7 @@ class DescribeTables(SphinxPostTransform):
         about = tomllib.loads(file.read_text("utf-8"))
         self.env.note_dependency(str(file))
         for page, kinds in self.env.toc_fignumbers.items():
-            if "table" in kinds:
+            if "table" in kinds and page != self.env.docname:
                 self.env.get_and_resolve_doctree(page, self.app.builder)  # which writes its files
         tables = {name: self._describe(name, about) for name in sorted(_files(self.app))}
         used = {column for name in tables for column in _plain(_files(self.app)[name])}

@@ -20,7 +20,7 @@ def plain_text(node: nodes.Node) -> str:
 
 def plain_formula(tex: str) -> str:
     """Write a formula without TeX; one that cannot be written in a line is an ellipsis."""
-    text = _FUNCTIONS.sub(r"\1 ", tex)
+    text = _FUNCTIONS.sub(r"\1", tex)
     for sign, character in _SIGNS.items():
         text = re.sub(re.escape(sign) + r"(?![a-z])", character, text)
     text = re.sub(r"\\([A-Za-z]+)", lambda found: _greek(found[1]) or found[0], text)
