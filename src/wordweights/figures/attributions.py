@@ -382,7 +382,9 @@ def _name_extremes(ax: Axes, table: pd.DataFrame, width: float) -> None:
     character, line = np.ptp(x) * 0.085 / (width - 0.65), y.max() * 0.08
     taken: list[tuple[float, float, float]] = []
     for stop in table[table["word"] == "."].nsmallest(1, "contribution").to_dict("records"):
-        label_point(ax, ".", (stop["information"], stop["contribution"]), (14, -9), va="center")
+        point = stop["information"], stop["contribution"]
+        down = -20 if point[1] > 0.15 * y.max() else -9  # below the cloud, above the axis
+        label_point(ax, ".", point, (14, down), va="center")
     for _, rows in table.groupby(bands, sort=False):
         top = rows.nlargest(10, "contribution")
         words = [str(word) for word in top["word"]]
