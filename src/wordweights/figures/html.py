@@ -84,7 +84,9 @@ def table_html(
     return _FIRST.sub(r'<th scope="row" \1>\2</th>', fragment) + link
 
 
-def shaded_text(words: Sequence[str], weights: Sequence[float]) -> str:
+def shaded_text(
+    words: Sequence[str], weights: Sequence[float], errors: Sequence[float] | None = None
+) -> str:
     """Write words on a background as strong as their weights, each with its number below.
 
     Colour is never alone: the number stands under the word. Every word carries its own background
@@ -97,6 +99,8 @@ def shaded_text(words: Sequence[str], weights: Sequence[float]) -> str:
     weights : Sequence[float]
         One per word, not negative; the largest gets the full colour. NaN: the word is shown with a
         dashed border and "?" for its number.
+    errors : Sequence[float] | None
+        Their standard errors, shown where they are not 0.
 
     Returns
     -------
@@ -115,7 +119,8 @@ def shaded_text(words: Sequence[str], weights: Sequence[float]) -> str:
     if any(weight < 0 or math.isinf(weight) for weight in weights):
         raise WordweightsError("Weights of words must be finite and not negative, or NaN.")
     largest = max((weight for weight in weights if not math.isnan(weight)), default=0.0) or 1.0
-    spans = [_word(word, weight, largest) for word, weight in zip(words, weights, strict=True)]
+    shown = zip(words, weights, errors or [0.0] * len(words), strict=True)
+    spans = [_word(word, weight, largest, error) for word, weight, error in shown]
     return f'<div class="{_AS_IT_IS}" style="line-height:1.25">{" ".join(spans)}</div>'
 
 
@@ -194,7 +199,7 @@ def _side(column: pd.Series | None) -> list[dict[str, str]]:
     return [{"selector": "", "props": props}]
 
 
-def _word(word: str, weight: float, largest: float) -> str:
+def _word(word: str, weight: float, largest: float, error: float) -> str:
     text = html.escape(word)
     if math.isnan(weight):
         border, background, number = "dashed", "#ffffff", "?"
@@ -203,6 +208,8 @@ def _word(word: str, weight: float, largest: float) -> str:
         mixed = (round(255 + weight / largest * (full - 255)) for full in _FULL)
         border, background = "solid", "#{:02x}{:02x}{:02x}".format(*mixed)
         number = format_weight(weight)
+        if error:
+            number += f" \N{PLUS-MINUS SIGN} {error:.2g}"
     style = (
         "display:inline-block;text-align:center;padding:0.15em 0.4em;margin:0.1em 0;"
         f"border-radius:0.25em;border:1px {border} #767676;background:{background};color:#000000"

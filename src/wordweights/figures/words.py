@@ -87,8 +87,7 @@ def plot_information(table: pd.DataFrame, n_bins: int = 30) -> Figure:
         ax.stairs(shares, edges, color=colour, linestyle=style, linewidth=1.8, label=label)
     _name_spikes(ax, table, edges)
     legend_above(ax)
-    ax.set_ylim(bottom=0)
-    ax.margins(y=0.16)
+    ax.set_ylim(0, 1.2 * ax.dataLim.y1)  # room for a name above the highest spike
     name_axes(ax, INFORMATION, "share in the bin")
     return figure
 
