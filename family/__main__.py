@@ -50,13 +50,18 @@ def main(path: Path, output: Path) -> None:
     )
     # torch and its like, whose seconds a mistake need not wait for
     from family.measure import measure_embeddings, measure_family
+    from family.seeds import measure_seeds
     from family.ship import ship
     from family.train import train_family
 
     family = train_family(recipe, sources, folder)
     encoders = {name: run.snapshots[-1].encoder for name, run in family.runs.items()}
-    measured = {"trajectory": measure_family(family.runs)}
-    ship(recipe, family, measured | {"embeddings": measure_embeddings(encoders)}, output)
+    measured = {
+        "trajectory": measure_family(family.runs),
+        "embeddings": measure_embeddings(encoders),
+        "seeds": measure_seeds(recipe, sources, folder),
+    }
+    ship(recipe, family, measured, output)
     click.echo(f"Wrote {output}")
 
 

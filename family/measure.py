@@ -31,16 +31,16 @@ ONION = "a woman is cutting an onion ."
 WEIGHING = IntegratedGradients(probes=16)
 """How words are weighed on the bundled sentences."""
 
-_FREQUENCIES = "spacy"
+FREQUENCIES = "spacy"
+"""Where P(w) is from."""
+
 _PACKAGES = ("wordweights", "torch", "transformers", "sentence-transformers")
 _BATCH = 256  # sentences that are encoded at one time
 
 
 def measure_family(runs: Mapping[str, Run], limit: int | None = None) -> pd.DataFrame:
     """Measure every snapshot on the bundled sentences."""
-    tokenizers = [run.snapshots[-1].like.tokenizer for run in runs.values()]
-    sentences = filter_sentences(load_sentences("bundled"), tokenizers, limit=limit)
-    source = load_frequencies(_FREQUENCIES)
+    sentences, source = measured_sentences(runs, limit), load_frequencies(FREQUENCIES)
     tables = []
     for name, run in runs.items():
         weighed, others = {}, []
@@ -56,11 +56,22 @@ def measure_family(runs: Mapping[str, Run], limit: int | None = None) -> pd.Data
     content = ["r_content", "r_content_low", "r_content_high"]
     columns = ["encoder", "run", "step", "r", "low", "high", *content]
     columns += ["onion", "norm_r", "sts_spearman"]
-    return pd.concat(tables, ignore_index=True)[[*columns, "stage"]].assign(
-        settings=f"sentences=bundled n_words=7 frequencies={_FREQUENCIES} unseen=drop "
+    return pd.concat(tables, ignore_index=True)[[*columns, "stage"]].assign(**how_measured())
+
+
+def measured_sentences(runs: Mapping[str, Run], limit: int | None = None) -> pd.DataFrame:
+    """Choose the bundled sentences that all encoders of a family can be measured on."""
+    tokenizers = [run.snapshots[-1].like.tokenizer for run in runs.values()]
+    return filter_sentences(load_sentences("bundled"), tokenizers, limit=limit)
+
+
+def how_measured() -> dict[str, str]:
+    """Say by what the tables of correlations were measured, as columns of them."""
+    return {
+        "settings": f"sentences=bundled n_words=7 frequencies={FREQUENCIES} unseen=drop "
         f"tolerance=0.01 probes={WEIGHING.probes} seed=0 n_resamples=2000",
         **made_today(_PACKAGES),
-    )
+    }
 
 
 def onion_share(encoder: Encoder) -> float:
@@ -82,7 +93,7 @@ def measure_embeddings(encoders: Mapping[str, Encoder]) -> pd.DataFrame:
     of the mean of its words' embeddings (sts_mean), and of their mean with SIF weights (sts_sif; no
     component is removed); settings, date and versions.
     """
-    source = load_frequencies(_FREQUENCIES)
+    source = load_frequencies(FREQUENCIES)
 
     def sif_weights(words: list[str]) -> np.ndarray:
         # a word that was never counted has P = 0, and so the weight 1
@@ -99,7 +110,7 @@ def measure_embeddings(encoders: Mapping[str, Encoder]) -> pd.DataFrame:
         }
         for name, encoder in encoders.items()
     ]
-    settings = f"split=test frequencies={_FREQUENCIES} a=0.001"
+    settings = f"split=test frequencies={FREQUENCIES} a=0.001"
     return pd.DataFrame(rows).assign(settings=settings, **made_today(_PACKAGES))
 
 

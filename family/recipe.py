@@ -88,6 +88,7 @@ class Recipe(_Entry):
     """All that a family depends on."""
 
     seed: int  # of everything that is random
+    seeds: tuple[int, ...] = ()  # further ones, to see how far results depend on chance
     vocabulary: PositiveInt  # wordpieces
     whole: tuple[str, ...]  # sets of sentences, as for load_sentences, whose words stay whole
     pretraining: Pretraining
@@ -109,6 +110,8 @@ class Recipe(_Entry):
                     f"{twice[0]!r} stands for two: each text has a name of its own, and each "
                     f"member an encoder, a folder and an objective"
                 )
+        if len({self.seed, *self.seeds}) <= len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)} repeat one, or the seed {self.seed}")
         return self
 
     def sources(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
+import torch
 from safetensors.torch import load_file
 from transformers import BertForMaskedLM
 
@@ -47,7 +48,7 @@ def ship(recipe: Recipe, family: Family, tables: Mapping[str, pd.DataFrame], tar
     parameters = sum(p.numel() for p in encoder.model.parameters())
     card = card_tables(recipe, family.words, family.triplets, parameters)
     about = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": _machine(),
         "card": {name: table.to_dict("records") for name, table in card.items()},
         "recipe": recipe.model_dump(),
     }
@@ -61,6 +62,11 @@ def ship(recipe: Recipe, family: Family, tables: Mapping[str, pd.DataFrame], tar
     if registry.is_file():
         _register(digests, registry)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _machine() -> str:
+    cores = f"{platform.machine()}, {os.cpu_count()} cores"
+    return f"{cores}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else cores
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -26,10 +26,13 @@ class Family:
     triplets: dict[str, int]
 
 
-def train_family(recipe: Recipe, sources: Mapping[str, str], folder: Path) -> Family:
+def train_family(
+    recipe: Recipe, sources: Mapping[str, str], folder: Path, finetuning_seed: int | None = None
+) -> Family:
     """Train all encoders of a recipe, or go on with those that are not finished.
 
     Runs are found again in the folder by all that they have learned from, not by the paths of it.
+    Fine-tuning has the seed of the recipe, too, unless it is given another.
     """
     pairs = read_nli(sources[recipe.nli.name])
     texts = {text.name: read_sentences([sources[text.name]]) for text in recipe.texts}
@@ -59,7 +62,7 @@ def train_family(recipe: Recipe, sources: Mapping[str, str], folder: Path) -> Fa
             member.batch,
             member.learning_rate,
             member.snapshots,
-            recipe.seed,
+            recipe.seed if finetuning_seed is None else finetuning_seed,
         )
         before = replace(runs[member.base].snapshots[-1].encoder, name=member.base)
         run = fine_tune(before, str(similar), sources[recipe.nli.name], settings, folder)

@@ -85,11 +85,12 @@ def run(
 
 
 @app.command()
-def book() -> None:
+@click.option("--static", is_flag=True, help="Without what moves in its pages, and without npm.")
+def book(static: bool) -> None:
     """Build the book from the executed chapters."""
     from wordweights.pipeline import build_book, find_root
 
-    index = build_book(find_root())
+    index = build_book(find_root(), static=static)
     click.echo(f"The book is at {index}")
 
 
@@ -153,6 +154,11 @@ def claims(against: Path | None) -> None:
 )
 @_OUTPUT
 @click.option(
+    "--device",
+    default="auto",
+    help="Where to compute, such as cpu or cuda; auto, the default: on a GPU where there is one.",
+)
+@click.option(
     "--cluster",
     metavar="ADDRESS",
     help="Of a Dask scheduler, such as tcp://host:8786: compute there.",
@@ -170,6 +176,7 @@ def attribute(
     method: str,
     parameters: tuple[tuple[str, str], ...],
     output: Path | None,
+    device: str,
     cluster: str | None,
     dry_run: bool,
 ) -> None:
@@ -196,7 +203,7 @@ def attribute(
     from wordweights.attribution import count_stored, make_method
 
     weighing = make_method(method, **settings)
-    encoder = ww.load_encoder(name, pooling)
+    encoder = ww.load_encoder(name, pooling, device=device)
     if n_words is not None:
         table = ww.filter_sentences(table, [encoder.tokenizer], n_words)
     if skip_long:

@@ -11,6 +11,15 @@ class WordweightsError(ValueError):
 
     The message is one paragraph for the user: it names the file, row or parameter and says what
     would be right. The command line prints it without a traceback.
+
+    Examples
+    --------
+    >>> from wordweights import WordweightsError, load_sentences
+    >>> try:
+    ...     load_sentences("nowhere.csv")
+    ... except WordweightsError as error:
+    ...     print("nowhere.csv" in str(error))
+    True
     """
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.integrate import simpson
 
-from wordweights.attribution import path_speed
+from wordweights.attribution import attribute, path_gathered, path_speed
 from wordweights.attribution.quadrature import gauss_legendre
 from wordweights.encoders import Encoder
 
@@ -32,3 +32,27 @@ def test_the_nodes_are_those_of_the_rules(tiny_encoder: Encoder) -> None:
     assert set(nodes) == {"adaptive", "gauss-legendre"}
     np.testing.assert_array_equal(nodes["gauss-legendre"], gauss_legendre(5).nodes)
     assert len(nodes["adaptive"]) == 5
+
+
+def test_words_gather_on_the_path_what_the_vector_norm_gives_them(tiny_encoder: Encoder) -> None:
+    sentence = "the dogs are running ."
+    table = path_gathered(tiny_encoder, sentence, n_steps=20)
+    lengths = table.pivot_table(index="alpha", columns="position", values="gathered")
+    np.testing.assert_allclose(lengths.index, np.linspace(0, 1, 21))
+    assert (lengths.loc[0.0] == 0).all()
+    words = attribute(tiny_encoder, [sentence], norm="vector", tolerance=1e-6, progress=False)
+    assert table["word"].tolist() == 21 * words["word"].tolist()
+    np.testing.assert_allclose(lengths.loc[1.0], words["contribution"], rtol=1e-5)
+    # on the way: a plain loop for one word, whose embedding is the second wordpiece's
+    ids = torch.tensor([tiny_encoder.tokenizer(sentence)["input_ids"]])
+    pads = ids.clone()
+    pads[:, 1:-1] = tiny_encoder.tokenizer.pad_token_id
+    w, b = tiny_encoder.embed(ids), tiny_encoder.embed(pads)
+    step = torch.zeros_like(w)
+    step[:, 2] = (w - b)[:, 2]
+    middles = (torch.arange(200, dtype=torch.float64) + 0.5) / 400
+    slopes = [
+        torch.func.jvp(tiny_encoder.vectors, (b + alpha * (w - b),), (step,))[1]
+        for alpha in middles.to(w.dtype)
+    ]
+    assert lengths.loc[0.5, 1] == pytest.approx(float((sum(slopes) / 400).norm()), rel=1e-4)

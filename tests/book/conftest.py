@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +48,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     """Run and build in a folder of its own: a real book beside it stays what it is."""
     folder = tmp_path_factory.mktemp("smoke")
     book = folder / "book"
-    generated = shutil.ignore_patterns("chapters", "_build")
+    generated = shutil.ignore_patterns("chapters", "reference", "_build")
     shutil.copytree(ROOT / "book", book, ignore=generated)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORDWEIGHTS_RESULTS", str(folder / "results"))
@@ -55,3 +57,18 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
         run_chapters(ROOT, load_profile(ROOT, "smoke"), book=book)
         index = build_book(ROOT, book)
     return Smoke(folder / "results", book / "chapters", index.parent)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser of the system, one for all tests: playwright can be started once."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip(f"NOT CHECKED, for want of a browser: install {' or '.join(names)}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

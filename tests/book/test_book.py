@@ -24,7 +24,7 @@ from wordweights import (
 from wordweights.encoders import Encoder
 from wordweights.figures import format_number
 from wordweights.pipeline import load_profile
-from wordweights.pipeline.parameters import read_yaml
+from wordweights.pipeline.parameters import notebook_parameters, read_yaml
 from wordweights.pipeline.running import CLAIMS_FILE, read_claims
 from wordweights.statistics import COMPUTED, FROM_SETS, OURS, measured_correlations
 from wordweights.statistics.claims import AS_THE_PAPER, CLAIMS, NOT_TESTED
@@ -266,6 +266,27 @@ def test_html_in_a_sentence_is_shown_and_not_interpreted(pages: dict[str, Page])
     for page in (examples, status):
         assert not [script for script in page.scripts if "dogs" in script]
         assert not page.soup("b")
+
+
+def test_the_playground_weighed_its_sentence_once(pages: dict[str, Page]) -> None:
+    page = pages["chapters/04_examples"]
+    (section,) = page.soup.select("section#type-your-own-sentence")
+    default = notebook_parameters(ROOT / "notebooks" / "04_examples.ipynb")["your_sentence"]
+    shown = [chip["title"].split(": ")[0] for chip in section("span", title=re.compile(": "))]
+    assert shown == default.default.split()
+    assert not [script for script in page.scripts if "widget" in script]
+
+
+def test_solutions_are_folded(pages: dict[str, Page]) -> None:
+    solutions = [div for page in pages.values() for div in page.soup("div", class_="solution")]
+    assert len(solutions) >= 20
+    assert all("dropdown" in div["class"] for div in solutions)
+
+
+def test_no_other_page_loads_an_encoder(pages: dict[str, Page]) -> None:
+    assert [n for n, page in pages.items() if any("encoder.js" in a for a in page.loaded)] == [
+        "your_sentence"
+    ]
 
 
 def test_the_status_page_tells_what_made_the_book(pages: dict[str, Page]) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from wordweights.pipeline import known_chapters, load_profile
 from wordweights.pipeline.parameters import Parameter, notebook_parameters, read_value
+from wordweights.pipeline.repository import PLACEHOLDER
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = known_chapters(ROOT)
@@ -66,6 +67,22 @@ def test_parameters_have_a_type_and_a_comment_and_are_read_before_use(chapter: s
     for name, parameter in parameters.items():
         assert read_value(name, parameter.default, parameter.annotation) == parameter.default
         assert re.search(rf"^{name}\b.*  # \S+", cell.source, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_says_how_to_install_what_it_needs(chapter: str) -> None:
+    first = nbformat.read(source(chapter), as_version=4).cells[0]
+    assert f"`pip install git+https://github.com/{PLACEHOLDER}`" in first.source
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_has_two_or_three_exercises_with_solutions(chapter: str) -> None:
+    cells = nbformat.read(source(chapter), as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    labels = re.findall(r"^```\{exercise\}\n:label: (\S+)\n", text, re.MULTILINE)
+    assert len(labels) in (2, 3)
+    assert all(label.startswith(f"ex-{chapter[:2]}-") for label in labels)
+    assert labels == re.findall(r"^```\{solution\} (\S+)\n:class: dropdown$", text, re.MULTILINE)
 
 
 def test_chapters_agree_on_the_parameters_they_share() -> None:

@@ -19,9 +19,11 @@ from safetensors.torch import load_file
 from family.__main__ import main
 from family.measure import measure_family
 from family.recipe import read_recipe
+from family.seeds import measure_seeds
 from family.ship import ship
 from family.train import Family, train_family
 from wordweights.encoders import load_encoder
+from wordweights.errors import WordweightsError
 from wordweights.training import read_nli
 from wordweights.training.finetuning import nli_triplets
 
@@ -29,6 +31,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from family.recipe import read_recipe
+from family.seeds import measure_seeds
 from family.train import train_family
 
 recipe = read_recipe(Path(sys.argv[1]))
@@ -190,3 +193,38 @@ def test_a_folder_of_something_else_is_not_replaced(recipe_file: Path, tmp_path:
     options = ["--recipe", str(recipe_file), "--output", str(thesis.parent)]
     assert "something else than a family" in str(CliRunner().invoke(main, options).exception)
     assert thesis.exists()
+
+
+@pytest.mark.slow
+def test_other_seeds_give_other_rises_from_the_same_recipe(
+    recipe_file: Path, family: Family, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WORDWEIGHTS_DATA", raising=False)
+    recipe = read_recipe(recipe_file).model_copy(update={"seeds": (1,)})
+    found = measure_seeds(recipe, recipe.sources(), runs, limit=20)
+    seeds = ["pretraining_seed", "finetuning_seed"]
+    assert (
+        found.groupby("encoder")[seeds].apply(lambda rows: rows.to_numpy().tolist()).tolist()
+        == [[[0, 0], [0, 1], [1, 0]]] * 3
+    )
+    # the first pair is the family itself, whose ends its curves have, too
+    curves = measure_family(family.runs, limit=20).groupby("encoder")["r"]
+    own = found[(found[seeds] == 0).all(axis=1)].set_index("encoder")
+    for encoder, row in own.iterrows():
+        assert row["r_after"] == pytest.approx(curves.last()[encoder], abs=1e-6)
+        assert row["r_before"] == pytest.approx(curves.first()[encoder], abs=1e-6)
+        assert row["rise"] == pytest.approx(row["r_after"] - row["r_before"])
+        assert row["rise_low"] < row["rise"] < row["rise_high"]
+    # another fine-tuning begins where this one does; another pre-training does not
+    table = found.set_index(["encoder", *seeds])
+    for encoder in own.index:
+        assert table.loc[(encoder, 0, 1), "r_before"] == own.loc[encoder, "r_before"]
+        assert table.loc[(encoder, 0, 1), "r_after"] != own.loc[encoder, "r_after"]
+        assert table.loc[(encoder, 1, 0), "r_before"] != own.loc[encoder, "r_before"]
+
+
+def test_a_seed_that_is_repeated_is_no_further_one(recipe_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "again.toml"
+    path.write_text(f"seeds = [1, 0]\n{recipe_file.read_text('utf-8')}", "utf-8")
+    with pytest.raises(WordweightsError, match=r"seeds \[1, 0\] repeat one, or the seed 0"):
+        read_recipe(path)

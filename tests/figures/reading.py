@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 
 class Reader(HTMLParser):
-    """Reads a fragment to its end."""
+    """Reads a fragment to its end; the text of a link is none of it."""
 
     def __init__(self, fragment: str) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Reader(HTMLParser):
         self.styles += [value for name, value in attrs if name == "style" and "color:#" in value]
 
     def handle_data(self, data: str) -> None:
-        if self.lasttag != "style" and data.strip():
+        if self.lasttag not in ("style", "a") and data.strip():
             self.shown.append(data)
 
 

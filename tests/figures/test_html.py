@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import Reader, rows_of
@@ -122,3 +125,14 @@ def test_numbers():
     assert [format_weight(w) for w in (0.031, 12.345, 100, 0, np.nan)] == [
         *("0.0310", "12.3", "100", "0", "n/a")
     ]
+
+
+def test_a_table_has_heads_and_is_there_as_csv():
+    table = pd.DataFrame({"name\xa0": ["<b>", "b"], "r": [0.123456789012, np.nan], "n": [1, 2]})
+    fragment = table_html(table, {"name": "{n}\n{r}", "r": "{r}"})
+    soup = BeautifulSoup(fragment, "html.parser")
+    assert [head["scope"] for head in soup("th")] == ["col", "col", "row", "row"]
+    assert [len(row("td")) for row in soup.tbody("tr")] == [1, 1]
+    kind, data = soup.a["href"].split(",")
+    assert kind == "data:text/csv;base64"
+    assert base64.b64decode(data).decode() == "name ,r,n\n<b>,0.12345679,1\nb,,2\n"

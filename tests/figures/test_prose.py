@@ -241,6 +241,32 @@ def test_example_sentences_count_leads_and_ties():
     )
 
 
+def test_rises_are_told_with_their_spread_over_seeds():
+    seeds = pd.DataFrame(
+        {
+            "encoder": ["a", "a", "a", "b", "b", "b"],
+            "pretraining_seed": [0, 0, 1] * 2,
+            "r_before": [-0.3, -0.3, 0.2] * 2,
+            "r_after": [0.5, 0.6, 0.7, 0.1, 0.2, 0.1],
+            "rise": [0.8, 0.9, 0.5, 0.4, 0.5, -0.1],
+            "rise_low": [0.7, 0.8, 0.4, 0.3, -0.2, -0.2],
+            "rise_content": [0.1, 0.2, 0.3, 0.1, 0.1, 0.1],
+            "rise_content_low": [-0.1, 0.1, 0.2, -0.1, -0.1, -0.1],
+        }
+    )
+    first, second, ends = prose.rises_over_seeds(seeds).splitlines()
+    assert first == (
+        "- a: r rises by 0.50 to 0.90, seen in 3 of 3 trainings; over content words by 0.10 to "
+        "0.30, seen in 2 of 3 trainings."
+    )
+    assert "\N{MINUS SIGN}0.10 to 0.50, seen in 1 of 3" in second
+    assert "0.10 to 0.10, seen in 0 of 3" in second
+    assert ends == (
+        "- Pre-training ends at an r of \N{MINUS SIGN}0.30 to 0.20, by its seed; fine-tuning "
+        "ends, from any of them, with a at 0.50 to 0.70; b at 0.10 to 0.20."
+    )
+
+
 def test_embeddings_alone_are_set_against_their_encoders():
     scores = pd.DataFrame(
         {"encoder": ["a", "b"], "sts_encoder": [0.4, 0.7], "sts_mean": 0.3, "sts_sif": [0.6, 0.5]}

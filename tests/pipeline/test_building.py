@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from wordweights.errors import WordweightsError
 from wordweights.pipeline import Profile, build_book, choose_chapters, load_profile, run_chapters
+from wordweights.pipeline.repository import PLACEHOLDER, VARIABLE
 
 pytestmark = pytest.mark.usefixtures("unexecuted")
 
@@ -79,3 +81,17 @@ def test_chapters_run_with_different_contents_of_a_file_make_no_book(
         run_chapters(checkout, chosen, {"text": "mine.csv"})
     with pytest.raises(WordweightsError, match=r"'mine\.csv', a parameter of chapter 01_one"):
         build_book(checkout)
+
+
+def test_a_chapter_names_the_repository_where_it_is_known(
+    checkout: Path, notebook: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook(checkout / "notebooks" / "01_one.ipynb", ("markdown", f"In {PLACEHOLDER}."))
+    for name in ("owner/other", ""):
+        monkeypatch.setenv(VARIABLE, name)
+        run_chapters(checkout, load_profile(checkout, "quick"))
+        executed = nbformat.read(checkout / "book" / "chapters" / "01_one.ipynb", as_version=4)
+        assert executed.cells[-1].source == f"In {name or PLACEHOLDER}."
+    monkeypatch.setenv(VARIABLE, "nobody")
+    with pytest.raises(WordweightsError, match="in the form owner/name"):
+        run_chapters(checkout, load_profile(checkout, "quick"))

@@ -91,6 +91,7 @@ def test_occlusion_and_alone_are_read_from_the_sets(tiny_encoder: Encoder) -> No
     for name in ("shapley", "occlusion", "alone"):
         own = attribute(tiny_encoder, SENTENCES, name, baseline="mask", progress=False)
         np.testing.assert_allclose(table[name], own["contribution"], rtol=1e-9)
+        assert (table[f"{name}_error"] == 0).all()
     assert table["contribution"].equals(table["shapley"])
 
 

@@ -7,13 +7,19 @@ import pandas as pd
 import pytest
 
 from wordweights.errors import WordweightsError
-from wordweights.training import compare_with_curve, ends_of_curves
+from wordweights.training import (
+    compare_with_curve,
+    ends_of_curves,
+    shipped_seeds,
+    shipped_trajectory,
+)
 
 
 def curve(encoder: str, run: str, steps: list[int], r: list[float]) -> pd.DataFrame:
     """The snapshots of one curve."""
     table = pd.DataFrame({"encoder": encoder, "run": run, "step": steps, "r": r})
-    measures = {"onion": 0.2, "norm_r": -0.1, "sts_spearman": np.nan}
+    content = dict.fromkeys(("r_content", "r_content_low", "r_content_high"), np.nan)
+    measures = {"onion": 0.2, "norm_r": -0.1, "sts_spearman": np.nan, **content}
     return table.assign(low=table["r"] - 0.1, high=table["r"] + 0.1, **measures)
 
 
@@ -64,3 +70,16 @@ def test_a_short_training_is_compared_with_the_first_snapshot() -> None:
     assert (late["step"], late["verdict"]) == (100, "the same direction")
     with pytest.raises(WordweightsError, match="has 1 snapshot"):
         compare_with_curve(fresh(0.1, 0.05, 0.2), shipped.head(1))
+
+
+def test_the_shipped_seeds_begin_with_the_shipped_encoders() -> None:
+    seeds, ends = shipped_seeds(), ends_of_curves(shipped_trajectory()).set_index("encoder")
+    own = seeds.groupby("encoder", sort=False).first()
+    assert (own[["pretraining_seed", "finetuning_seed"]] == 0).all(axis=None)
+    for encoder, row in own.iterrows():
+        assert row["r_before"] == ends.loc[encoder, "r_first"]
+        assert row["r_after"] == ends.loc[encoder, "r_last"]
+        assert row["sts_after"] == ends.loc[encoder, "sts_spearman_last"]
+    assert (seeds.groupby("encoder").size() == 5).all()
+    rises = seeds[["rise_low", "rise", "rise_high"]].to_numpy()
+    assert (np.diff(rises, axis=1) > 0).all()

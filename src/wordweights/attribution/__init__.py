@@ -27,7 +27,7 @@ from wordweights.attribution.pairs import (
 )
 
 if TYPE_CHECKING:
-    from wordweights.attribution.speed import path_speed
+    from wordweights.attribution.speed import path_gathered, path_speed
     from wordweights.attribution.word_attribution import WordAttribution
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "make_method",
     "nearest_pairs",
     "pair_matrix",
+    "path_gathered",
     "path_speed",
     "pick_method",
     "words_of_pairs",
@@ -57,7 +58,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # not before settings are checked: torch, and captum with matplotlib and IPython
-    homes = {"WordAttribution": "word_attribution", "path_speed": "speed"}
+    homes = {"WordAttribution": "word_attribution"}
+    homes |= dict.fromkeys(("path_gathered", "path_speed"), "speed")
     if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{homes[name]}"), name)

@@ -175,6 +175,14 @@ def fits(encoder: Encoder, sentences: Sequence[str]) -> NDArray[np.bool_]:
     -------
     NDArray[np.bool_]
         Shape (sentences,).
+
+    Examples
+    --------
+    >>> from wordweights import load_encoder
+    >>> from wordweights.attribution import fits
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> fits(encoder, ["a dog runs .", "very " * encoder.max_tokens + "long"]).tolist()
+    [True, False]
     """
     texts = [encoder.prompt + sentence for sentence in sentences]
     encoded = encoder.tokenizer(texts, verbose=False)["input_ids"] if texts else []
@@ -195,6 +203,14 @@ def count_pieces(encoder: Encoder, sentences: Sequence[str]) -> NDArray[np.intp]
     -------
     NDArray[np.intp]
         Shape (words of all sentences,), in the order of :func:`wordweights.attribute`.
+
+    Examples
+    --------
+    >>> from wordweights import load_encoder
+    >>> from wordweights.attribution import count_pieces
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> count_pieces(encoder, ["a dog runs ."]).tolist()
+    [1, 1, 1, 1]
     """
     found = [np.zeros(0, dtype=np.intp)]
     for sentence in tokenise(encoder, sentences):

@@ -91,6 +91,19 @@ def attribute(
     ------
     WordweightsError
         For sentences, settings or a results folder that cannot be used.
+
+    Examples
+    --------
+    >>> from wordweights import attribute, load_encoder
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> words = attribute(encoder, ["a dog runs ."], progress=False)
+    >>> words["word"].tolist()
+    ['a', 'dog', 'runs', '.']
+    >>> bool(words["converged"].all() and (words["residual"] <= 0.01).all())
+    True
+    >>> exact = attribute(encoder, ["a dog runs ."], method="shapley", progress=False)
+    >>> exact["standard_error"].tolist()
+    [0.0, 0.0, 0.0, 0.0]
     """
     (table,) = attribute_all(
         {"": encoder},
@@ -140,6 +153,16 @@ def attribute_all(
     -------
     dict[str, pandas.DataFrame]
         A table of :func:`attribute` for each name, in the order of `encoders`.
+
+    Examples
+    --------
+    >>> from wordweights import load_encoder
+    >>> from wordweights.attribution import attribute_all
+    >>> names = ["mini-BERT (MEAN)", "mini SBERT (MEAN)"]
+    >>> encoders = {name: load_encoder(name) for name in names}
+    >>> tables = attribute_all(encoders, ["a dog runs ."], "occlusion", progress=False)
+    >>> {name: len(table) for name, table in tables.items()}
+    {'mini-BERT (MEAN)': 4, 'mini SBERT (MEAN)': 4}
     """
     chosen = make_method(method, **settings)
     requests = {
@@ -186,6 +209,16 @@ def count_stored(
     -------
     tuple[int, int]
         How many are stored, and of how many.
+
+    Examples
+    --------
+    >>> from wordweights import attribute, load_encoder
+    >>> from wordweights.attribution import count_stored
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> sentences = ["a dog runs .", "a dog is asleep ."]
+    >>> _ = attribute(encoder, sentences[:1], "occlusion", progress=False)
+    >>> count_stored(encoder, sentences, "occlusion")
+    (1, 2)
     """
     request = _Request.make(as_encoder(encoder), sentences, make_method(method, **settings))
     return len(request.collection.read(request.distinct)), len(request.distinct)

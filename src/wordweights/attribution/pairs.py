@@ -69,6 +69,16 @@ def attribute_pair(
     WordweightsError
         For a method whose vectors do not add up, a sentence whose vector is that of its baseline,
         and what :func:`attribute` refuses.
+
+    Examples
+    --------
+    >>> from wordweights import attribute_pair, load_encoder
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> pair = attribute_pair(encoder, "a dog runs", "the puppy is running")
+    >>> len(pair)  # 3 words by 4 words
+    12
+    >>> bool(abs(pair["cosine"].sum() - pair.attrs["cosine"]) < 1e-4)
+    True
     """
     chosen = _with_vectors(make_method(method, **settings))
     model = as_encoder(encoder)
@@ -116,6 +126,15 @@ def pair_matrix(pair: pd.DataFrame, column: str = "cosine") -> pd.DataFrame:
     -------
     pd.DataFrame
         Shape (words of a, words of b), with the words as index and columns; they may repeat.
+
+    Examples
+    --------
+    >>> from wordweights import attribute_pair, load_encoder
+    >>> from wordweights.attribution import pair_matrix
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> matrix = pair_matrix(attribute_pair(encoder, "a dog runs", "the puppy is running"))
+    >>> list(matrix.index), list(matrix.columns)
+    (['a', 'dog', 'runs'], ['the', 'puppy', 'is', 'running'])
     """
     firsts, seconds = (
         pair.drop_duplicates(f"position_{side}")[f"word_{side}"].to_list() for side in "ab"
@@ -169,6 +188,16 @@ def nearest_pairs(
     pandas.DataFrame
         One row per pair, the most alike first: a, b, and likeness, the cosine of their vectors. No
         sentence is in two pairs.
+
+    Examples
+    --------
+    >>> from wordweights import load_encoder
+    >>> from wordweights.attribution import nearest_pairs
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> sentences = ["a dog runs .", "a dog is running .", "the soup is hot ."]
+    >>> nearest = nearest_pairs(encoder, sentences, n=1)
+    >>> list(nearest.columns), len(nearest)
+    (['a', 'b', 'likeness'], 1)
     """
     vectors = as_encoder(encoder).encode(sentences).double().cpu().numpy()
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -208,6 +237,17 @@ def words_of_pairs(
         One row per word: sentence_id (two for each pair: its sentences have numbers of their own),
         position, word, pair (the place in `pairs`), and contribution, the sum of the column cosine
         of :func:`attribute_pair` over the words of the other sentence that have one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from wordweights import load_encoder
+    >>> from wordweights.attribution import words_of_pairs
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> pairs = pd.DataFrame({"a": ["a dog runs"], "b": ["the puppy is running"]})
+    >>> words = words_of_pairs(encoder, pairs)
+    >>> words["word"].tolist()
+    ['a', 'dog', 'runs', 'the', 'puppy', 'is', 'running']
     """
     tables = []
     for number, (a, b) in enumerate(zip(pairs["a"], pairs["b"], strict=True)):

@@ -35,6 +35,21 @@ class WordAttribution(GradientAttribution):
         example by itself: an :class:`~wordweights.Encoder`, which brings fast derivatives, or any
         model. Gradients must then flow from outputs to inputs, and forward-mode derivatives must be
         implemented (transformers: ``attn_implementation="eager"``).
+
+    Examples
+    --------
+    The model may be any that maps rows to a vector; of a linear one, the answer is known:
+
+    >>> import torch
+    >>> from wordweights import WordAttribution
+    >>> linear = torch.nn.Linear(3, 2).double()
+    >>> inputs = torch.ones(1, 4, 3, dtype=torch.double)
+    >>> attribution = WordAttribution(lambda x: linear(x.sum(dim=1)))
+    >>> contributions, gap = attribution.attribute(inputs, return_convergence_delta=True)
+    >>> contributions.allclose(linear.weight.norm())  # of each row
+    True
+    >>> bool(gap.abs().max() < 1e-9)
+    True
     """
 
     def __init__(self, forward_func: Callable[..., Tensor]) -> None:
@@ -47,6 +62,13 @@ class WordAttribution(GradientAttribution):
         -------
         bool
             True.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from wordweights import WordAttribution
+        >>> WordAttribution(torch.nn.Identity()).has_convergence_delta()
+        True
         """
         return True
 
@@ -89,6 +111,21 @@ class WordAttribution(GradientAttribution):
         ------
         WordweightsError
             For settings out of range, and inputs or outputs of another shape.
+
+        Examples
+        --------
+        >>> from wordweights import WordAttribution, load_encoder
+        >>> encoder = load_encoder("mini SBERT (MEAN)")
+        >>> ids = encoder.tokenizer("a dog runs .", return_tensors="pt")["input_ids"]
+        >>> pads = ids.clone()
+        >>> pads[:, 1:-1] = encoder.tokenizer.pad_token_id
+        >>> rows = WordAttribution(encoder).attribute(
+        ...     encoder.embed(ids), encoder.embed(pads), norm="vector"
+        ... )
+        >>> rows.shape == ids.shape
+        True
+        >>> rows[0, [0, -1]].tolist()  # special tokens are their own baseline
+        [0.0, 0.0]
         """
         method = _method(settings)
         contributions = torch.zeros(inputs.shape[:2]).to(inputs)
@@ -133,6 +170,15 @@ class WordAttribution(GradientAttribution):
         -------
         Tensor
             Shape (batch, rows, outputs).
+
+        Examples
+        --------
+        >>> from wordweights import WordAttribution, load_encoder
+        >>> encoder = load_encoder("mini SBERT (MEAN)")
+        >>> ids = encoder.tokenizer("a dog runs .", return_tensors="pt")["input_ids"]
+        >>> vectors = WordAttribution(encoder).vectors(encoder.embed(ids))
+        >>> vectors.shape == (*ids.shape, encoder.vector_size)
+        True
         """
         method = _method({**settings, "norm": "vector", "vectors": True})
         found = {

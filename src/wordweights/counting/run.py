@@ -31,7 +31,20 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What a corpus holds."""
+    """What a corpus holds.
+
+    Examples
+    --------
+    :func:`count_corpus` returns it:
+
+    >>> from pathlib import Path
+    >>> from wordweights.counting import count_corpus
+    >>> Path("mine.txt").write_text("the dog saw the other dog run .")
+    31
+    >>> report = count_corpus(["mine.txt"], "counts.parquet")
+    >>> report.tally.total, report.n_shards
+    (8, 1)
+    """
 
     output: Path
     tokens: str  # what was counted
@@ -141,6 +154,19 @@ def count_corpus(
     WordweightsError
         For wrong parameters, and when a shard cannot be counted: the others are kept, and the next
         run goes on from them.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from wordweights import load_frequencies
+    >>> from wordweights.counting import count_corpus
+    >>> Path("mine.txt").write_text("the dog saw the other dog run .")
+    31
+    >>> report = count_corpus(["mine.txt"], "counts.parquet")
+    >>> report.words
+    6
+    >>> float(load_frequencies("counts.parquet").probabilities["the"])
+    0.25
     """
     output = Path(output)
     check_output(output, [".parquet"])

@@ -41,6 +41,12 @@ def corpus_files(corpus: str) -> list[str]:
     -------
     list[str]
         What to count.
+
+    Examples
+    --------
+    >>> from wordweights.counting import corpus_files
+    >>> corpus_files("my/texts/*.txt")
+    ['my/texts/*.txt']
     """
     if corpus not in SAMPLES:
         return [corpus]
@@ -69,6 +75,16 @@ def count_source(corpus: str, tokens: str = "words") -> tuple[Report, Frequencie
     -------
     tuple[Report, Frequencies]
         What was counted, and the source, by the name of the corpus and not of its table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from wordweights.counting import count_source
+    >>> Path("mine.txt").write_text("the dog saw the other dog run .")
+    31
+    >>> report, source = count_source("mine.txt")
+    >>> float(source.probabilities["dog"])
+    0.25
     """
     output = _folder() / f"{digest([corpus, tokens])[:16]}.parquet"
     report = count_corpus(corpus_files(corpus), output, tokens=tokens)
@@ -95,6 +111,16 @@ def vocabulary_growth(
     -------
     pd.DataFrame
         Columns `tokens` and `words` (distinct), at about equal steps of the logarithm.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from wordweights.counting import vocabulary_growth
+    >>> Path("mine.txt").write_text("the dog saw the other dog run .")
+    31
+    >>> growth = vocabulary_growth(["mine.txt"])
+    >>> growth.iloc[-1].to_dict()
+    {'tokens': 8, 'words': 6}
     """
     split = SPLITS[Settings(tokens).tokens]
     seen: set[str] = set()

@@ -70,6 +70,15 @@ class Encoder:
         How many of the numbers of the sentence vector are kept, from the first; None keeps all.
     behind : tuple
         Modules of sentence-transformers that are run behind the pooling, such as a ``Dense``.
+
+    Examples
+    --------
+    >>> from wordweights import load_encoder
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> encoder.pooling, encoder.trained
+    ('mean', True)
+    >>> encoder.embedding_matrix.shape == (len(encoder.tokenizer), encoder.hidden_size)
+    True
     """
 
     name: str
@@ -167,7 +176,21 @@ class Encoder:
         return sha.hexdigest()
 
     def to(self, device: torch.device | str) -> None:
-        """Move the weights to a device."""
+        """Move the weights to a device.
+
+        Parameters
+        ----------
+        device : torch.device | str
+            Such as ``"cuda"``.
+
+        Examples
+        --------
+        >>> from wordweights import load_encoder
+        >>> encoder = load_encoder("mini SBERT (MEAN)")
+        >>> encoder.to("cpu")
+        >>> encoder.device
+        device(type='cpu')
+        """
         for part in (self.model, *self.behind):
             part.to(device)
 
@@ -184,6 +207,13 @@ class Encoder:
         int
             Bytes: about 14 vectors of the hidden and 3 of the inner width for each token and
             layer, and the attention weights before and after the softmax and its mask.
+
+        Examples
+        --------
+        >>> from wordweights import load_encoder
+        >>> encoder = load_encoder("mini SBERT (MEAN)")
+        >>> encoder.activation_bytes(20) > 2 * encoder.activation_bytes(10)
+        True
         """
         config = self.model.config
         # one that is cut before its first layer takes the memory of its embeddings
@@ -194,7 +224,26 @@ class Encoder:
         return layers * tokens * numbers * self.dtype.itemsize
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Look up the word embeddings of wordpiece ids: (..., tokens) to (..., tokens, d)."""
+        """Look up the word embeddings of wordpiece ids.
+
+        Parameters
+        ----------
+        ids : Tensor
+            Shape (..., tokens).
+
+        Returns
+        -------
+        Tensor
+            Shape (..., tokens, d).
+
+        Examples
+        --------
+        >>> from wordweights import load_encoder
+        >>> encoder = load_encoder("mini SBERT (MEAN)")
+        >>> ids = encoder.tokenizer("a dog runs .", return_tensors="pt")["input_ids"]
+        >>> encoder.embed(ids).shape == (*ids.shape, encoder.hidden_size)
+        True
+        """
         return self.model.get_input_embeddings()(ids)
 
     def vectors(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -211,6 +260,17 @@ class Encoder:
         -------
         Tensor
             Shape (batch, vector size).
+
+        Examples
+        --------
+        >>> from wordweights import load_encoder
+        >>> encoder = load_encoder("mini SBERT (MEAN)")
+        >>> ids = encoder.tokenizer("a dog runs .", return_tensors="pt")["input_ids"]
+        >>> vectors = encoder.vectors(encoder.embed(ids))
+        >>> vectors.shape == (1, encoder.vector_size)
+        True
+        >>> vectors.allclose(encoder.encode(["a dog runs ."]), atol=1e-5)
+        True
         """
         import torch
 
@@ -231,6 +291,16 @@ class Encoder:
         Stack | None
             Of the weights as they are now; None for a family whose layers are not known here, and
             for a model that computes something else than such layers would.
+
+        Examples
+        --------
+        >>> from wordweights import load_encoder
+        >>> encoder = load_encoder("mini SBERT (MEAN)")
+        >>> stack = encoder.as_stack()
+        >>> ids = encoder.tokenizer("a dog runs .", return_tensors="pt")["input_ids"]
+        >>> x = encoder.embed(ids)
+        >>> stack(x).allclose(encoder.vectors(x), atol=1e-4)
+        True
         """
         import torch
 
@@ -267,6 +337,15 @@ class Encoder:
         -------
         Tensor
             Shape (batch, vector size).
+
+        Examples
+        --------
+        >>> import torch
+        >>> from wordweights import load_encoder
+        >>> encoder = load_encoder("mini SBERT (MEAN)")
+        >>> hidden = torch.tensor([[[1.0, 0.0], [3.0, 0.0], [9.0, 9.0]]])
+        >>> encoder.pool(hidden, mask=torch.tensor([[1, 1, 0]]))
+        tensor([[2., 0.]])
         """
         first = hidden[:, 0]
         if self.pooling == "pooler":
@@ -314,6 +393,14 @@ class Encoder:
         -------
         Tensor
             Shape (sentences, vector size).
+
+        Examples
+        --------
+        >>> from wordweights import load_encoder
+        >>> encoder = load_encoder("mini SBERT (MEAN)")
+        >>> vectors = encoder.encode(["a dog runs .", "a woman is cutting an onion ."])
+        >>> vectors.shape == (2, encoder.vector_size)
+        True
         """
         import torch
 

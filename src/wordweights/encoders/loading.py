@@ -120,6 +120,14 @@ def load_encoder(
         For an unknown name, a hub that cannot be reached, a checkpoint that is incomplete, altered
         or holds NaN, an unknown pooling, prompt or module, and a family whose sentence vector
         cannot be computed from word embeddings.
+
+    Examples
+    --------
+    >>> from wordweights import load_encoder
+    >>> load_encoder("mini SBERT (MEAN)").base
+    'mini-BERT (MEAN)'
+    >>> load_encoder("mini SBERT (MEAN) (untrained)").trained
+    False
     """
     name = str(name_or_path).replace(UNTRAINED, "")
     if pooling is not None:
@@ -223,6 +231,16 @@ def as_encoder(
     ------
     WordweightsError
         For another kind of model, and what :func:`load_encoder` refuses in one of this kind.
+
+    Examples
+    --------
+    An encoder is taken as it is, so that functions accept either:
+
+    >>> from wordweights import load_encoder
+    >>> from wordweights.encoders import as_encoder
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> as_encoder(encoder) is encoder
+    True
     """
     if isinstance(model, Encoder):
         return model

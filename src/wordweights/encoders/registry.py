@@ -26,7 +26,14 @@ _PROMPT = re.compile(r" \(prompt: ([^()]+)\)$")
 
 
 class Named(NamedTuple):
-    """What a name says."""
+    """What a name says.
+
+    Examples
+    --------
+    >>> from wordweights.encoders import Named
+    >>> Named("all-MiniLM-L6-v2").trained
+    True
+    """
 
     label: str  # a registered name, a folder, or a repository of the hub
     pooling: str | None = None
@@ -43,6 +50,15 @@ def known_encoders() -> pd.DataFrame:
     pandas.DataFrame
         One row per encoder: name, pooling, hub_id and revision (missing where no hub has it), base,
         note.
+
+    Examples
+    --------
+    >>> from wordweights import known_encoders
+    >>> table = known_encoders()
+    >>> list(table.columns)
+    ['name', 'pooling', 'hub_id', 'revision', 'base', 'note']
+    >>> "all-MiniLM-L6-v2" in set(table["name"])
+    True
     """
     import pandas as pd
 
@@ -54,7 +70,19 @@ def known_encoders() -> pd.DataFrame:
 
 @cache
 def registered() -> Mapping[str, Mapping[str, str]]:
-    """Read the registered encoders by name; ``data/encoders.toml`` explains the keys."""
+    """Read the registered encoders by name; ``data/encoders.toml`` explains the keys.
+
+    Returns
+    -------
+    Mapping[str, Mapping[str, str]]
+        From the name of each to its entries.
+
+    Examples
+    --------
+    >>> from wordweights.encoders import registered
+    >>> registered()["mini SBERT (MEAN)"]["pooling"]
+    'mean'
+    """
     text = resources.files("wordweights").joinpath("data/encoders.toml").read_text("utf-8")
     return tomllib.loads(text)
 
@@ -64,6 +92,24 @@ def split_name(name: str, pooling: str | None = None) -> Named:
 
     A pooling that stands behind a registered name is part of it; where one is given, nothing of the
     name is taken for it, for a folder may be called so. ``~`` is the home.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`wordweights.load_encoder` takes it.
+    pooling : str | None
+        A pooling that is given beside the name.
+
+    Returns
+    -------
+    Named
+        Its parts.
+
+    Examples
+    --------
+    >>> from wordweights.encoders import split_name
+    >>> split_name("owner/model (CLS) (untrained)")
+    Named(label='owner/model', pooling='cls', trained=False, prompt_name=None, normalised=False)
     """
     trained, prompt_name, normalised = True, None, False
     before = ""
@@ -84,7 +130,29 @@ def split_name(name: str, pooling: str | None = None) -> Named:
 
 
 def check_name(name: str, pooling: str | None = None) -> None:
-    """Refuse a name of an encoder that can be none, before anything heavy is imported."""
+    """Refuse a name of an encoder that can be none, before anything heavy is imported.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`wordweights.load_encoder` takes it.
+    pooling : str | None
+        A pooling that is given beside the name.
+
+    Raises
+    ------
+    WordweightsError
+        For what is neither a known name nor a folder nor of the form ``owner/model``.
+
+    Examples
+    --------
+    >>> from wordweights.encoders import check_name
+    >>> check_name("mini SBERT (MEAN)")
+    >>> check_name("mini SBERT")
+    Traceback (most recent call last):
+        ...
+    wordweights.errors.WordweightsError: Encoder 'mini SBERT' is neither a known name, nor ...
+    """
     label = split_name(name, pooling).label
     if label in registered() or Path(label).is_dir():
         return
@@ -128,6 +196,12 @@ def describe_source(name: str) -> str:
     str
         A package, a folder, or a hub repository with the commit that this machine's cache holds for
         its revision. Nothing is downloaded.
+
+    Examples
+    --------
+    >>> from wordweights.encoders import describe_source
+    >>> describe_source("mini SBERT (MEAN)")
+    'package wordweights'
     """
     label = split_name(name).label
     entry = registered().get(label, {})

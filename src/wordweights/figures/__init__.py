@@ -9,6 +9,7 @@ from wordweights.figures.attributions import (
     plot_contributions,
     plot_convergence,
     plot_estimate,
+    plot_gathered,
     plot_norms,
     plot_path,
     plot_weights,
@@ -26,6 +27,8 @@ from wordweights.figures.measures import (
     plot_likeness,
     plot_pair,
 )
+from wordweights.figures.moving import explorer_script, path_slider, training_slider
+from wordweights.figures.own_sentence import playground, weigh_sentence
 from wordweights.figures.style import format_number, format_weight
 from wordweights.figures.training import (
     plot_losses,
@@ -44,9 +47,12 @@ from wordweights.figures.words import (
 __all__ = [
     "describe_jump",
     "draw_path",
+    "explorer_script",
     "format_number",
     "format_weight",
     "layouts",
+    "path_slider",
+    "playground",
     "plot_agreement",
     "plot_beyond",
     "plot_contributions",
@@ -55,6 +61,7 @@ __all__ = [
     "plot_coverage",
     "plot_estimate",
     "plot_faithfulness",
+    "plot_gathered",
     "plot_growth",
     "plot_information",
     "plot_jump",
@@ -81,4 +88,6 @@ __all__ = [
     "shaded_rows",
     "shaded_text",
     "table_html",
+    "training_slider",
+    "weigh_sentence",
 ]

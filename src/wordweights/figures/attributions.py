@@ -109,6 +109,39 @@ def plot_path(speed: pd.DataFrame) -> Figure:
     return figure
 
 
+def plot_gathered(gathered: pd.DataFrame) -> Figure:
+    """Draw how much each word of a sentence has gathered along the path.
+
+    Parameters
+    ----------
+    gathered : pd.DataFrame
+        From :func:`wordweights.attribution.path_gathered`.
+
+    Returns
+    -------
+    Figure
+        One panel: a line for each word, its name at the end.
+    """
+    finite(gathered, "alpha", "gathered")
+    figure, (ax,) = new_figure(3.6)
+    ends = []
+    for i, (_, line) in enumerate(gathered.groupby("position")):
+        colour = palette()[i % len(palette())]
+        ax.plot(line["alpha"], line["gathered"], color=colour, linewidth=1.8)
+        ends.append((float(line["gathered"].iloc[-1]), str(line["word"].iloc[0]), colour))
+    apart, height = 0.06 * gathered["gathered"].max(), -np.inf
+    for end, word, colour in sorted(ends):  # names that would cover each other move upwards
+        height = max(end, height + apart)
+        ax.plot([1, 1.04], [end, height], color=colour, linewidth=0.8)
+        label_point(ax, word, (1.04, height), (3, 0), va="center")
+    ax.set_xlim(0, 1.2)
+    ax.set_xticks(np.linspace(0, 1, 6))
+    ax.set_ylim(bottom=0)
+    place = "place \N{GREEK SMALL LETTER ALPHA} on the path, from baseline to sentence"
+    name_axes(ax, place, "gathered so far")
+    return figure
+
+
 def plot_estimate(estimate: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     """Draw contributions estimated from a few probes against the exact ones.
 

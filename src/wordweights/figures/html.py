@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import math
@@ -22,6 +23,8 @@ _FULL = (86, 180, 233)
 _AS_IT_IS = "tex2jax_ignore mathjax_ignore"
 _NOTHING = "\N{EN DASH}"
 _FIELD = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_HEAD = re.compile(r"<th (?=[^>]*col_heading)")
+_FIRST = re.compile(r"<td (class=\"[^\"]*\bcol0\b[^\"]*\"[^>]*)>(.*?)</td>", re.DOTALL)
 
 
 def table_html(
@@ -31,7 +34,10 @@ def table_html(
     digits: int = 2,
     nothing: str = "There is nothing to show.",
 ) -> str:
-    r"""Write a table with everything in it escaped, numbers to the right.
+    r"""Write a table with everything in it escaped, numbers to the right, and a link to it as CSV.
+
+    The first cell of a row is its head. What is behind the link is the data frame, all its columns
+    and eight digits of its numbers; the book puts it beside its pages as a file.
 
     Parameters
     ----------
@@ -55,6 +61,7 @@ def table_html(
     """
     if table.empty:
         return f"<p>{html.escape(nothing)}</p>"
+    link = _download(table)
     shown: dict[str, list[str]] = {}
     sides: dict[Any, Any] = {}
     if layout is None:  # of names that may be anything
@@ -72,10 +79,14 @@ def table_html(
     styler = Styler(cells, uuid=name, cell_ids=False, escape="html").hide(axis="index")
     styler = styler.format_index(escape="html", axis="columns")
     styler = styler.set_table_attributes(f'class="dataframe {_AS_IT_IS}" style="font-size:0.85em"')
-    return str(styler.set_table_styles(sides, overwrite=False).to_html())
+    fragment = str(styler.set_table_styles(sides, overwrite=False).to_html())
+    fragment = _HEAD.sub('<th scope="col" ', fragment)
+    return _FIRST.sub(r'<th scope="row" \1>\2</th>', fragment) + link
 
 
-def shaded_text(words: Sequence[str], weights: Sequence[float]) -> str:
+def shaded_text(
+    words: Sequence[str], weights: Sequence[float], errors: Sequence[float] | None = None
+) -> str:
     """Write words on a background as strong as their weights, each with its number below.
 
     Colour is never alone: the number stands under the word. Every word carries its own background
@@ -88,6 +99,8 @@ def shaded_text(words: Sequence[str], weights: Sequence[float]) -> str:
     weights : Sequence[float]
         One per word, not negative; the largest gets the full colour. NaN: the word is shown with a
         dashed border and "?" for its number.
+    errors : Sequence[float] | None
+        Their standard errors, shown where they are not 0.
 
     Returns
     -------
@@ -106,7 +119,8 @@ def shaded_text(words: Sequence[str], weights: Sequence[float]) -> str:
     if any(weight < 0 or math.isinf(weight) for weight in weights):
         raise WordweightsError("Weights of words must be finite and not negative, or NaN.")
     largest = max((weight for weight in weights if not math.isnan(weight)), default=0.0) or 1.0
-    spans = [_word(word, weight, largest) for word, weight in zip(words, weights, strict=True)]
+    shown = zip(words, weights, errors or [0.0] * len(words), strict=True)
+    spans = [_word(word, weight, largest, error) for word, weight, error in shown]
     return f'<div class="{_AS_IT_IS}" style="line-height:1.25">{" ".join(spans)}</div>'
 
 
@@ -135,6 +149,14 @@ def shaded_rows(*sentences: pd.DataFrame) -> str:
         ]
         blocks.append(f'<div style="margin:0 0 1.8em">{"".join(rows)}</div>')
     return f'<div class="{_AS_IT_IS}">{"".join(blocks)}</div>'
+
+
+def _download(table: pd.DataFrame) -> str:
+    """Link to a table as CSV, which is in the address itself."""
+    text = table.to_csv(index=False, float_format="%.8g").replace("\N{NO-BREAK SPACE}", " ")
+    data = base64.b64encode(text.encode()).decode()
+    address = f'download="table.csv" href="data:text/csv;base64,{data}"'
+    return f'<p class="table-download"><a {address}>This table as CSV</a></p>'
 
 
 def _fill(template: str, row: Mapping[Any, Any], digits: int) -> str:
@@ -177,7 +199,7 @@ def _side(column: pd.Series | None) -> list[dict[str, str]]:
     return [{"selector": "", "props": props}]
 
 
-def _word(word: str, weight: float, largest: float) -> str:
+def _word(word: str, weight: float, largest: float, error: float) -> str:
     text = html.escape(word)
     if math.isnan(weight):
         border, background, number = "dashed", "#ffffff", "?"
@@ -186,6 +208,8 @@ def _word(word: str, weight: float, largest: float) -> str:
         mixed = (round(255 + weight / largest * (full - 255)) for full in _FULL)
         border, background = "solid", "#{:02x}{:02x}{:02x}".format(*mixed)
         number = format_weight(weight)
+        if error:
+            number += f" \N{PLUS-MINUS SIGN} {error:.2g}"
     style = (
         "display:inline-block;text-align:center;padding:0.15em 0.4em;margin:0.1em 0;"
         f"border-radius:0.25em;border:1px {border} #767676;background:{background};color:#000000"

@@ -161,12 +161,27 @@ CURVES = {
     "steps": "{steps}",
     f"{_R}\nat step 0": interval("r_first", "low_first", "high_first"),
     f"{_R}\nat the end": interval("r_last", "low_last", "high_last"),
+    "r, content words,\nat the end": interval(
+        "r_content_last", "r_content_low_last", "r_content_high_last"
+    ),
     "largest r\n(at step)": "{top}\n({top_step})",
     "share of\n“onion”": f"{{onion_first}}{_ARROW}{{onion_last}}",
     "r of embedding\nlength": f"{{norm_r_first}}{_ARROW}{{norm_r_last}}",
     "STS-B\nSpearman": f"{{sts_spearman_first}}{_ARROW}{{sts_spearman_last}}",
 }
 """Of :func:`wordweights.training.curves.ends_of_curves`."""
+
+SEEDS = {
+    "encoder": "{encoder}",
+    "seed of\npre-training": "{pretraining_seed}",
+    "seed of\nfine-tuning": "{finetuning_seed}",
+    _R: f"{{r_before}}{_ARROW}{{r_after}}",
+    "rise": interval("rise"),
+    "r, content\nwords": f"{{r_content_before}}{_ARROW}{{r_content_after}}",
+    "rise, content\nwords": interval("rise_content"),
+    "STS-B\nSpearman": f"{{sts_before}}{_ARROW}{{sts_after}}",
+}
+"""Of :func:`wordweights.training.shipped_seeds`."""
 
 EMBEDDINGS = {
     "encoder": "{encoder}",

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from wordweights.errors import WordweightsError
+from wordweights.pipeline.browser import write_encoders
+from wordweights.pipeline.packages import copy_packages
 from wordweights.pipeline.profiles import known_chapters
 from wordweights.pipeline.running import file_digests, read_manifest, source_digest
 
 
-def build_book(root: Path, book: Path | None = None) -> Path:
+def build_book(root: Path, book: Path | None = None, *, static: bool = False) -> Path:
     """Build the Jupyter Book strictly, from a clean doctree.
 
     Parameters
@@ -23,6 +25,9 @@ def build_book(root: Path, book: Path | None = None) -> Path:
     book : Path | None
         The folder of the book's pages, with executed chapters; None is ``book`` in the checkout.
         The result goes to its folder ``_build``.
+    static : bool
+        Leave out what moves, the explorer and the sliders, which take npm: their places hold
+        pictures.
 
     Returns
     -------
@@ -32,11 +37,14 @@ def build_book(root: Path, book: Path | None = None) -> Path:
     Raises
     ------
     WordweightsError
-        When chapters are missing or stale, and when the build warns or fails.
+        When chapters are missing or stale, when npm cannot install what pages load, and when the
+        build warns or fails.
     """
     book = book or root / "book"
     if problem := _problem(root, book / "chapters"):
         raise WordweightsError(f"{problem} Run 'wordweights run' first.")
+    vendor = book / "scripts" / "vendor"  # what is not there, no page loads
+    shutil.rmtree(vendor, ignore_errors=True) if static else copy_packages(root, vendor)
     shutil.rmtree(book / "_build", ignore_errors=True)
     command = [
         *(sys.executable, "-P", "-c", "from jupyter_book.cli.main import main; main()"),
@@ -52,6 +60,10 @@ def build_book(root: Path, book: Path | None = None) -> Path:
         raise WordweightsError(
             "The book was not built; every warning is an error:\n" + "\n".join(shown)
         )
+    # Jupyter Book would load every script of its own static folder on every page
+    page = index.parent / "_static" / "your_sentence"
+    shutil.copytree(book / "scripts" / "your_sentence", page, dirs_exist_ok=True)
+    write_encoders(page / "encoders")
     return index
 
 

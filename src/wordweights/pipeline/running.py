@@ -30,6 +30,7 @@ from wordweights.files import (
     write_atomically,
 )
 from wordweights.pipeline.profiles import Profile, chapter_values
+from wordweights.pipeline.repository import PLACEHOLDER, known_repository
 from wordweights.pipeline.status import status_page
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ CLAIMS_FILE = Path("book", "chapters", "03_correlations-claims.csv")
 MANIFEST = "run.json"
 # what the package holds of code, tables and checkpoints
 _SOURCES = (".py", ".toml", ".csv", ".json", ".txt", ".safetensors")
+_TEXTS = (".csv", ".js")  # endings of glued text that becomes a file
 _WEIGHING = {"sentences", "encoders", "probes"}  # parameters of a chapter that weighs sentences
 _MEASURING = ("baseline", "n_nodes", "probes", "seed")  # those that the methods share out
 
@@ -118,7 +120,7 @@ def run_chapters(
         _write_manifest(chapters, manifest)
         (chapters / "status.md").unlink(missing_ok=True)
         for name in values:
-            for pattern in (f"{name}.ipynb", f"{name}-*.png", f"{name}-*.csv"):
+            for pattern in (f"{name}.ipynb", *(f"{name}-*{kind}" for kind in (".png", *_TEXTS))):
                 for path in chapters.glob(pattern):
                     path.unlink()
     for name, parameters in values.items():
@@ -281,6 +283,7 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
 
     # it does not see parameters that are annotated with a "|", and warns about each
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    repository = known_repository() or PLACEHOLDER
     folder = results_folder() / "running"
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -318,6 +321,8 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
     notebook.metadata.pop("papermill", None)  # it names folders of this machine
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace(PLACEHOLDER, repository)
         if "parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-input")  # what was used stands below the defaults
     shutil.rmtree(running.parent)
@@ -327,8 +332,8 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
 def _glued_files(notebook: Any) -> dict[str, bytes]:
     """Find what a notebook glued for use elsewhere, by the name of its file.
 
-    Pictures, which other pages show with a text of their own, and text whose key ends in ``.csv``:
-    tables for programs.
+    Pictures, which other pages show with a text of their own, and text whose key ends in ``.csv``,
+    a table for programs, or in ``.js``, a script that a page loads.
     """
     files = {}
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
@@ -336,7 +341,7 @@ def _glued_files(notebook: Any) -> dict[str, bytes]:
         key, text = about.get("name", ""), f"{about.get('mime_prefix', '')}text/plain"
         if key and "image/png" in output.data:
             files[f"{key}.png"] = base64.b64decode(output.data["image/png"])
-        elif key.endswith(".csv"):
+        elif key.endswith(_TEXTS):
             files[key] = ast.literal_eval(output.data[text]).encode()
     return files
 

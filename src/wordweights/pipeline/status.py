@@ -41,13 +41,15 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
     profiles = _code(", ".join(dict.fromkeys(run["profile"] for run in runs)))
     times = {run["chapter"]: run["seconds"] for run in runs}
     times["all chapters"] = sum(times.values())
+    seconds = [(name, f"{s:.0f}") for name, s in times.items()]
     parameters = {name: value for run in runs for name, value in run["parameters"].items()}
     yaml, block = YAML(typ="safe", pure=True), io.StringIO()
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(parameters, block)
     names = dict.fromkeys(n for run in runs for n in run["parameters"].get("encoders", []))
-    sources = _table("Encoder", "Checkpoint", ((name, describe_source(name)) for name in names))
+    origins = ((name, describe_source(name)) for name in names)
+    sources = _table("Where each encoder is from.", "Encoder", "Checkpoint", origins)
     versions = {"Python": platform.python_version()}
     versions |= {name: _version(name) for name in PACKAGES} | {"commit": _commit()}
     return "\n\n".join(
@@ -57,7 +59,7 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
             "in its chapters comes from that run, unless it says there that it was measured by us "
             "on STS-B, when the small family was trained, or published.",
             "## Run time",
-            _table("Notebook", "Seconds", ((name, f"{s:.0f}") for name, s in times.items())),
+            _table("How long each notebook ran.", "Notebook", "Seconds", seconds),
             "A chapter that finds its attributions in the results folder is quicker than one that "
             "computes them.",
             "## Parameters",
@@ -66,9 +68,9 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
             _fenced(block.getvalue().rstrip(), "yaml"),
             *(["## Encoders", sources] if names else []),
             "## Hardware",
-            _table("What", "Value", _hardware().items()),
+            _table("The machine of the run.", "What", "Value", _hardware().items()),
             "## Versions",
-            _table("Package", "Version", versions.items()),
+            _table("What the run used.", "Package", "Version", versions.items()),
             "",
         ]
     )
@@ -89,9 +91,10 @@ def _longest_run(text: str) -> int:
     return max(map(len, re.findall("`+", text)), default=0)
 
 
-def _table(left: str, right: str, rows: Iterable[tuple[str, str]]) -> str:
+def _table(caption: str, left: str, right: str, rows: Iterable[tuple[str, str]]) -> str:
     lines = [f"| {key} | {_code(value).replace('|', chr(92) + '|')} |" for key, value in rows]
-    return "\n".join([f"| {left} | {right} |", "| :-- | :-- |", *lines])
+    head = [f":::{{table}} {caption}", "", f"| {left} | {right} |", "| :-- | :-- |"]
+    return "\n".join([*head, *lines, ":::"])
 
 
 def _version(name: str) -> str:

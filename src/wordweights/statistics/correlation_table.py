@@ -93,6 +93,21 @@ def correlation_table(
     ------
     WordweightsError
         As for :func:`correlation` over all words, with the encoder's name; and for no encoder.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from wordweights import correlation_table
+    >>> draw = np.random.default_rng(0)
+    >>> words = pd.DataFrame({"sentence_id": np.repeat(range(20), 5), "word": range(100)})
+    >>> words["word_class"] = np.resize(["content", "function"], 100)
+    >>> words["information"] = draw.uniform(2, 12, 100)  # nats
+    >>> words["probability"] = np.exp(-words["information"])
+    >>> words["contribution"] = words["information"] + draw.normal(0, 2, 100)
+    >>> table = correlation_table({"mine": words}, n_resamples=100)
+    >>> table[["encoder", "n_words", "n_content", "n_sentences"]].to_dict("records")
+    [{'encoder': 'mine', 'n_words': 100, 'n_content': 50, 'n_sentences': 20}]
     """
     rows = []
     for encoder, table in words.items():

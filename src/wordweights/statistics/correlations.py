@@ -62,6 +62,19 @@ def correlation(
     WordweightsError
         For a missing column, NaN or infinite values, a constant column, fewer than 3 units, or an
         unknown method: a correlation is never NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from wordweights import correlation
+    >>> draw = np.random.default_rng(0)
+    >>> words = pd.DataFrame({"sentence_id": np.repeat(range(20), 5), "word": range(100)})
+    >>> words["information"] = draw.uniform(2, 12, 100)  # nats
+    >>> words["contribution"] = words["information"] + draw.normal(0, 2, 100)
+    >>> found = correlation(words, "contribution", "information", n_resamples=100)
+    >>> found.low < found.r < found.high
+    True
     """
     if method not in METHODS:
         raise WordweightsError(

@@ -80,7 +80,8 @@ def side_by_side(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per word: sentence_id, position, word, contribution (by the first measure), a column
-        for each measure, and for :data:`FROM_SETS`; from_all as Shapley has it.
+        for each measure, and for :data:`FROM_SETS`, each with its standard error (_error); from_all
+        as Shapley has it.
 
     Raises
     ------
@@ -102,6 +103,7 @@ def side_by_side(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 f"the same sentences."
             )
         table[measure] = other["contribution"].to_numpy()
+        table[f"{measure}_error"] = other["standard_error"].to_numpy()
     # ||v(all) - v(all but w)|| and ||v(w) - v(none)||
     bits = [1 << int(position) for position in table["position"]]
     for measure, column, sign in zip(FROM_SETS, ("from_all", "from_none"), (-1, 1), strict=True):
@@ -109,6 +111,7 @@ def side_by_side(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         places = [bit if sign > 0 else -1 - bit for bit in bits]
         table[measure] = [some[place] for some, place in zip(distances, places, strict=True)]
         table[measure] = table[measure].mask(table[_REFERENCE].isna())
+        table[f"{measure}_error"] = 0.0  # these are read, not estimated
     return table.assign(from_all=sets["from_all"].to_list())
 
 

@@ -89,7 +89,7 @@ def join_information(
         word_class, probability and information (nats), without the words whose contribution is
         missing by one of the encoders.
     """
-    places = {encoder: _places(table) for encoder, table in contributions.items()}
+    places = {encoder: number_occurrences(table) for encoder, table in contributions.items()}
     missing = {
         place
         for encoder, table in contributions.items()
@@ -108,8 +108,20 @@ def join_information(
     }
 
 
-def _places(table: pd.DataFrame) -> pd.MultiIndex:
-    """Say of every word in which sentence it stands, and as which of those of the same text."""
+def number_occurrences(table: pd.DataFrame) -> pd.MultiIndex:
+    """Say of every word in which sentence it stands, and as which of those of the same text.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per word in the order of the sentences, with columns sentence_id and word.
+
+    Returns
+    -------
+    pd.MultiIndex
+        For each row sentence_id, word, and how often it stands before that in its sentence: the
+        same for the same word by any encoder, whose wordpieces may join other words.
+    """
     # not at which position: one encoder's wordpieces can join words that another's do not
     keys = ["sentence_id", "word"]
     nth = table.groupby(keys).cumcount()

@@ -7,6 +7,7 @@ from wordweights.training.curves import (
     shipped_embeddings,
     shipped_like,
     shipped_log,
+    shipped_seeds,
     shipped_trajectory,
 )
 from wordweights.training.finetuning import OBJECTIVES, FineTuning, fine_tune
@@ -30,6 +31,7 @@ __all__ = [
     "shipped_embeddings",
     "shipped_like",
     "shipped_log",
+    "shipped_seeds",
     "shipped_trajectory",
     "swap_embeddings",
     "swap_pairs",

@@ -14,7 +14,8 @@ from wordweights.errors import WordweightsError
 FAMILY = Path(str(resources.files("wordweights").joinpath("data/family")))
 """The folder of the shipped checkpoints and tables, written by the program ``family``."""
 
-_MEASURES = ("r", "low", "high", "onion", "norm_r", "sts_spearman")
+_CONTENT = ("r_content", "r_content_low", "r_content_high")
+_MEASURES = ("r", "low", "high", *_CONTENT, "onion", "norm_r", "sts_spearman")
 
 
 def shipped_trajectory() -> pd.DataFrame:
@@ -24,7 +25,8 @@ def shipped_trajectory() -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per snapshot: encoder (a registered name), run, step; r of contribution and
-        information with its 95 % interval (low, high); onion, the share of "onion" in the
+        information with its 95 % interval (low, high), and r_content over content words (with _low
+        and _high); onion, the share of "onion" in the
         contributions of one sentence; norm_r, Pearson's r of the lengths of word embeddings with
         information; sts_spearman, on the test split of the STS Benchmark (NaN where it was not at
         hand); stage (``"pre-training"`` or ``"fine-tuning"``), settings, date and versions.
@@ -77,6 +79,21 @@ def shipped_embeddings() -> pd.DataFrame:
     return pd.read_csv(_shipped("embeddings.csv"))
 
 
+def shipped_seeds() -> pd.DataFrame:
+    """Read what each fine-tuning of the family changes when it is done again from other seeds.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per encoder and pair of seeds, the shipped encoders' own first: encoder,
+        pretraining_seed, finetuning_seed; r, r_content (over content words) and sts (Spearman's
+        coefficient on the test split of the STS Benchmark), each with _before and _after; rise and
+        rise_content, with the ends _low and _high of a paired 95 % interval; settings, date and
+        versions.
+    """
+    return pd.read_csv(_shipped("seeds.csv"))
+
+
 def shipped_card() -> dict[str, pd.DataFrame]:
     """Read the tables of the family's card: what it is and what it was trained by.
 
@@ -112,8 +129,8 @@ def ends_of_curves(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per curve, in the order of the table: encoder, run, steps (of the last snapshot),
-        top and top_step (the largest r and its step), and each of r, low, high, onion, norm_r and
-        sts_spearman with ``_first`` and ``_last``.
+        top and top_step (the largest r and its step), and each of r, low, high, r_content,
+        r_content_low, r_content_high, onion, norm_r and sts_spearman with ``_first`` and ``_last``.
 
     Raises
     ------

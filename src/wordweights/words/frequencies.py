@@ -85,6 +85,15 @@ class Frequencies:
         What was counted: ``"words"``, which are looked up as they are; ``"bert"``, BERT's tokens
         before they become wordpieces: a word is looked up as the one that it is; or ``"spacy"``,
         spaCy's. A word of several tokens has no probability.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from wordweights import Frequencies
+    >>> counts = pd.Series({"the": 3, "dog": 1})
+    >>> mine = Frequencies("mine", counts / counts.sum(), note="counted by hand")
+    >>> float(mine.probabilities["dog"])
+    0.25
     """
 
     source: str
@@ -137,6 +146,15 @@ def load_frequencies(source: str | Path = "spacy") -> Frequencies:
     ------
     WordweightsError
         For a source that is unknown or cannot be read, and for a table with wrong words or counts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from wordweights import load_frequencies
+    >>> counts = pd.DataFrame({"word": ["the", "The", "dog"], "count": [2, 1, 1]})
+    >>> counts.to_csv("counts.csv", index=False)
+    >>> float(load_frequencies("counts.csv").probabilities["the"])
+    0.75
     """
     name_or_path = resolve_source(source, SOURCES, (".csv", ".tsv", ".parquet"))
     if name_or_path not in _sources:
@@ -195,6 +213,18 @@ def add_information(
     ------
     WordweightsError
         For a wrong table or policy, for unseen words under ``"error"``, and if no word is left.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from wordweights import Frequencies, add_information
+    >>> source = Frequencies("mine", pd.Series({"the": 0.5, "dog": 0.25}), note="")
+    >>> words = pd.DataFrame({"word": ["The", "dog", "xylophone"]})
+    >>> known = add_information(words, source)
+    >>> known["information"].round(2).tolist()  # nats
+    [0.69, 1.39]
+    >>> known.attrs["unseen_words"]
+    ['xylophone']
     """
     if unseen not in UNSEEN:
         raise WordweightsError(f"unseen is {unseen!r}: give one of {', '.join(UNSEEN)}.")

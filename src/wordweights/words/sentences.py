@@ -75,6 +75,16 @@ def load_sentences(source: str | Path = "bundled", column: str = "sentence") -> 
     WordweightsError
         For a source that is unknown, cannot be read, or has an empty or missing sentence, and for a
         sentence_id that is no whole number or not the only one of its kind.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from wordweights import load_sentences
+    >>> Path("mine.txt").write_text("a dog runs .")
+    12
+    >>> load_sentences("mine.txt")
+       sentence_id       sentence
+    0            0  a dog runs .
     """
     name_or_path = resolve_source(source, SOURCES, (*DELIMITERS, ".txt", ".parquet"))
     if column != "sentence" and (name_or_path in SOURCES or kind_of(Path(name_or_path)) == ".txt"):
@@ -161,6 +171,15 @@ def filter_sentences(
     ------
     WordweightsError
         If no sentence passes (the message counts the reasons), and for wrong parameters.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from wordweights import filter_sentences, load_encoder
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> table = pd.DataFrame({"sentence": ["a dog runs .", "a dog runs fast ."]})
+    >>> filter_sentences(table, [encoder.tokenizer], n_words=4)["sentence"].tolist()
+    ['a dog runs .']
     """
     _check_filter(table, tokenizers, n_words, limit)
     if n_words is None:

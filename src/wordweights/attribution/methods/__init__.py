@@ -45,6 +45,16 @@ def make_method(method: Method | str, **settings: Any) -> Method:
     ------
     WordweightsError
         For an unknown name or setting, a value out of range, and settings beside an instance.
+
+    Examples
+    --------
+    >>> from wordweights.attribution import make_method
+    >>> make_method("occlusion", baseline="mask")
+    Occlusion(baseline='mask', vectors=False)
+    >>> make_method("occlusion", probes=16)
+    Traceback (most recent call last):
+        ...
+    wordweights.errors.WordweightsError: The method 'occlusion' has no setting 'probes'; ...
     """
     if isinstance(method, Method):
         if settings:
@@ -77,6 +87,12 @@ def pick_method(method: str, **settings: Any) -> Method:
     -------
     Method
         Checked as by :func:`make_method`.
+
+    Examples
+    --------
+    >>> from wordweights.attribution import pick_method
+    >>> pick_method("occlusion", baseline="mask", probes=16)
+    Occlusion(baseline='mask', vectors=False)
     """
     one_of("method", method, list(METHODS))
     known = {field.name for field in fields(METHODS[method])}

@@ -22,6 +22,18 @@ class EmbeddingDistance(BaselineMethod):
     ----------
     vectors : bool
         Also give each word's vector, in a column ``vector``.
+
+    Examples
+    --------
+    A word that is the baseline itself has no distance from it:
+
+    >>> from wordweights import attribute, load_encoder
+    >>> from wordweights.attribution import EmbeddingDistance
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> method = EmbeddingDistance(baseline="zero")
+    >>> words = attribute(encoder, ["a dog , a dog ."], method, progress=False)
+    >>> bool(words["contribution"][1] == words["contribution"][4])
+    True
     """
 
     name: ClassVar[str] = "embedding-distance"

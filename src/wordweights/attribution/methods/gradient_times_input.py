@@ -23,6 +23,16 @@ class GradientTimesInput(JacobianMethod):
 
     Shrikumar et al. (2016), for a vector of outputs and relative to a baseline. It is not complete:
     the sum over words is not s(W) - s(B).
+
+    Examples
+    --------
+    >>> from wordweights import attribute, load_encoder
+    >>> from wordweights.attribution import GradientTimesInput
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> method = GradientTimesInput(norm="vector")
+    >>> words = attribute(encoder, ["a dog runs ."], method, progress=False)
+    >>> words["word"].tolist()
+    ['a', 'dog', 'runs', '.']
     """
 
     name: ClassVar[str] = "gradient-times-input"

@@ -82,6 +82,16 @@ class IntegratedGradients(JacobianMethod):
         Compute the gradients with matrix products in bfloat16. The residual is that of the nodes in
         full precision, and does not see the error that this adds; ``norm="vector"`` needs no
         gradients, so it stays as it is.
+
+    Examples
+    --------
+    >>> from wordweights import attribute, load_encoder
+    >>> from wordweights.attribution import IntegratedGradients
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> method = IntegratedGradients(probes="all", tolerance=0.005)
+    >>> words = attribute(encoder, ["a dog runs ."], method, progress=False)
+    >>> bool((words["standard_error"] == 0).all() and (words["residual"] <= 0.005).all())
+    True
     """
 
     name: ClassVar[str] = "integrated-gradients"

@@ -52,7 +52,20 @@ class _OneWord(BaselineMethod):
 
 @dataclass(frozen=True, kw_only=True)
 class Occlusion(_OneWord):
-    """c(w) = ||s(all) - s(w replaced by the baseline)||_2 (Zeiler and Fergus 2014; exact)."""
+    """c(w) = ||s(all) - s(w replaced by the baseline)||_2 (Zeiler and Fergus 2014; exact).
+
+    Examples
+    --------
+    The contribution of a word is how far the vector moves when the word is replaced:
+
+    >>> from wordweights import attribute, load_encoder
+    >>> from wordweights.attribution import Occlusion
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> words = attribute(encoder, ["a dog runs ."], Occlusion(baseline="mask"), progress=False)
+    >>> both = encoder.encode(["a dog runs .", "a [MASK] runs ."])
+    >>> bool(abs(words["contribution"][1] - (both[0] - both[1]).norm()) < 1e-4)
+    True
+    """
 
     name: ClassVar[str] = "occlusion"
     version: ClassVar[int] = 1
@@ -66,7 +79,17 @@ class Occlusion(_OneWord):
 
 @dataclass(frozen=True, kw_only=True)
 class Alone(_OneWord):
-    """c(w) = ||s(w alone) - s(baseline)||_2: one word where the others are the baseline; exact."""
+    """c(w) = ||s(w alone) - s(baseline)||_2: one word where the others are the baseline; exact.
+
+    Examples
+    --------
+    >>> from wordweights import attribute, load_encoder
+    >>> from wordweights.attribution import Alone
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> words = attribute(encoder, ["a dog runs ."], Alone(vectors=True), progress=False)
+    >>> words["vector"][0].shape == (encoder.vector_size,)
+    True
+    """
 
     name: ClassVar[str] = "alone"
     version: ClassVar[int] = 1

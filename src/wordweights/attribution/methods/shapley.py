@@ -51,6 +51,20 @@ class Shapley(BaselineMethod):
         Also give, for all sets of the words of a sentence (at most ten), how far v(S) is from
         s(W) and from s(B): the columns ``from_all`` and ``from_none``, in the order of
         :mod:`wordweights.attribution.coalitions`, the same for all words of a sentence.
+
+    Examples
+    --------
+    The vectors of the words sum to what all words do together:
+
+    >>> import numpy as np
+    >>> from wordweights import attribute, load_encoder
+    >>> from wordweights.attribution import Shapley
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> method = Shapley(baseline="mask", vectors=True)
+    >>> words = attribute(encoder, ["a dog runs ."], method, progress=False)
+    >>> both = encoder.encode(["a dog runs .", "[MASK] [MASK] [MASK] [MASK]"])
+    >>> bool(np.allclose(words["vector"].sum(), both[0] - both[1], atol=1e-4))
+    True
     """
 
     name: ClassVar[str] = "shapley"

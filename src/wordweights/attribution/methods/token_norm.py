@@ -24,6 +24,15 @@ class TokenNorm(Method):
     ----------
     vectors : bool
         Also give each word's vector, in a column ``vector``.
+
+    Examples
+    --------
+    >>> from wordweights import attribute, load_encoder
+    >>> from wordweights.attribution import TokenNorm
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> words = attribute(encoder, ["a dog runs ."], TokenNorm(), progress=False)
+    >>> bool((words["contribution"] > 0).all())
+    True
     """
 
     name: ClassVar[str] = "token-norm"

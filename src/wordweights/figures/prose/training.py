@@ -39,6 +39,37 @@ def family_changes(ends: pd.DataFrame) -> dict[str, str]:
     }
 
 
+def rises_over_seeds(seeds: pd.DataFrame) -> str:
+    """Say how far the rises of the family depend on the seeds of its trainings."""
+    ends = seeds.groupby("encoder", sort=False)
+    lines = [
+        f"- {encoder}: r rises by {_spread(rows['rise'])}, seen in {_sure(rows, 'rise')}; over "
+        f"content words by {_spread(rows['rise_content'])}, seen in {_sure(rows, 'rise_content')}."
+        for encoder, rows in ends
+    ]
+    # pre-training is common to several rows
+    begins = [_spread(rows.groupby("pretraining_seed")["r_before"].first()) for _, rows in ends]
+    before = "; ".join(dict.fromkeys(begins))
+    after = "; ".join(f"{encoder} at {_spread(rows['r_after'])}" for encoder, rows in ends)
+    return "\n".join(
+        [
+            *lines,
+            f"- Pre-training ends at an r of {before}, by its seed; fine-tuning ends, from any of "
+            f"them, with {after}.",
+        ]
+    )
+
+
+def _spread(values: pd.Series) -> str:
+    """Write the smallest and the largest of some values."""
+    return f"{format_number(values.min())} to {format_number(values.max())}"
+
+
+def _sure(rows: pd.DataFrame, rise: str) -> str:
+    """Count the rises whose interval is above zero."""
+    return f"{int((rows[f'{rise}_low'] > 0).sum())} of {len(rows)} trainings"
+
+
 def embeddings_alone(scores: pd.DataFrame) -> str:
     """Say how the word embeddings of the family do against its encoders on the STS Benchmark."""
     weighted = format_number(scores["sts_sif"].max())
