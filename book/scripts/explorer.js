@@ -242,7 +242,8 @@
     });
     const words = all.length === points.length ? count(all.length) :
       `${count(all.length)} (${count(points.length)} drawn)`;
-    panel.append(plot, node("p", { class: "ww-r" }, `${words} words ${correlation(all)}`));
+    const said = [`${words} words`, correlation(all)].filter(Boolean).join(", ");
+    panel.append(plot, node("p", { class: "ww-r" }, said));
   }
 
   function renderOccurrences() {

@@ -218,7 +218,7 @@ def test_an_address_that_names_what_is_not_there_opens_what_is(explorer: Opener)
 def test_filters_choose_the_words_of_the_plot(explorer: Opener) -> None:
     page = explorer()
     shown = page.locator(".ww-r")
-    expect(shown).to_contain_text(re.compile(r"^\d+ words r = "))
+    expect(shown).to_contain_text(re.compile(r"^\d+ words, r = "))
     n_all = int(shown.inner_text().split()[0])
     counts = []
     for name in ("content", "function", "punctuation"):
