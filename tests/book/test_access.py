@@ -16,6 +16,8 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 CONTEXT = "{exclude: [['mjx-container > *']]}"
 # from disk, style sheets cannot be fetched a second time
 SETTINGS = "preload: false, resultTypes: ['violations']"
+# colours on their way from light to dark are no colours of a page
+STILL = "*, *::before, *::after { transition: none !important; }"
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,7 @@ def test_axe_finds_nothing_and_the_console_is_silent(chromium: Browser, files: l
     for file in files:
         page.set_viewport_size(WIDE)
         page.goto(file.as_uri())
+        page.add_style_tag(content=STILL)
         page.evaluate(axe)
         look("light")
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
