@@ -27,6 +27,15 @@ def test_gauss_legendre_is_exact_on_polynomials(n: int, data: st.DataObject) -> 
     assert rule.weights @ rule.nodes**degree == pytest.approx(1 / (degree + 1), rel=1e-12)
 
 
+@given(n=st.integers(2, 9), ends=st.tuples(st.floats(0.0, 0.4), st.floats(0.6, 1.0)))
+def test_a_rule_integrates_over_another_stretch(n: int, ends: tuple[float, float]) -> None:
+    start, stop = ends
+    rule = gauss_legendre(n).on(start, stop)
+    assert (start < rule.nodes).all()
+    assert (rule.nodes < stop).all()
+    assert rule.weights @ rule.nodes**3 == pytest.approx((stop**4 - start**4) / 4, rel=1e-12)
+
+
 PEAKS = st.lists(
     st.builds(Peak, st.floats(0.0, 1.0), st.floats(0.02, 5.0)), min_size=1, max_size=3
 ).map(lambda peaks: [replace(peak, share=1 / len(peaks)) for peak in peaks])

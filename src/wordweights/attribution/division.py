@@ -57,7 +57,7 @@ class Stretch:
     @property
     def rule(self) -> Rule:
         """Integrate over it."""
-        return _rule(self.start, self.stop, len(self.slopes))
+        return gauss_legendre(len(self.slopes)).on(self.start, self.stop)
 
     def misses(self, ends: Array) -> Array:
         """Compare slopes with the change from end to node to ... to end: shape (n + 1, outputs)."""
@@ -151,7 +151,7 @@ def _measure(
         if narrow:  # its ends must be those of the same model, for all who meet there
             ends = np.unique([end for start, stop, _ in some for end in (start, stop)])
             known.update(zip(ends.tolist(), _numbers(model.outputs(ends[None])[0]), strict=True))
-        nodes = [_rule(*w).nodes for w in some]
+        nodes = [gauss_legendre(order).on(start, stop).nodes for start, stop, order in some]
         outputs, slopes = map(_numbers, model.slopes(np.concatenate(nodes)))
         begin = 0
         for start, stop, order in some:
@@ -172,11 +172,6 @@ def _finest(path: StraightPath) -> float:
 
 def _numbers(values: Tensor) -> Array:
     return np.asarray(values.double().cpu().numpy())
-
-
-def _rule(start: float, stop: float, n: int) -> Rule:
-    rule = gauss_legendre(n)
-    return Rule(start + (stop - start) * rule.nodes, (stop - start) * rule.weights)
 
 
 @lru_cache(maxsize=64)

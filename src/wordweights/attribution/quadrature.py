@@ -61,6 +61,11 @@ class Rule:
         cuts = [0, *(np.flatnonzero(np.diff(of_nodes)) + 1).tolist(), len(of_nodes)]
         return [(slice(i, j), bool(of_nodes[i])) for i, j in pairwise(cuts)]
 
+    def on(self, start: float, stop: float) -> Rule:
+        """Give the rule, which is not joined, on another stretch of the path."""
+        width = stop - start
+        return Rule(start + width * self.nodes, width * self.weights)
+
     def thinned(self) -> tuple[NDArray[np.int64], Rule]:
         """Take a coarser rule on some of the nodes, see :func:`thinned`: their places, and it."""
         places, factors, begin = [], [], 0
