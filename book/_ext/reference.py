@@ -42,8 +42,11 @@ def exported(packages: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def methods(part: Any) -> dict[str, Any]:
-    """Find the public methods of a class; one that derives from another of ours has its page."""
-    if not inspect.isclass(part) or _ours(part):
+    """Find the public methods of a class; one that derives from ours fills in its base's."""
+    if not inspect.isclass(part):
+        return {}
+    root = part.__module__.partition(".")[0]
+    if any(base.__module__.partition(".")[0] == root for base in part.__mro__[1:]):
         return {}
     return {n: m for n, m in vars(part).items() if n[0] != "_" and inspect.isfunction(m)}
 

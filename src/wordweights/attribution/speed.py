@@ -10,7 +10,7 @@ import pandas as pd
 from wordweights.attribution.alignment import tokenise
 from wordweights.attribution.integral import Integral
 from wordweights.attribution.path import lay_path
-from wordweights.attribution.quadrature import Rule, choose_rule, gauss_legendre, pilot_nodes
+from wordweights.attribution.quadrature import choose_rule, gauss_legendre, pilot_nodes
 from wordweights.encoders import Encoder
 
 _POINTS = 201
@@ -83,6 +83,17 @@ def path_gathered(encoder: Encoder, sentence: str, n_steps: int = 40) -> pd.Data
         One row per place alpha, from 0 to 1, and word: alpha, position, word and gathered, the
         length of the integral of J_w (W - B)_w from 0 to alpha. At 1 that is the contribution by
         ``norm="vector"``.
+
+    Examples
+    --------
+    >>> from wordweights import load_encoder
+    >>> from wordweights.attribution import path_gathered
+    >>> encoder = load_encoder("mini SBERT (MEAN)")
+    >>> gathered = path_gathered(encoder, "a dog runs .", n_steps=4)
+    >>> gathered.loc[gathered["alpha"] == 0, "gathered"].tolist()
+    [0.0, 0.0, 0.0, 0.0]
+    >>> len(gathered)  # four words at five places
+    20
     """
     (tokenised,) = tokenise(encoder, [sentence])
     path = lay_path(encoder, [tokenised], "pad", _MEMORY)
@@ -91,8 +102,7 @@ def path_gathered(encoder: Encoder, sentence: str, n_steps: int = 40) -> pd.Data
     vectors = np.zeros((len(tokenised.words), outputs))
     lengths = [np.zeros(len(tokenised.words))]
     for begin, end in pairwise(edges):
-        step = Rule(begin + (end - begin) * rule.nodes, (end - begin) * rule.weights)
-        (rows,) = Integral(path, (step,), outputs).rows().double().cpu().numpy()
+        (rows,) = Integral(path, (rule.on(begin, end),), outputs).rows().double().cpu().numpy()
         vectors += tokenised.membership.T @ rows  # of the wordpieces, (pieces, outputs)
         lengths.append(np.linalg.norm(vectors, axis=1))
     places = pd.MultiIndex.from_product([edges, range(len(tokenised.words))])

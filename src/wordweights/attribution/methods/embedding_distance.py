@@ -25,7 +25,7 @@ class EmbeddingDistance(BaselineMethod):
 
     Examples
     --------
-    A word that is the baseline itself has no distance from it:
+    A word has the same distance wherever it stands:
 
     >>> from wordweights import attribute, load_encoder
     >>> from wordweights.attribution import EmbeddingDistance
