@@ -217,3 +217,8 @@ def test_formulas_are_finished(written: dict[str, Path]) -> None:
         page = path.read_text("utf-8")
         assert not re.search(r"<script[^>]*mathjax", page), name
         assert not re.search(r'class="math[^>]*>\\[(\[]', page), name
+
+
+def test_no_output_is_the_name_of_its_object(written: dict[str, Path]) -> None:
+    for name, path in written.items():
+        assert "&lt;IPython.core" not in path.read_text("utf-8"), name
