@@ -1,4 +1,4 @@
-// What is wider than the page is a region that the keyboard can reach and scroll, with a name. Its
+// What is wider than the page is a group that the keyboard can reach and scroll, with a name. Its
 // attribute data-more says on which sides there is more; the style sheet fades these.
 const WIDE = ".pst-scrollable-table-container, .output.text_html, div.math > mjx-container, div.highlight pre";
 
@@ -18,7 +18,7 @@ const look = (element) => {
   const more = [element.scrollLeft > 1 && "left", element.scrollLeft < hidden - 1 && "right"];
   element.dataset.more = more.filter(Boolean).join(" ");
   element.tabIndex = 0;
-  element.setAttribute("role", "region");
+  element.setAttribute("role", "group"); // a region is a landmark, and those of code would share a name
   element.setAttribute("aria-label", nameOf(element));
 };
 

@@ -16,6 +16,7 @@
     SCONJ: "subordinating conjunction", SYM: "symbol", VERB: "verb", X: "other", SPACE: "space",
   };
   const title = (name) => name.replaceAll("-", " ");
+  const capital = (text) => text[0].toUpperCase() + text.slice(1);
   const same = (text) => text.toLowerCase();
 
   // A measure belongs to the first run of sentences that has it.
@@ -64,7 +65,15 @@
     history.replaceState(null, "", address);
   }
 
+  // Narrow the list of sentences: nothing else changes.
+  function narrow(values) {
+    Object.assign(state, values);
+    writeAddress();
+    renderControls();
+  }
+
   function change(values) {
+    if (runOf.get(values.measure || state.measure) !== run()) current = undefined; // other rows
     Object.assign(state, values);
     tidy();
     writeAddress();
@@ -110,21 +119,26 @@
     const error = errorOf(encoder, row);
     if (error == null) return `${encoder}: ${number(weight)}`;
     if (error === 0) return `${encoder}: ${number(weight)} (exact)`;
-    const [low, high] = [Math.max(0, weight - 1.96 * error), weight + 1.96 * error].map((end) => number(end));
-    return `${encoder}: ${number(weight)} (95 % interval ${low} to ${high}, standard error ${number(error, 2)})`;
+    const [low, high] = [Math.max(0, weight - 1.96 * error), weight + 1.96 * error];
+    return `${encoder}: ${number(weight)} (95 % interval ${number(low)} to ${number(high)}, ` +
+      `standard error ${number(error, 2)})`;
   }
 
   // ---- the page
 
+  // A list that stays as it is keeps its place: it is not made anew.
   const options = (select, pairs, value) => {
-    select.replaceChildren(...pairs.map(([v, label]) => node("option", { value: v }, label)));
+    const made = JSON.stringify(pairs);
+    if (select.made !== made) {
+      select.replaceChildren(...pairs.map(([v, label]) => node("option", { value: v }, label)));
+      select.made = made;
+    }
     select.value = value;
   };
   const field = (label, control) => node("label", {}, node("span", {}, label), control);
-  const chooser = (name, label, attributes = {}) => {
-    const key = `choose-${name}`;
-    const onchange = (event) => change({ [name]: event.target.value });
-    controls[name] = node("select", { "data-key": key, onchange, ...attributes });
+  const chooser = (name, label, attributes = {}, act = change) => {
+    const onchange = (event) => act({ [name]: event.target.value });
+    controls[name] = node("select", { "data-key": `choose-${name}`, onchange, ...attributes });
     return field(label, controls[name]);
   };
   const controls = {};
@@ -142,7 +156,7 @@
   });
   controls.search = node("input", {
     type: "search", "data-key": "search", placeholder: "any text", maxlength: 200,
-    oninput: (event) => change({ search: event.target.value }),
+    oninput: (event) => narrow({ search: event.target.value }),
   });
 
   root.replaceChildren(
@@ -151,8 +165,8 @@
         chooser("encoder", "Encoder"), chooser("beside", "Beside it"), chooser("measure", "Measure")),
       node("fieldset", {}, node("legend", {}, "Sentence"),
         field("Search", controls.search),
-        main.originName && chooser("origin", main.originName[0].toUpperCase() + main.originName.slice(1)),
-        chooser("length", "Words"),
+        main.originName && chooser("origin", capital(main.originName), {}, narrow),
+        chooser("length", "Words", {}, narrow),
         node("label", { class: "ww-wide" }, found, chooser("sentence", "", { size: 6 }).lastChild)),
       node("fieldset", {}, node("legend", {}, "Words of the plot"),
         CLASSES.map((name, i) => node("label", { class: "ww-box" }, boxes[i], key(name), name)),
@@ -228,7 +242,8 @@
     });
     const words = all.length === points.length ? count(all.length) :
       `${count(all.length)} (${count(points.length)} drawn)`;
-    panel.append(plot, node("p", { class: "ww-r" }, `${words} words ${correlation(all)}`));
+    const said = [`${words} words`, correlation(all)].filter(Boolean).join(", ");
+    panel.append(plot, node("p", { class: "ww-r" }, said));
   }
 
   function renderOccurrences() {
@@ -264,7 +279,9 @@
     for (const button of panels.querySelectorAll(".ww-chip")) {
       button.classList.toggle("ww-named", Number(button.dataset.row) === row);
     }
-    if (row === undefined) return status.replaceChildren("Point at a word, or walk through a plot by arrow keys.");
+    if (row === undefined) {
+      return status.replaceChildren("Point at a word, or walk through a plot by arrow keys.");
+    }
     const nats = information(row);
     const tag = posOf(row);
     status.replaceChildren(
@@ -303,7 +320,7 @@
   render();
   let width = panels.clientWidth;
   new ResizeObserver(() => {
-    if (panels.clientWidth !== width) { width = panels.clientWidth; render(); }
+    if (panels.clientWidth && panels.clientWidth !== width) { width = panels.clientWidth; render(); }
   }).observe(panels);
   window.addEventListener("hashchange", () => {
     if (location.hash && !location.hash.includes("=")) return; // the address of a heading

@@ -124,7 +124,8 @@ def test_chapters_figures_and_tables_are_numbered(pages: dict[str, Page]) -> Non
         page = pages[chapter["file"]]
         (title,) = page.soup.select("article h1")
         assert title.get_text().startswith(f"{number}. ")
-        captions = [tag.get_text() for tag in page.soup("span", class_="caption-number")]
+        numbers = page.soup.select(":is(figcaption, caption) span.caption-number")
+        captions = [tag.get_text() for tag in numbers]
         assert captions, chapter
         assert all(re.match(rf"(Fig\.|Table) {number}\.\d+ $", text) for text in captions)
     everywhere = [

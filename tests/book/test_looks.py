@@ -143,7 +143,7 @@ def test_a_phone_shows_figures_as_they_are_and_no_page_runs_over(
 def test_what_is_wide_is_a_region_with_a_name_and_a_hint(looked: dict[str, Looked]) -> None:
     wide = [region for page in looked.values() for region in page.wide]
     for region in wide:
-        assert (region["index"], region["role"], region["more"]) == (0, "region", "right"), region
+        assert (region["index"], region["role"], region["more"]) == (0, "group", "right"), region
         assert "linear-gradient" in region["mask"]
     for region in (region for page in looked.values() for region in page.fits):
         assert region["more"] is None, region

@@ -119,9 +119,9 @@ def test_a_word_is_found_by_pointer_and_shown_wherever_it_stands(explorer: Opene
     page.locator(".ww-chip", has_text="the").hover()
     expect(status).to_contain_text("the \N{EN DASH} base: 1.00 (95 % interval 0.902 to 1.10")
     expect(page.locator(".ww-ring")).to_be_visible()
-    ring = page.locator(".ww-ring").bounding_box()
-    assert ring is not None
-    page.mouse.click(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)
+    ring = page.locator(".ww-ring")
+    place = {side: float(ring.get_attribute(f"c{side}") or "nan") for side in ("x", "y")}
+    page.locator(".ww-scatter svg").click(position=place)
     expect(page.locator(".ww-occurrences h2")).to_have_text("“the” in all sentences: 2")
     page.locator(".ww-occurrences li button").first.click()
     expect(page.get_by_label("Occurrences").locator("mark")).to_have_text(["the", "the"])
@@ -159,6 +159,16 @@ def test_the_plot_is_one_stop_for_the_keyboard_and_arrows_walk_through_it(
     expect(page.locator(".ww-occurrences li")).to_have_count(0)
     page.keyboard.press("Tab")
     expect(plot).not_to_be_focused()
+
+
+def test_sentences_are_walked_through_by_arrow_keys(explorer: Opener) -> None:
+    page = explorer()
+    sentences = page.locator("select[size]")
+    sentences.focus()
+    for key, word in (("ArrowDown", "<img"), ("ArrowDown", "zyzzyva"), ("ArrowUp", "<img")):
+        page.keyboard.press(key)
+        expect(page.locator(".ww-chip", has_text=word)).to_have_count(1)
+        expect(sentences).to_be_focused()
 
 
 def test_every_control_is_reached_by_tab(explorer: Opener) -> None:
@@ -208,7 +218,7 @@ def test_an_address_that_names_what_is_not_there_opens_what_is(explorer: Opener)
 def test_filters_choose_the_words_of_the_plot(explorer: Opener) -> None:
     page = explorer()
     shown = page.locator(".ww-r")
-    expect(shown).to_contain_text(re.compile(r"^\d+ words r = "))
+    expect(shown).to_contain_text(re.compile(r"^\d+ words, r = "))
     n_all = int(shown.inner_text().split()[0])
     counts = []
     for name in ("content", "function", "punctuation"):

@@ -60,10 +60,7 @@ def build_book(root: Path, book: Path | None = None, *, static: bool = False) ->
         raise WordweightsError(
             "The book was not built; every warning is an error:\n" + "\n".join(shown)
         )
-    # Jupyter Book would load every script of its own static folder on every page
-    page = index.parent / "_static" / "your_sentence"
-    shutil.copytree(book / "scripts" / "your_sentence", page, dirs_exist_ok=True)
-    write_encoders(page / "encoders")
+    write_encoders(index.parent / "_static" / "your_sentence" / "encoders")
     return index
 
 
