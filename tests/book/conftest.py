@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sphinx.util.docutils import docutils_namespace
 
 from wordweights.pipeline import build_book, load_profile, run_chapters
 
@@ -41,6 +42,13 @@ def _made_up_pairs(folder: Path) -> Path:
     for name in ("dev", "test"):
         (folder / "stsb" / f"{name}.csv").write_text(text)
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_docutils() -> Iterator[None]:
+    """What a Sphinx of one file of tests registers is not there for the next."""
+    with docutils_namespace():
+        yield
 
 
 @pytest.fixture(scope="session")

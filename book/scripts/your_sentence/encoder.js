@@ -24,7 +24,8 @@ function sentenceEncoder() {
     const start = 8 + Number(view.getBigUint64(0, true));
     const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start)));
     const tensor = (name) => {
-      const { dtype, data_offsets: [from, to] } = header[name];
+      // a checkpoint that has its language model's head holds the encoder under a name
+      const { dtype, data_offsets: [from, to] } = header[name] ?? header[`bert.${name}`];
       if (dtype !== "F16") throw new Error(`${name} is ${dtype}, not in half precision.`);
       const result = new Float64Array((to - from) / 2);
       for (let i = 0; i < result.length; i++) result[i] = HALVES[view.getUint16(start + from + 2 * i, true)];

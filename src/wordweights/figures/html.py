@@ -24,7 +24,10 @@ _AS_IT_IS = "tex2jax_ignore mathjax_ignore"
 _NOTHING = "\N{EN DASH}"
 _FIELD = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _HEAD = re.compile(r"<th (?=[^>]*col_heading)")
-_FIRST = re.compile(r"<td (class=\"[^\"]*\bcol0\b[^\"]*\"[^>]*)>(.*?)</td>", re.DOTALL)
+# of a row, its head; an empty one is none
+_FIRST = re.compile(
+    r"<td (class=\"[^\"]*\bcol0\b[^\"]*\"[^>]*)>(?!(?:\s|&nbsp;)*</td>)(.*?)</td>", re.DOTALL
+)
 
 
 def table_html(
