@@ -46,7 +46,8 @@ class Looked:
 
 ON_PHONE = """() => {
   const all = query => [...document.querySelectorAll(`article :is(${query})`)];
-  const seen = all(WIDE).filter(e => e.checkVisibility({contentVisibilityAuto: true}));
+  const visible = e => e.checkVisibility({contentVisibilityAuto: true});
+  const seen = all(WIDE).filter(visible);
   const told = e => ({
     hidden: e.scrollWidth - e.clientWidth,
     more: e.dataset.more ?? null, index: e.tabIndex, role: e.getAttribute("role"),
@@ -54,7 +55,7 @@ ON_PHONE = """() => {
   });
   return {
     width: document.documentElement.scrollWidth,
-    pictures: all("img").map(e => ({
+    pictures: all("img").filter(visible).map(e => ({
       width: e.width, height: e.height, source: e.src,
       shape: e.naturalWidth / e.naturalHeight,
     })),
@@ -217,3 +218,8 @@ def test_formulas_are_finished(written: dict[str, Path]) -> None:
         page = path.read_text("utf-8")
         assert not re.search(r"<script[^>]*mathjax", page), name
         assert not re.search(r'class="math[^>]*>\\[(\[]', page), name
+
+
+def test_no_output_is_the_name_of_its_object(written: dict[str, Path]) -> None:
+    for name, path in written.items():
+        assert "&lt;IPython.core" not in path.read_text("utf-8"), name
