@@ -14,7 +14,7 @@ import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import bert_tokens
+from plain_counts import bert_tokens
 
 from wordweights.counting.engine import Settings, count_blocks
 from wordweights.counting.reading import Block

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from reference import bert_tokens, count_bert, read_counts
+from plain_counts import bert_tokens, count_bert, read_counts
 
 from wordweights.cli import app
 from wordweights.counting import Report, count_corpus

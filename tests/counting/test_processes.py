@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from distributed import Client
 from distributed.comm import CommClosedError
-from reference import bert_tokens, count_bert, read_counts
+from plain_counts import bert_tokens, count_bert, read_counts
 
 from wordweights.counting import tasks
 from wordweights.errors import WordweightsError

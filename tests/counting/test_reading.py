@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import bert_tokens
+from plain_counts import bert_tokens
 
 from wordweights.counting import reading
 from wordweights.counting.corpus import Shard, list_shards

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reference import bert_tokens, count_bert, read_counts
+from plain_counts import bert_tokens, count_bert, read_counts
 
 from wordweights.counting.corpus import list_shards
 from wordweights.counting.engine import Settings

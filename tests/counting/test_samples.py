@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from reference import bert_tokens
+from plain_counts import bert_tokens
 
 from wordweights.counting import corpus_files, count_source, vocabulary_growth
 from wordweights.errors import WordweightsError
