@@ -1,5 +1,5 @@
-// What the explorer and the sliders share. Classic scripts: a page that is opened from the disk
-// loads no modules. Text from sentences only ever becomes text nodes.
+// What the pages with scripts share; only plots need the libraries. Classic scripts: a page that is
+// opened from the disk loads no modules. Text from sentences only ever becomes text nodes.
 window.wordweights = (() => {
   "use strict";
 

@@ -130,7 +130,7 @@ def test_the_page_shows_what_it_computed(opened: Opened) -> None:
     rows = _cells(opened.page)
     words = SENTENCES[0].split()
     assert [row[0] for row in rows] == words
-    chips = opened.page.locator("#your-sentence-result .word").all_inner_texts()
+    chips = opened.page.locator("#your-sentence-result .ww-chip").all_inner_texts()
     assert [chip.split() for chip in chips] == [[row[0], row[2]] for row in rows]
     heaviest = max(rows, key=lambda row: float(row[2]))
     assert said == f"The heaviest word is \N{LEFT DOUBLE QUOTATION MARK}{heaviest[0]}" + (
@@ -186,4 +186,4 @@ def test_the_page_works_in_the_book(smoke: Any, chromium: Any) -> None:
     for opened in _open(chromium, (smoke.html / "your_sentence.html").as_uri()):
         opened.weigh(SENTENCES[0])
         assert [row[0] for row in _cells(opened.page)] == SENTENCES[0].split()
-        assert opened.page.locator("#your-sentence-result .word").count() == 7
+        assert opened.page.locator("#your-sentence-result .ww-chip").count() == 7

@@ -8,10 +8,9 @@
   const status = form.querySelector("[role=status]");
   const result = document.getElementById("your-sentence-result");
 
-  const FULL = [86, 180, 233]; // the blue of the book's shaded words: black is readable on its tints
+  const { node, number } = window.wordweights;
   const NOTHING = "–";
 
-  const number = (value) => (value ? value.toPrecision(3) : "0");
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
   // A worker from the text of a function: from disk, no script may start one from a file.
@@ -46,45 +45,38 @@
     return new Promise((resolve, reject) => {
       if (window.wordweightsEncoders?.[name]) return resolve();
       status.textContent = "Loading the encoder, 5 MB, once.";
-      const script = element("script", { src: new URL(`encoders/${name}.js`, folder) });
+      const script = node("script", { src: new URL(`encoders/${name}.js`, folder) });
       script.onload = resolve;
       script.onerror = () => reject(new Error(`The file of the encoder, ${script.src}, is not there`));
       document.head.append(script);
     });
   }
 
-  function element(tag, attributes = {}, ...children) {
-    const made = Object.assign(document.createElement(tag), attributes);
-    made.append(...children);
-    return made;
-  }
-
   function chip(text, weight, largest) {
-    const share = weight === null ? 0 : weight / largest;
-    const colour = FULL.map((full) => Math.round(255 + share * (full - 255)));
+    const share = weight ? weight / largest : 0;
     const shown = weight === null ? "?" : number(weight);
-    const made = element("span", { className: "word" }, text, element("span", {}, shown));
-    made.style.background = `rgb(${colour})`;
-    if (weight === null) made.style.borderStyle = "dashed";
-    return made;
+    return node("span", {
+      class: weight === null ? "ww-chip ww-unknown" : "ww-chip",
+      style: `--ww-share: ${Math.round(100 * share)}%`,
+    }, text, node("small", {}, shown));
   }
 
   function table(caption, heads, rows) {
-    const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
+    const head = node("tr", {}, ...heads.map((text) => node("th", { scope: "col" }, text)));
     const body = rows.map(([name, ...cells]) =>
-      element(
+      node(
         "tr",
         {},
-        element("th", { scope: "row" }, name),
-        ...cells.map((text) => element("td", {}, text)),
+        node("th", { scope: "row" }, name),
+        ...cells.map((text) => node("td", {}, text)),
       ),
     );
-    return element(
+    return node(
       "table",
-      { className: "dataframe" },
-      element("caption", {}, caption),
-      element("thead", {}, head),
-      element("tbody", {}, ...body),
+      { class: "dataframe" },
+      node("caption", {}, caption),
+      node("thead", {}, head),
+      node("tbody", {}, ...body),
     );
   }
 
@@ -103,15 +95,15 @@
       weights[i] === null ? "?" : number(weights[i]),
     ]);
     result.replaceChildren(
-      element("p", { className: "words" }, ...weights.flatMap((w, i) => [chip(words[i].text, w, largest), " "])),
+      node("p", { class: "ww-chips" }, ...weights.map((w, i) => chip(words[i].text, w, largest))),
       table(
         `Words by ${name}, norm="vector"; information in nats`,
         ["word", "information", "contribution"],
         rows,
       ),
-      element(
+      node(
         "p",
-        { className: "certificate" },
+        { class: "certificate" },
         `Residual ${percent(residual)}, with ${nodes} nodes. Computed in ${seconds.toFixed(1)} s, on this device.`,
       ),
     );

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from wordweights.encoders.encoder import Encoder
-from wordweights.encoders.loading import quiet_transformers
+from wordweights.encoders.pretrained import quiet_transformers
 from wordweights.encoders.registry import check_name, locate, split_name
 from wordweights.errors import WordweightsError
 

@@ -15,10 +15,9 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from wordweights.errors import WordweightsError
-from wordweights.figures.style import format_number, format_weight
+from wordweights.figures.style import SHADE, format_number, format_weight
 
-# The light blue of seaborn's colour-blind palette: black is readable on all of its tints.
-_FULL = (86, 180, 233)
+_FULL = bytes.fromhex(SHADE[1:])
 # MathJax would typeset what is between two dollar signs, and pandas' class is known to the theme.
 _AS_IT_IS = "tex2jax_ignore mathjax_ignore"
 _NOTHING = "\N{EN DASH}"

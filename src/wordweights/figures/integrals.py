@@ -11,6 +11,7 @@ import pandas as pd
 from wordweights.figures.style import (
     CONTRIBUTION,
     MARKERS,
+    SHADE,
     finite,
     label_point,
     legend,
@@ -75,7 +76,7 @@ def draw_path(baseline: Sequence[str], sentence: Sequence[str], vectors: NDArray
 def _draw_pieces(ax: Axes, baseline: Sequence[str], sentence: Sequence[str]) -> None:
     from matplotlib.colors import to_hex, to_rgb
 
-    full, empty = np.array(to_rgb("#56b4e9")), np.array(to_rgb("0.93"))  # as of shaded words
+    full, empty = np.array(to_rgb(SHADE)), np.array(to_rgb("0.93"))
     look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "parse_math": False}
     for i, (first, last) in enumerate(zip(baseline, sentence, strict=True)):
         ax.plot([0, 1], [i, i], color="0.4", linewidth=1, zorder=1)

@@ -19,6 +19,8 @@ INFORMATION = "information \N{MINUS SIGN}ln P(w) [nats]"
 PROBABILITY = "probability P(w)"
 CONTRIBUTION = "contribution c(w)"
 MARKERS = "osD^v"
+# of shaded words, seaborn's light blue for the colour-blind: black is readable on all of its tints
+SHADE = "#56b4e9"
 
 Outside = Literal["outside upper center", "outside lower center"]
 """Where a legend of all panels stands."""

@@ -300,6 +300,7 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
             progress_bar={"desc": path.stem},
             stderr_file=sys.stderr,  # the bars over sentences, printed by the notebook's kernel
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            shutdown_kernel="immediate",  # it takes seconds to end by itself, and has no more to do
         )
     except PapermillExecutionError as error:
         raise WordweightsError(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from wordweights.encoders import Encoder
-from wordweights.encoders.loading import quiet_transformers
+from wordweights.encoders.pretrained import quiet_transformers
 from wordweights.errors import WordweightsError
 from wordweights.files import digest, results_folder
 from wordweights.training.runs import Run, finished, shared_arguments, train

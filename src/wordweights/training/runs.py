@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from wordweights.encoders import Encoder
-from wordweights.encoders.loading import quiet_transformers
+from wordweights.encoders.pretrained import quiet_transformers
 from wordweights.files import write_atomically
 
 _LOG = "log.csv"
