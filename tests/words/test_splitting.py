@@ -15,6 +15,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from wordweights.words.splitting import Word, as_meant, join_words, split_words
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+ENGLISH = spacy.blank("en")
 
 
 def test_words_of_a_sentence() -> None:
@@ -39,7 +40,7 @@ def test_words_of_a_sentence() -> None:
     ],
 )
 def test_what_spacy_parts_and_bert_does_not_is_one_word(text: str) -> None:
-    assert len(spacy.blank("en")(text)) > 1
+    assert len(ENGLISH(text)) > 1
     assert [word.text for word in split_words(f"a {text} b")] == ["a", text, "b"]
 
 
@@ -58,7 +59,7 @@ def test_words_and_whitespace_are_the_sentence(sentence: str) -> None:
 def test_words_are_whole_for_spacy_and_for_bert(sentence: str) -> None:
     """A word ends where both end a token: the tokens of BERT in its words are those in the text."""
     words = split_words(sentence)
-    ends = {token.idx + len(token) for token in spacy.blank("en").tokenizer(sentence)}
+    ends = {token.idx + len(token) for token in ENGLISH.tokenizer(sentence)}
     assert {word.end for word in words} <= ends
 
     def bert(text: str) -> list[str]:
