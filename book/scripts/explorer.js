@@ -52,9 +52,11 @@
   function tidy() {
     const encoders = Object.keys(run().weights[state.measure]);
     if (!encoders.includes(state.encoder)) state.encoder = encoders[0];
-    if (!encoders.includes(state.beside)) state.beside = "";
+    if (state.beside === state.encoder || !encoders.includes(state.beside)) state.beside = "";
     if (!run().rows.posNames?.includes(state.pos)) state.pos = "";
     if (!main.at.has(Number(state.sentence))) state.sentence = EMPTY.sentence;
+    if (!main.sentences.originNames?.includes(state.origin)) state.origin = "";
+    if (!main.sentences.length.includes(Number(state.length))) state.length = "";
   }
 
   function writeAddress() {
@@ -62,22 +64,26 @@
     for (const [name, value] of Object.entries(state)) if (value !== EMPTY[name]) given.set(name, value);
     if (given.get("encoder") === Object.keys(run().weights[state.measure])[0]) given.delete("encoder");
     const address = given.size ? `#${given}` : location.pathname + location.search;
-    history.replaceState(null, "", address);
+    try {
+      history.replaceState(null, "", address);
+    } catch {
+      // browsers refuse many changes within seconds; the next one holds the whole state again
+    }
   }
 
   // Narrow the list of sentences: nothing else changes.
   function narrow(values) {
     Object.assign(state, values);
-    writeAddress();
     renderControls();
+    writeAddress();
   }
 
   function change(values) {
     if (runOf.get(values.measure || state.measure) !== run()) current = undefined; // other rows
     Object.assign(state, values);
     tidy();
-    writeAddress();
     render();
+    writeAddress();
   }
 
   // ---- what the state selects
@@ -302,6 +308,7 @@
 
   function render() {
     const key = document.activeElement?.dataset?.key;
+    const named = current < run().rows.word.length ? current : undefined; // a focus names another
     renderControls();
     const weighed = run().sentences.id.length;
     notice.textContent = here() === undefined ? `The run has weighed ${count(weighed)} sentences by ` +
@@ -310,9 +317,10 @@
     panels.classList.toggle("ww-two", views().length > 1);
     views().forEach(addPanel);
     renderOccurrences();
-    const focused = [...root.querySelectorAll("[data-key]")].find((e) => e.dataset.key === key);
-    if (key && focused !== document.activeElement) focused?.focus({ preventScroll: true });
-    name(current !== undefined && current < run().rows.word.length ? current : undefined);
+    const keyed = (wanted) => [...root.querySelectorAll("[data-key]")].find((e) => e.dataset.key === wanted);
+    const focused = keyed(key) || keyed("plot-0"); // what had it may be gone
+    if (key && focused !== document.activeElement) focused.focus({ preventScroll: true });
+    name(named);
   }
 
   root.classList.add("ww-alive");

@@ -20,9 +20,9 @@ window.wordweights = (() => {
     return made;
   }
 
-  // Write a number with three significant digits, as the chapters do.
+  // Write a number with three significant digits, and large ones whole rather than by an exponent.
   const number = (value, digits = 3) =>
-    value ? (Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(digits)) : "0";
+    value ? (Math.abs(value) >= 10 ** digits - 0.5 ? value.toFixed(0) : value.toPrecision(digits)) : "0";
 
   const count = (value) => value.toLocaleString("en");
 

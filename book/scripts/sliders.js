@@ -69,12 +69,13 @@
     let current; // the word that is named, at every step
     const draw = (at, width) => {
       const some = points(at);
-      const line = node("p", { class: "ww-status", role: "status" }, "Point at a word, or walk by arrow keys.");
+      const line = node("p", { class: "ww-status", role: "status" });
       const name = (row) => {
         const point = some[current = row];
         plot.mark(row);
-        if (point) line.replaceChildren(node("strong", {}, point.word),
-          ` – ${number(point.y)}; information ${number(point.x)} nats`);
+        line.replaceChildren(...point
+          ? [node("strong", {}, point.word), ` – ${number(point.y)}; information ${number(point.x)} nats`]
+          : ["Point at a word, or walk by arrow keys."]);
       };
       const plot = scatter(some, {
         width, height: 340, xDomain, yDomain, key: "plot",

@@ -91,6 +91,46 @@ def test_a_jump_is_found_and_goes_to_its_rows(width: float, dtype: torch.dtype) 
         assert blind.residual[0] > 5 * TOLERANCE
 
 
+@pytest.mark.parametrize("places", [(0.31, 0.69), (0.4, 0.5), (0.2, 0.9)])
+def test_a_jump_that_is_taken_back_is_found_too(places: tuple[float, float]) -> None:
+    """The whole is complete without both of them, so completeness of the whole says nothing.
+
+    Two words carry them, and each weighs what it carries.
+    """
+    draw = torch.Generator().manual_seed(0)
+    linear = torch.zeros(2, 1, OUTPUTS, dtype=torch.float64)
+    linear[:, 0] = torch.randn(2, OUTPUTS, generator=draw, dtype=torch.float64)
+    height = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    first, second = torch.eye(2, dtype=torch.float64)[:, :, None]
+    up = Jumping(linear, first, height, places[0], 1e-4)
+    down = Jumping(0 * linear, second, -height, places[1], 1e-4)
+    inputs = torch.ones(1, 2, 1, dtype=torch.float64)
+    path = StraightPath(lambda x: up(x) + down(x), inputs, torch.zeros_like(inputs))
+    method = IntegratedGradients(norm="vector", tolerance=TOLERANCE)
+    ((found, (weights,)),) = method.along(path, [np.eye(2)], [[0]])
+    assert weights.vectors is not None
+    expected = linear[:, 0] + torch.stack([2 * height, -2 * height])
+    assert found.even == [True]
+    np.testing.assert_allclose(weights.vectors, expected, atol=0.1)
+    # a rule that does not look is complete, and knows nothing of either
+    blind = IntegratedGradients(norm="vector", n_nodes=8, quadrature="gauss-legendre")
+    ((found, (weights,)),) = blind.along(path, [np.eye(2)], [[0]])
+    assert found.residual[0] < TOLERANCE
+    assert np.abs(weights.vectors - expected.numpy()).max() > 1
+
+
+def test_few_nodes_that_step_over_two_jumps_are_flagged() -> None:
+    height = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    linear = torch.ones(1, 1, OUTPUTS, dtype=torch.float64)
+    across = torch.ones(1, 1, dtype=torch.float64)
+    models = [Jumping(linear, across, r, c, 1e-4) for r, c in ((height, 0.31), (-height, 0.69))]
+    inputs = torch.ones(1, 1, 1, dtype=torch.float64)
+    path = StraightPath(lambda x: models[0](x) + models[1](x), inputs, torch.zeros_like(inputs))
+    method = IntegratedGradients(norm="vector", n_nodes=6)
+    (found,) = method.certify(path)
+    assert found.even == [False]
+
+
 def test_the_frobenius_norm_has_the_jump_too() -> None:
     """Through nodes of both precisions."""
     model, inputs = jumping(1e-6)
@@ -139,7 +179,8 @@ def test_several_jumps_anywhere(places: list[float], exponent: float, seed: int)
     )
     points = pilot_nodes()
     outputs = path.outputs(points[None])[0].numpy()
-    rule, gap = divide(path, points, outputs, TOLERANCE, 400)
+    rule, gap, even = divide(path, points, outputs, TOLERANCE, 400, 3 * TOLERANCE)
+    assert even
     assert rule.weights.sum() == pytest.approx(1)
     assert (np.diff(rule.nodes) > 0).all()
     slopes = path.slopes(rule.nodes)[1].numpy()

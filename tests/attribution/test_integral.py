@@ -65,7 +65,7 @@ def test_the_map_along_a_direction_is_that_of_autograd(
 ) -> None:
     expected = exact.sum(dim=(2, 3)).T
     torch.testing.assert_close(
-        integral(path).along(path.step[None])[0], expected, rtol=1e-9, atol=1e-13
+        integral(path).along(path.step[None])[0, 0], expected, rtol=1e-9, atol=1e-13
     )
     shares = integral(path).rows()
     torch.testing.assert_close(shares, exact.sum(dim=3).permute(1, 2, 0), rtol=1e-9, atol=1e-13)

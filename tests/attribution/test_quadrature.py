@@ -13,6 +13,7 @@ from wordweights.attribution.quadrature import (
     Peak,
     choose_rule,
     gauss_legendre,
+    path_moments,
     peaked_rule,
     pilot_nodes,
     thinned,
@@ -34,6 +35,15 @@ def test_a_rule_integrates_over_another_stretch(n: int, ends: tuple[float, float
     assert (start < rule.nodes).all()
     assert (rule.nodes < stop).all()
     assert rule.weights @ rule.nodes**3 == pytest.approx((stop**4 - start**4) / 4, rel=1e-12)
+
+
+@given(st.integers(4, 12), st.lists(st.floats(-2, 2), min_size=1, max_size=5))
+def test_moments_of_a_pilot_are_those_of_a_rule(n: int, coefficients: list[float]) -> None:
+    curve = np.polynomial.Polynomial(coefficients)
+    rule = gauss_legendre(n)
+    moments = path_moments(curve(pilot_nodes())[:, None])[:, 0]
+    np.testing.assert_allclose(rule.moments @ curve.deriv()(rule.nodes), moments, atol=1e-9)
+    assert moments[0] == pytest.approx(curve(1) - curve(0), abs=1e-9)
 
 
 PEAKS = st.lists(

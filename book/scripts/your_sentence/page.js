@@ -29,6 +29,7 @@
   const worker = new Worker(URL.createObjectURL(new Blob([work], { type: "text/javascript" })));
   const sent = new Set(); // the checkpoints that the worker has
   let busy = false;
+  let waiting = false; // whether another sentence was asked for meanwhile
 
   function ask(message) {
     return new Promise((resolve, reject) => {
@@ -37,6 +38,7 @@
         else if (data.done) status.textContent = `Computing: ${Math.round(100 * data.done)} %`;
         else resolve(data);
       };
+      worker.onerror = () => reject(new Error("This browser lets no page compute beside itself"));
       worker.postMessage(message);
     });
   }
@@ -113,6 +115,7 @@
     const text = sentence.value.normalize("NFC").trim();
     const { value: name } = encoder;
     const { file } = encoder.selectedOptions[0].dataset;
+    waiting = busy;
     if (busy) return;
     result.replaceChildren();
     if (!text) {
@@ -144,6 +147,7 @@
       status.textContent = `Nothing was computed. ${error.message}.`;
     } finally {
       busy = false;
+      if (waiting) run();
     }
   }
 
@@ -153,13 +157,16 @@
   });
   form.hidden = false;
 
-  // an address that was sent holds a sentence
-  const state = new URLSearchParams(location.hash.slice(1));
-  if (state.get("sentence")) {
+  // An address that was sent holds a sentence.
+  function readAddress() {
+    const state = new URLSearchParams(location.hash.slice(1));
+    if (!state.get("sentence")) return;
     sentence.value = state.get("sentence");
     if ([...encoder.options].some(({ value }) => value === state.get("encoder"))) {
       encoder.value = state.get("encoder");
     }
     run();
   }
+  window.addEventListener("hashchange", readAddress);
+  readAddress();
 })();

@@ -81,8 +81,9 @@ def attribute(
         One row per word: sentence_id, position (from 0), word, contribution (in units of the
         sentence vector), standard_error (0 when exact), and the columns of the method's
         certificate; for Integrated Gradients residual (relative completeness residual of the
-        sentence), n_nodes and converged (residual within the tolerance). Contribution and standard
-        error are NaN for a word that no wordpiece stands for; a warning names it.
+        sentence), n_nodes and converged (residual within the tolerance, and no part of the path
+        far from complete). Contribution and standard error are NaN for a word that no wordpiece
+        stands for; a warning names it.
         ``attrs["settings"]`` carries all that made it, ``attrs["unconverged"]`` the number of
         sentences that did not converge, and ``attrs["cluster"]``, with a cluster, how many
         sentences were stored already, how many were computed, and by how many workers.
@@ -315,8 +316,8 @@ class _Request:
         if failed and self.content.get("n_nodes") is None:
             warnings.warn(
                 f"{failed} of {len(self.ids)} sentences did not reach a residual of "
-                f"{self.content['tolerance']:g} within {self.content['max_nodes']} nodes; they are "
-                f"marked in the column 'converged'.",
+                f"{self.content['tolerance']:g} on all of their path within "
+                f"{self.content['max_nodes']} nodes; they are marked in the column 'converged'.",
                 stacklevel=4,
             )
 

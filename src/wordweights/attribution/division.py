@@ -78,8 +78,13 @@ class Stretch:
 
 
 def divide(
-    path: StraightPath, points: Array, outputs: Array, tolerance: float, max_nodes: int
-) -> tuple[Rule, Array]:
+    path: StraightPath,
+    points: Array,
+    outputs: Array,
+    tolerance: float,
+    max_nodes: int,
+    even: float,
+) -> tuple[Rule, Array, bool]:
     """Lay nodes on the path of one example, in stretches that are complete.
 
     Each round divides the stretches that miss most, until the whole is within the tolerance. What
@@ -97,19 +102,22 @@ def divide(
         Completeness residual to reach.
     max_nodes : int
         Most nodes to lay, at least 2.
+    even : float
+        The same on the way: what is missed from the beginning up to the end of any stretch, so that
+        two stretches do not make up for one another.
 
     Returns
     -------
-    tuple[Rule, Array]
-        The joined rule of all stretches, and its gap: the integral of s' less s(1) - s(0), shape
-        (outputs,).
+    tuple[Rule, Array, bool]
+        The joined rule of all stretches; its gap, the integral of s' less s(1) - s(0), of shape
+        (outputs,); and whether it keeps to `even`.
     """
     known = dict(zip(points.tolist(), outputs, strict=True))
     scale = float(np.linalg.norm(outputs[-1] - outputs[0]))
     moved = np.cumsum(np.linalg.norm(np.diff(outputs, axis=0), axis=1))
     n = min(_STRETCHES, max_nodes // _ORDER)
-    even = points[1 + np.searchsorted(moved, moved[-1] * np.arange(1, n) / n)]
-    wanted = [(start, stop, _ORDER) for start, stop in pairwise(sorted({0.0, *even.tolist(), 1.0}))]
+    cuts = points[1 + np.searchsorted(moved, moved[-1] * np.arange(1, n) / n)]
+    wanted = [(start, stop, _ORDER) for start, stop in pairwise(sorted({0.0, *cuts.tolist(), 1.0}))]
     stretches: list[Stretch] = []
     while True:
         stretches = sorted(
@@ -120,12 +128,14 @@ def divide(
         gap = gaps.sum(axis=0)
         divisible = [s.width > _finest(path) for s in stretches]
         sizes = np.linalg.norm(gaps, axis=1) * divisible
-        within = bool(np.linalg.norm(gap) <= tolerance * scale)
+        uneven = np.linalg.norm(np.cumsum(gaps, axis=0), axis=1).max() > even * scale
+        within = bool(np.linalg.norm(gap) <= tolerance * scale) and not uneven
         # each division adds nodes of its own and keeps those that were there
         room = (max_nodes - sum(len(s.slopes) for s in stretches)) // _ORDER
         # what is not a number will not become one
         if within or not room or not sizes.max() > 0:
-            return join_rules([(s.rule, _is_narrow(s.width, path)) for s in stretches]), gap
+            rules = [(s.rule, _is_narrow(s.width, path)) for s in stretches]
+            return join_rules(rules), gap, not uneven
         most = np.argsort(-sizes, kind="stable")[:room]
         chosen = np.isin(np.arange(len(sizes)), most) & (sizes >= _AT_ONCE * sizes.max())
         wanted, left = [], []

@@ -78,28 +78,31 @@ class Integral:
         rules = tuple(rule.thinned()[1] for rule in self.rules)
         return Integral(self.path, rules, self.outputs)
 
-    def along(self, directions: Tensor) -> Tensor:
+    def along(self, directions: Tensor, weights: Array | None = None) -> Tensor:
         """Apply it to changes of the inputs, by forward mode.
 
         Parameters
         ----------
         directions : Tensor
             Shape (directions, batch, rows, columns). W - B gives the sum over i, j of IG(i, j, .).
+        weights : Array | None
+            Several rules on the same nodes, shape (rules, batch, n); None is its own.
 
         Returns
         -------
         Tensor
-            Shape (directions, batch, outputs).
+            Shape (rules, directions, batch, outputs).
         """
-        weights = torch.as_tensor(self.weights).to(directions)
-        total = directions.new_zeros(*directions.shape[:2], self.outputs)
+        rules = torch.as_tensor(self.weights[None] if weights is None else weights).to(directions)
+        total = directions.new_zeros(len(rules), *directions.shape[:2], self.outputs)
 
         def add(part: _Part, chosen: slice) -> None:
-            rule = weights[part.examples, part.cut]  # (examples, nodes)
-            some = directions[chosen, part.examples]
-            for direction, sums in zip(some, total[chosen, part.examples], strict=True):
-                slopes = part.linear.tangent(direction.repeat_interleave(rule.shape[1], dim=0))
-                sums.add_(torch.einsum("en,enk->ek", rule, slopes.unflatten(0, rule.shape)))
+            some = rules[:, part.examples, part.cut]  # (rules, examples, nodes)
+            sums = total[:, chosen, part.examples]
+            for i, direction in enumerate(directions[chosen, part.examples]):
+                slopes = part.linear.tangent(direction.repeat_interleave(some.shape[2], dim=0))
+                by_node = slopes.unflatten(0, some.shape[1:])
+                sums[:, i].add_(torch.einsum("ren,enk->rek", some, by_node))
 
         self._run(add, len(directions))
         return total
@@ -118,7 +121,7 @@ class Integral:
         for direction, row in zip(directions, moving, strict=True):
             direction[:, row] = step[:, row]
         vectors = step.new_zeros(step.shape[1], len(step), self.outputs)
-        vectors[moving] = self.along(directions)
+        (vectors[moving],) = self.along(directions)
         return vectors.transpose(0, 1)
 
     def squares(self, probes: Tensor, weights: Array | None = None) -> Array:

@@ -29,6 +29,7 @@ _WIDTHS = np.geomspace(0.04, 0.5, 8)
 _SECOND_CENTRES = np.linspace(0.05, 0.95, 10)
 _SECOND_WIDTH = 0.1
 _SECOND_SHARE = 0.15
+_MOMENTS = 2  # highest degree of the polynomials that a path is weighted with
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Rule:
         of_nodes = np.repeat(self.narrow, self.orders)
         cuts = [0, *(np.flatnonzero(np.diff(of_nodes)) + 1).tolist(), len(of_nodes)]
         return [(slice(i, j), bool(of_nodes[i])) for i, j in pairwise(cuts)]
+
+    @property
+    def moments(self) -> Array:
+        """Weights for the integrals of P_k s', see :func:`path_moments`, shape (3, n)."""
+        return self.weights * np.polynomial.legendre.legvander(2 * self.nodes - 1, _MOMENTS).T
 
     def on(self, start: float, stop: float) -> Rule:
         """Give the rule, which is not joined, on another stretch of the path."""
@@ -203,6 +209,26 @@ def choose_rule(path: Array, n: int) -> tuple[Rule, float]:
     return Rule(nodes[best], weights[best]), residual
 
 
+def path_moments(path: Array) -> Array:
+    """Integrate P_k(2 alpha - 1) s'(alpha), for the Legendre polynomials P_0, P_1 and P_2.
+
+    By parts this is [P_k s] less the integral of P_k' s, which a spline through the pilot gives: no
+    derivative of the model is needed. P_0 gives s(1) - s(0); the others see what cancels in it, as
+    where a path jumps and later jumps back.
+
+    Parameters
+    ----------
+    path : Array
+        Sentence vectors at :func:`pilot_nodes`, shape (points, outputs).
+
+    Returns
+    -------
+    Array
+        Shape (3, outputs).
+    """
+    return np.asarray(_moments() @ np.asarray(path, dtype=np.float64))
+
+
 @lru_cache(maxsize=128)
 def thinned(n: int) -> tuple[NDArray[np.int64], Array]:
     """Choose about half of the nodes of a rule with n nodes, and factors for their weights.
@@ -231,6 +257,22 @@ def thinned(n: int) -> tuple[NDArray[np.int64], Array]:
     moments = np.zeros(len(places))
     moments[0] = 1.0
     return places, np.linalg.solve(basis.T, moments) / fine.weights[places]
+
+
+@lru_cache(maxsize=1)
+def _moments() -> Array:
+    """Map a pilot to its moments, shape (3, points)."""
+    from scipy.interpolate import make_interp_spline
+
+    points, legendre = pilot_nodes(), np.polynomial.legendre
+    spline = make_interp_spline(points, np.eye(len(points)), k=5)
+    rules = [gauss_legendre(8).on(a, b) for a, b in pairwise(points)]  # the spline is of pieces
+    nodes, weights = (np.concatenate([getattr(r, x) for r in rules]) for x in ("nodes", "weights"))
+    slopes = legendre.legval(2 * nodes - 1, 2 * legendre.legder(np.eye(_MOMENTS + 1)))
+    moments = -(slopes * weights) @ spline(nodes)
+    moments[:, -1] += 1.0  # P_k(1)
+    moments[:, 0] -= (-1.0) ** np.arange(_MOMENTS + 1)
+    return np.asarray(moments)
 
 
 @lru_cache(maxsize=16)
