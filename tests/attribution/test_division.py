@@ -179,7 +179,7 @@ def test_several_jumps_anywhere(places: list[float], exponent: float, seed: int)
     )
     points = pilot_nodes()
     outputs = path.outputs(points[None])[0].numpy()
-    rule, gap, even = divide(path, points, outputs, TOLERANCE, 400, 3 * TOLERANCE)
+    rule, gap, even = divide(path, points, outputs, TOLERANCE, 400, even=3 * TOLERANCE)
     assert even
     assert rule.weights.sum() == pytest.approx(1)
     assert (np.diff(rule.nodes) > 0).all()

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_words import weighed
+from scipy.stats import t as student
 
 from wordweights.errors import WordweightsError
 from wordweights.statistics import (
-    NORMAL_QUANTILE,
     UNITS,
     add_units,
     arrange_before_after,
@@ -142,7 +142,8 @@ def test_a_control_is_the_distribution_of_its_seeds():
     seeds = {i: weighed(5.0, i, n_sentences=20) for i in range(4)}
     found = with_controls(table, "a (untrained)", seeds)
     rs = [float(np.corrcoef(t["contribution"], t["information"])[0, 1]) for t in seeds.values()]
-    mean, margin = np.mean(rs), NORMAL_QUANTILE * np.std(rs, ddof=1)
+    # the interval that covers another seed: of Student, with three degrees of freedom
+    mean, margin = np.mean(rs), student.ppf(0.975, 3) * np.std(rs, ddof=1) * np.sqrt(1 + 1 / 4)
     columns = ["r_information", "r_information_low", "r_information_high"]
     assert found.loc[1, columns].tolist() == pytest.approx([mean, mean - margin, mean + margin])
     assert found.loc[1, ["encoder", "n_sentences", "n_seeds"]].tolist() == ["a (untrained)", 20, 4]

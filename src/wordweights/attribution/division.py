@@ -83,6 +83,7 @@ def divide(
     outputs: Array,
     tolerance: float,
     max_nodes: int,
+    *,
     even: float,
 ) -> tuple[Rule, Array, bool]:
     """Lay nodes on the path of one example, in stretches that are complete.

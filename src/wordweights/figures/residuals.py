@@ -249,11 +249,13 @@ def residual_takeaways(
         of_all = effects[(effects["encoder"] == encoder) & (effects["model"] == "all")]
         (effect,) = of_all.to_dict("records")
         lines.append(
-            f"- `{encoder}`: all groups explain {total} % of the variance of ln c. The largest "
-            f"shares are those of {first['group']} ({format_number(100 * first['share'], 0)} %, "
+            f"- `{encoder}`: all groups explain {total} % of the variance of ln c among the words "
+            f"that they are fitted to; for words of other sentences, R² is "
+            f"{format_number(effect['predicted'])}. The largest shares are those of "
+            f"{first['group']} ({format_number(100 * first['share'], 0)} %, "
             f"{interval(100 * first['share_low'], 100 * first['share_high'], 0)}) and "
-            f"{second['group']} ({format_number(100 * second['share'], 0)} %). Beside all else, a "
-            f"nat of {INFORMATION} multiplies the contribution by "
+            f"{second['group']} ({format_number(100 * second['share'], 0)} %). Beside all else, at "
+            f"the mean {INFORMATION}, a nat more multiplies the contribution by "
             f"{format_number(effect['factor'])} "
             f"({interval(effect['factor_low'], effect['factor_high'])})."
         )

@@ -8,12 +8,12 @@ from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from wordweights.encoders import UNTRAINED, split_name
 from wordweights.errors import WordweightsError
 from wordweights.statistics.bootstrap import (
     NO_ESTIMATE,
-    NORMAL_QUANTILE,
     Estimate,
     Resampling,
     TooFewWordsError,
@@ -195,13 +195,14 @@ def with_controls(
             f"raise `n_controls`."
         )
     seeds = correlation_table(controls, n_resamples=100)
+    # of another seed, where mean and spread are known from so few
+    quantile = stdtrit(len(controls) - 1, 0.975) * np.sqrt(1 + 1 / len(controls))
     row: dict[str, Any] = {name: seeds[name].iloc[0] for name in map(str, seeds.columns)}
     row |= {"encoder": control, "n_units": 0, "n_types": 0}
     for column in (*SUBSETS, "r_probability", "rho_sentence"):
         mean, sd = seeds[column].mean(skipna=False), seeds[column].std(skipna=False)
-        row |= Estimate(
-            mean, mean - NORMAL_QUANTILE * sd, mean + NORMAL_QUANTILE * sd, 0, 0
-        ).columns(column)
+        half = quantile * sd
+        row |= Estimate(mean, max(-1.0, mean - half), min(1.0, mean + half), 0, 0).columns(column)
     chosen = table["encoder"] == control
     found = table.assign(n_seeds=pd.Series(np.nan, table.index).mask(chosen, len(controls)))
     found.loc[chosen, list(row)] = list(row.values())

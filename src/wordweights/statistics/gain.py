@@ -14,10 +14,12 @@ _REDRAWS = 10
 def information_gain(contexts: Contexts, *, seed: int = 0) -> pd.DataFrame:
     """Compute KL(w) = sum over w' of p(w'|w) ln(p(w'|w) / p(w')), of Oyama et al. (2023).
 
-    A word with few neighbours has a large divergence by chance alone. The mean divergence of ten
-    redraws, of as many neighbours as the word has, from p(w') itself, is that bias, and is taken
-    off. p(w'|w) is of one half of the corpus and p(w') of the other, so that no chance of one is in
-    both; the value of a word is the mean over the two ways.
+    A word with few neighbours has a large divergence by chance alone. As they do, the mean
+    divergence of ten redraws, of as many neighbours as the word has, from p(w') itself is taken
+    off: what is left is the divergence beyond chance. It is 0 in the mean for a word that says
+    nothing. Of a rare word that says much, chance explains less than that, and the gain is too
+    small. p(w'|w) is of one half of the corpus and p(w') of the other, so that no chance of one is
+    in both; the value of a word is the mean over the two ways.
 
     Parameters
     ----------

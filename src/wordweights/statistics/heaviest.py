@@ -37,7 +37,8 @@ def heaviest_words(table: pd.DataFrame) -> pd.DataFrame:
         ``"not the heaviest"``, or ``"unknown"`` where nothing is known about the errors), n_words
         and chance (that of the heaviest word to be a most informative one). Of several words of the
         same information the heaviest counts, and they have as many chances. Sentences without two
-        words to compare are left out.
+        words to compare are left out, and so are those of which words were left out: one of these
+        could be the heaviest.
     """
     rows = [_compare(words) for _, words in table.groupby("sentence_id", sort=False)]
     columns = [*table.columns, "rival", "lead", "low", "high", "verdict", "n_words", "chance"]
@@ -88,13 +89,17 @@ def heaviest_table(words: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per encoder: encoder, n_sentences, and shares of them: heaviest, tie, and chance
-        (the mean of that of each sentence).
+        (the mean of that of each sentence). The first two are NaN where nothing is known about the
+        errors of some weights.
     """
     rows = []
     for encoder, table in words.items():
         found = heaviest_words(table)
         row: dict[str, Any] = {"encoder": encoder, "n_sentences": len(found)}
-        row |= {name: (found["verdict"] == name).mean() for name in (HEAVIEST, TIE)}
+        known = not (found["verdict"] == UNKNOWN).any()
+        row |= {
+            name: (found["verdict"] == name).mean() if known else np.nan for name in (HEAVIEST, TIE)
+        }
         rows.append(row | {"chance": found["chance"].mean()})
     return pd.DataFrame(rows)
 
@@ -102,6 +107,8 @@ def heaviest_table(words: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _compare(words: pd.DataFrame) -> dict[str, Any] | None:
     weights = words["contribution"].to_numpy(dtype=float)
     information = words["information"].to_numpy(dtype=float)
+    if len(words) < words.get("n_in_sentence", pd.Series([0])).iloc[0]:
+        return None
     if np.isnan(information).all():
         return None
     most = information == np.nanmax(information)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 from typing import Unpack
@@ -17,6 +17,7 @@ from wordweights.statistics.bootstrap import (
     NORMAL_QUANTILE,
     UNITS,
     Array,
+    Estimate,
     Resampling,
     estimates,
     number_units,
@@ -114,6 +115,10 @@ def shares(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> pd.DataFram
     What a group adds to R² depends on what is in the model already; the mean over all orders
     (Lindeman, Merenda and Gold 1980), which is the Shapley value, sums to R² of all groups.
 
+    R² of a resample, in which rows repeat, is larger than that of the words themselves. So an
+    interval has the width of the percentiles of the resamples, but the share in its middle, cut at
+    0 and 1.
+
     Parameters
     ----------
     table : pd.DataFrame
@@ -140,10 +145,15 @@ def shares(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> pd.DataFram
     alone = [_r_squared(*moments, owner == i) for i in range(len(names))]
     return pd.DataFrame(
         [
-            {"group": name, **share.columns("share"), "alone": r_squared}
+            {"group": name, **_centred(share).columns("share"), "alone": r_squared}
             for name, share, r_squared in zip(names, found, alone, strict=True)
         ]
     )
+
+
+def _centred(share: Estimate) -> Estimate:
+    half = (share.high - share.low) / 2
+    return replace(share, low=max(0.0, share.value - half), high=min(1.0, share.value + half))
 
 
 def out_of_sample(table: pd.DataFrame, *, unit: str = "sentence_unit") -> dict[str, float]:

@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wordweights.attribution.alignment import tokenise
-from wordweights.attribution.lengths import embedding_lengths
 from wordweights.encoders import Encoder
 from wordweights.encoders.encoder import rows_by_length
 from wordweights.errors import WordweightsError
@@ -167,7 +166,7 @@ def compare_weights(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # attribute() has named the words without a weight
         measured = {
-            name: table.assign(length=embedding_lengths(encoders[name], texts))
+            name: table.assign(length=_input_lengths(encoders[name], texts))
             for name, table in contributions.items()
         }
     words = join_information(measured, frequencies)
@@ -382,6 +381,19 @@ def principal_direction(vectors: Array) -> Array:
 
 def _numbers(values: Tensor) -> NDArray[np.float32]:
     return np.asarray(values.float().cpu().numpy())
+
+
+def _input_lengths(encoder: Encoder, sentences: Sequence[str]) -> NDArray[np.float64]:
+    """Measure the input vector of each word, the mean over its wordpieces; 0 where it has none."""
+    import torch
+
+    found = [np.zeros(0)]
+    for sentence in tokenise(encoder, sentences):
+        rows = _numbers(encoder.embed(torch.tensor(sentence.ids, device=encoder.device)))
+        belongs = sentence.membership  # (wordpieces, words)
+        means = belongs.T @ rows / np.maximum(belongs.sum(axis=0), 1)[:, None]
+        found.append(np.linalg.norm(means, axis=1))
+    return np.concatenate(found)
 
 
 def _places(table: pd.DataFrame) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:

@@ -86,8 +86,8 @@ def join_information(
     -------
     dict[str, pd.DataFrame]
         The same tables with the columns sentence_unit and word_type (the units of a bootstrap),
-        word_class, probability and information (nats), without the words whose contribution is
-        missing by one of the encoders.
+        word_class, n_in_sentence (words of the whole sentence), probability and information
+        (nats), without the words whose contribution is missing by one of the encoders.
     """
     places = {encoder: number_occurrences(table) for encoder, table in contributions.items()}
     missing = {
@@ -98,9 +98,10 @@ def join_information(
     return {
         encoder: add_information(
             # of whole sentences: an unknown word has a place in them, too
-            add_units(table, sentences).assign(word_class=classify_words(table, rule))[
-                ~places[encoder].isin(missing)
-            ],
+            add_units(table, sentences).assign(
+                word_class=classify_words(table, rule),
+                n_in_sentence=table.groupby("sentence_id")["word"].transform("size"),
+            )[~places[encoder].isin(missing)],
             frequencies,
             unseen,
         )

@@ -296,7 +296,7 @@ class IntegratedGradients(JacobianMethod):
         from wordweights.attribution.integral import Integral
 
         rule, missed, even = divide(
-            path, alphas, curve, self.tolerance, self.max_nodes, EVEN * self.tolerance
+            path, alphas, curve, self.tolerance, self.max_nodes, even=EVEN * self.tolerance
         )
         gap = torch.from_numpy(missed).to(change)[None]
         integral = Integral(path, (rule,), change.shape[-1])

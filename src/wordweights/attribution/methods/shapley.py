@@ -68,7 +68,7 @@ class Shapley(BaselineMethod):
     """
 
     name: ClassVar[str] = "shapley"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     complete: ClassVar[bool] = True
 
     permutations: int = 64
@@ -165,9 +165,13 @@ class Shapley(BaselineMethod):
         lengths = np.linalg.norm(mean, axis=1)
         # along the mean, which is where its length changes
         along = np.einsum("pnd,nd->pn", added, mean) / np.where(lengths > 0, lengths, 1)
+        error = along.std(axis=0, ddof=1) / np.sqrt(pairs)  # of the length
+        without = np.sqrt(np.maximum(lengths**2 - spread, 0))
+        # d sqrt(L^2 - v) = L dL / sqrt(L^2 - v), and at 0 all that is known is below sqrt(v)
+        steep = error * lengths / np.where(without > 0, without, 1)
         row: Row = {
-            "contribution": np.sqrt(np.maximum(lengths**2 - spread, 0)),
-            "standard_error": along.std(axis=0, ddof=1) / np.sqrt(pairs),
+            "contribution": without,
+            "standard_error": np.where(without > 0, steep, np.sqrt(spread)),
         }
         return {**row, "vector": list(mean)} if self.vectors else row
 

@@ -16,10 +16,12 @@ _NOT_A_MEASURE = "information"
 
 def measures_compared(table: pd.DataFrame, words: pd.DataFrame) -> str:
     """Say on how many words and sentences measures are compared."""
+    least, most = (f"{n:,}" for n in (table["n_sentences"].min(), table["n_sentences"].max()))
+    some = least if least == most else f"{least} to {most}, by encoder,"
     return (
         f"{len(words):,} words of {words['sentence_id'].nunique():,} sentences are compared. In "
-        f"{table['n_sentences'].min():,} of these sentences every word has a P(w) and the "
-        f"order matters; faithfulness is the mean over them."
+        f"{some} of these sentences every word has a P(w) and the order matters; faithfulness is "
+        f"the mean over them."
     )
 
 
@@ -72,11 +74,12 @@ def measures_answer(table: pd.DataFrame, encoder: str) -> str:
     """Say by how many measures an encoder weighs words by their information."""
     rows = table[(table["encoder"] == encoder) & (table["measure"] != _NOT_A_MEASURE)]
     above, content = (
-        int((rows[f"{name}_low"] > 0).sum()) for name in ("r_information", "r_content")
+        f"{int((known > 0).sum())} of {len(known)} measures" if len(known) else "none that is known"
+        for known in (rows[f"{name}_low"].dropna() for name in ("r_information", "r_content"))
     )
     return (
         f"For `{encoder}`, the 95 % interval of r with information lies wholly above zero by "
-        f"{above} of {len(rows)} measures, and over content words alone by {content}. Over all "
+        f"{above}, and over content words alone by {content}. Over all "
         f"words, r is between {_ends(rows, 'r_information')}."
     )
 
@@ -131,12 +134,16 @@ def lengths_takeaways(
 
 def pair_found(pair: pd.DataFrame, encoder: str) -> str:
     """Say what the cosine of two sentences is, and which two words add most to it."""
-    top = pair.sort_values("cosine").iloc[-1]
+    known = pair.dropna(subset="cosine")
+    if known.empty:
+        return f"`{encoder}` knows no word of one of the two sentences, so no cell has a number."
+    top = known.sort_values("cosine").iloc[-1]
+    missing = "" if len(known) == len(pair) else " Words that it does not know have no cells."
     return (
         f"For `{encoder}`, the changes that the words of the two sentences make to their vectors "
         f"have a cosine of {format_number(pair.attrs['cosine'], 3)}. The cells sum to it up to "
         f"{abs(pair.attrs['gap']):.1e}. The largest of them is {format_number(top['cosine'], 3)}, "
-        f"of `{top['word_a']}` and `{top['word_b']}`."
+        f"of `{top['word_a']}` and `{top['word_b']}`.{missing}"
     )
 
 
