@@ -16,6 +16,7 @@ from scipy.stats import spearmanr
 from family.recipe import BASE
 from wordweights.attribution import IntegratedGradients, attribute
 from wordweights.encoders import Encoder, load_encoder
+from wordweights.errors import WordweightsError
 from wordweights.files import DATA_VARIABLE
 from wordweights.pipeline.measured import made_today
 from wordweights.training import Run, compare_correlations, shipped_trajectory, weigh_words
@@ -155,5 +156,10 @@ def _encode(encoder: Encoder, sentences: list[str]) -> torch.Tensor:
 if __name__ == "__main__":  # for the shipped weights, without training them again
     from family.ship import write_table
 
+    if not (Path(os.environ.get(DATA_VARIABLE, "")) / "stsb" / "test.csv").is_file():
+        raise WordweightsError(
+            f"The embeddings of the family are measured on the STS Benchmark: {DATA_VARIABLE} must "
+            f"name a folder with stsb/test.csv. Nothing was written."
+        )
     shipped = {str(name): load_encoder(name) for name in shipped_trajectory()["encoder"].unique()}
     write_table(measure_embeddings(shipped), FAMILY / "embeddings.csv")

@@ -31,6 +31,9 @@ from wordweights.errors import WordweightsError
 from wordweights.files import write_atomically
 from wordweights.training.runs import Run, finished, shared_arguments, train
 
+METHOD = "pre-training/1"
+"""Changes whenever the same text and settings would give other weights."""
+
 HEAD = "head.safetensors"
 """The file of the head beside the snapshots, see :func:`head_state`."""
 

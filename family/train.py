@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from family.pretraining import pretrain
+from family.pretraining import METHOD, pretrain
 from family.recipe import BASE, Recipe
 from family.vocabulary import learn_vocabulary, make_tokenizer, whole_words
 from wordweights.errors import WordweightsError
@@ -49,7 +49,7 @@ def train_family(
     vocabulary = learn_vocabulary(sentences, recipe.vocabulary, whole_words(recipe.whole))
     tokenizer = make_tokenizer(vocabulary, recipe.pretraining.positions)
     first = recipe.pretraining
-    key = digest([vocabulary, sentences, first.model_dump(), recipe.seed])[:16]
+    key = digest([METHOD, vocabulary, sentences, first.model_dump(), recipe.seed])[:16]
     base = pretrain(tokenizer, sentences, first, recipe.seed, folder / f"pre-training-{key}")
     names = {f"{BASE} ({pooling.upper()})": pooling for pooling in ("cls", "mean")}
     runs = {name: relabel(base, name=name, pooling=pooling) for name, pooling in names.items()}

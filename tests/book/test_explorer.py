@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from offline import open_offline
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from wordweights import attribute, load_encoder, load_frequencies
@@ -30,19 +31,11 @@ Opener = Callable[..., Page]
 @pytest.fixture
 def opened(smoke: Any, chromium: Browser) -> Iterator[Opener]:
     """Open a page of the book; at the end nothing has failed or asked for more than the disk."""
-    faults: list[str] = []
-    contexts = []
+    pages = []
 
     def open_page(name: str, *scripts: str, **settings: Any) -> Page:
-        contexts.append(chromium.new_context(offline=True, **settings))
-        page = contexts[-1].new_page()
-        page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
-        page.on(
-            "request",
-            lambda r: faults.append(r.url) if not r.url.startswith(("file:", "data:")) else None,
-        )
+        page, faults = open_offline(chromium, **settings)
+        pages.append((page, faults))
         for script in scripts:
             page.add_init_script(script)
         path, _, state = name.partition("#")
@@ -50,9 +43,9 @@ def opened(smoke: Any, chromium: Browser) -> Iterator[Opener]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
-    assert faults == []
+    for page, _ in pages:
+        page.context.close()
+    assert [fault for _, faults in pages for fault in faults] == []
 
 
 def control(page: Page, label: str, role: Any = "combobox") -> Locator:
@@ -127,8 +120,10 @@ def test_a_word_is_found_by_pointer_and_shown_wherever_it_stands(explorer: Opene
     expect(page.get_by_label("Occurrences").locator("mark")).to_have_text(["the", "the"])
     expect(page.locator("select[size]")).to_have_value("8")
     expect(page.locator(".ww-chip[aria-pressed=true]")).to_have_count(1)
+    expect(status).to_contain_text("In: the dog <img")
     page.get_by_role("button", name="Close this list").click()
     expect(page.locator(".ww-occurrences li")).to_have_count(0)
+    expect(page.get_by_role("application")).to_be_focused()  # not lost with the button
 
 
 def test_the_plot_is_one_stop_for_the_keyboard_and_arrows_walk_through_it(
@@ -155,7 +150,9 @@ def test_the_plot_is_one_stop_for_the_keyboard_and_arrows_walk_through_it(
     page.keyboard.press("Enter")
     expect(page.locator(".ww-occurrences li")).not_to_have_count(0)
     expect(plot).to_be_focused()
+    expect(status).to_have_text(named[-1])  # still of the word that was chosen
     page.keyboard.press("Escape")
+    expect(status).to_contain_text("Point at a word")
     expect(page.locator(".ww-occurrences li")).to_have_count(0)
     page.keyboard.press("Tab")
     expect(plot).not_to_be_focused()
@@ -210,9 +207,14 @@ def test_the_address_holds_the_state_and_restores_it(explorer: Opener) -> None:
 
 
 def test_an_address_that_names_what_is_not_there_opens_what_is(explorer: Opener) -> None:
-    page = explorer("encoder=none&measure=none&sentence=1e9&word=none&pos=none&classes=none")
+    page = explorer(
+        "encoder=none&measure=none&sentence=1e9&word=none&pos=none&classes=none"
+        "&origin=none&length=99&beside=base"
+    )
     expect(control(page, "Encoder")).to_have_value("base")
     expect(page.locator(".ww-chip").first).to_contain_text("the")
+    expect(page.locator(".ww-panel h2")).to_have_text(["base"])  # not beside itself
+    expect(page.locator("select[size] option")).to_have_count(3)
 
 
 def test_filters_choose_the_words_of_the_plot(explorer: Opener) -> None:
@@ -255,8 +257,9 @@ def test_markup_in_sentences_is_text(explorer: Opener) -> None:
         expect(page.locator(".ww-chip", has_text=text)).to_have_count(1)
     page.locator(".ww-chip", has_text="<img").hover()
     expect(page.get_by_role("status").locator("q")).to_have_text(SENTENCES[1])
-    assert page.locator("#ww-explorer :is(img, script, b b)").count() == 0
     page.locator("select[size]").select_option("7")
+    assert page.locator("#ww-explorer :is(img, script)").count() == 0
+    assert page.locator("#ww-explorer b").count() == page.locator(".ww-occurrences li b").count()
     expect(page.locator(".ww-chip").nth(1)).to_contain_text("<b>bold</b>")
     expect(page.locator(".ww-chip").nth(2)).to_contain_text('"dog"')
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from offline import open_offline
 from playwright.sync_api import expect
 
 from wordweights import attribute, load_encoder, load_sentences
@@ -31,10 +32,9 @@ pytestmark = pytest.mark.slow
 
 @dataclass
 class Opened:
-    """A page in the browser, and what went wrong in it."""
+    """A page in the browser."""
 
     page: Any
-    faults: list[str] = field(default_factory=list)
 
     def weigh(self, sentence: str) -> str:
         """Type a sentence, press Enter, and wait for what the page says."""
@@ -55,6 +55,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page without the theme around it, with its encoders."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "book" / "scripts" / "your_sentence", folder / "_static/your_sentence")
+    for name in ("shared.js", "moving.css"):
+        shutil.copy(ROOT / "book" / "scripts" / name, folder / "_static")
     write_encoders(folder / "_static" / "your_sentence" / "encoders")
     (raw,) = re.findall(
         r"```\{raw\} html\n(.*?)```", (ROOT / "book/your_sentence.md").read_text("utf-8"), re.DOTALL
@@ -71,15 +73,11 @@ def opened(chromium: Any, site: Path) -> Iterator[Opened]:
 
 
 def _open(chromium: Any, address: str) -> Iterator[Opened]:
-    context = chromium.new_context(offline=True)
-    page = context.new_page()
-    opened = Opened(page)
-    page.on("console", lambda m: opened.faults.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: opened.faults.append(str(error)))
+    page, faults = open_offline(chromium)
     page.goto(address)
-    yield opened
-    context.close()
-    assert opened.faults == []
+    yield Opened(page)
+    page.context.close()
+    assert faults == []
 
 
 def _cells(page: Any) -> list[list[str]]:

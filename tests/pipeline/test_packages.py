@@ -58,10 +58,13 @@ def test_without_npm_a_user_hears_what_to_install(
         install_packages(pinned)
 
 
-def test_a_failed_installation_says_why_and_leaves_what_was(pinned: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("begins", ["npm error", "npm ERR!"])  # from npm 11 on, and before
+def test_a_failed_installation_says_why_and_leaves_what_was(
+    pinned: Path, tmp_path: Path, begins: str
+) -> None:
     install_packages(pinned)
     (pinned / "package-lock.json").write_text("2")
-    npm(tmp_path, "mkdir node_modules; echo npm error network away >&2; exit 1")
+    npm(tmp_path, f"mkdir node_modules; echo {begins} network away >&2; exit 1")
     with pytest.raises(WordweightsError, match=r"network away.*registry.*--static"):
         install_packages(pinned)
     assert (pinned / "node_modules" / "a" / "dist" / "a.js").read_text() == "1"

@@ -14,7 +14,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from wordweights import attribute
 from wordweights.encoders import load_encoder
 from wordweights.errors import WordweightsError
-from wordweights.files import MEASURED_FILE
+from wordweights.files import MEASURED_FILE, SIMILARITY_FILE
 from wordweights.pipeline import Profile, build_book, count_run, load_profile, run_chapters
 from wordweights.pipeline.running import read_manifest, source_digest
 
@@ -126,10 +126,13 @@ def test_a_foreign_manifest_counts_as_none(tmp_path: Path, content: bytes) -> No
     assert read_manifest(tmp_path) == {}
 
 
-def test_a_chapter_is_stale_when_our_measured_numbers_have_changed(checkout: Path) -> None:
+@pytest.mark.parametrize("file", [MEASURED_FILE, SIMILARITY_FILE])
+def test_a_chapter_is_stale_when_our_measured_numbers_have_changed(
+    checkout: Path, file: Path
+) -> None:
     chapter = checkout / "notebooks" / "01_one.ipynb"
     before = source_digest(chapter)
-    path = checkout / MEASURED_FILE
+    path = checkout / file
     path.parent.mkdir(parents=True)
     path.write_text("encoder\n")
     assert source_digest(chapter) != before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -53,7 +54,9 @@ def install_packages(root: Path) -> Path:
             [npm, "ci", "--ignore-scripts"], cwd=fresh, capture_output=True, text=True, check=False
         )
         if result.returncode:
-            said = [line for line in result.stderr.splitlines() if "error" in line][:3]
+            said = [
+                line for line in result.stderr.splitlines() if re.match(r"npm (error|ERR!)", line)
+            ][:3]
             raise WordweightsError(
                 f"npm could not install what the explorer and the sliders of the book load "
                 f"({' '.join(said) or 'it does not say why'}). It needs its registry once: repeat "

@@ -22,6 +22,7 @@ from wordweights.errors import WordweightsError
 from wordweights.files import (
     MEASURED_FILE,
     RESULTS_VARIABLE,
+    SIMILARITY_FILE,
     digest,
     expand_home,
     package_folder,
@@ -223,9 +224,10 @@ def source_digest(notebook: Path) -> str:
     for path in sorted(package.rglob("*")):
         if path.suffix in _SOURCES:
             sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    measured = notebook.parents[1] / MEASURED_FILE
-    if measured.is_file():  # chapters quote it
-        sha.update(measured.read_bytes())
+    for file in (MEASURED_FILE, SIMILARITY_FILE):  # chapters quote them
+        measured = notebook.parents[1] / file
+        if measured.is_file():
+            sha.update(str(file).encode() + measured.read_bytes())
     return sha.hexdigest()
 
 

@@ -47,8 +47,11 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(parameters, block)
-    names = dict.fromkeys(n for run in runs for n in run["parameters"].get("encoders", []))
-    origins = ((name, describe_source(name)) for name in names)
+    given = [run["parameters"] for run in runs]
+    # of chapter 06, the encoder that it trains
+    names = dict.fromkeys([n for some in given for n in some.get("encoders", [])])
+    names |= dict.fromkeys(some["base"] for some in given if some.get("base"))
+    origins = ((_code(name), describe_source(name)) for name in names)
     sources = _table("Where each encoder is from.", "Encoder", "Checkpoint", origins)
     versions = {"Python": platform.python_version()}
     versions |= {name: _version(name) for name in PACKAGES} | {"commit": _commit()}
@@ -92,7 +95,8 @@ def _longest_run(text: str) -> int:
 
 
 def _table(caption: str, left: str, right: str, rows: Iterable[tuple[str, str]]) -> str:
-    lines = [f"| {key} | {_code(value).replace('|', chr(92) + '|')} |" for key, value in rows]
+    cells = ([part.replace("|", r"\|") for part in (key, _code(value))] for key, value in rows)
+    lines = [f"| {key} | {value} |" for key, value in cells]
     head = [f":::{{table}} {caption}", "", f"| {left} | {right} |", "| :-- | :-- |"]
     return "\n".join([*head, *lines, ":::"])
 

@@ -72,6 +72,8 @@ def _sure(rows: pd.DataFrame, rise: str) -> str:
 
 def embeddings_alone(scores: pd.DataFrame) -> str:
     """Say how the word embeddings of the family do against its encoders on the STS Benchmark."""
+    if scores["sts_sif"].isna().all():
+        return "They were not measured on the STS Benchmark, which was not at hand."
     weighted = format_number(scores["sts_sif"].max())
     beaten = scores[scores["sts_sif"] > scores["sts_encoder"]]
     return (
