@@ -138,7 +138,7 @@ def settings_of_weights(table: pd.DataFrame) -> str:
         for encoder, share in table.groupby("encoder", sort=False)["met"].first().items()
     )
     return (
-        f"The validation set chose as $a$ of SIF: {chosen or 'none'}. Of the words of the test "
+        f"The validation set chose as *a* of SIF: {chosen or 'none'}. Of the words of the test "
         f"set, {met or 'none'} have been weighed by the encoder; the others take what the ridge "
         f"regression predicts."
     )
