@@ -181,7 +181,7 @@ def with_controls(
     -------
     pd.DataFrame
         The same table, with n_seeds (NaN in other rows): of the control, each correlation is the
-        mean over seeds, and its interval reaches 1.96 standard deviations of a seed to either side;
+        mean over seeds, and its interval is where another seed lies in 95 of 100 cases (Student's);
         numbers of words and sentences are those of a seed, and nothing is resampled.
 
     Raises
