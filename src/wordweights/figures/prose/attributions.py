@@ -76,9 +76,10 @@ def examples_shown(
 ) -> str:
     """Say how many words are shown and how many are unknown, and which encoders are left out."""
     unseen = sum(int(table[INFORMATION].isna().sum()) for table in sentences)
+    knows = f"does not know {unseen} of the words, which have no number" if unseen else "knows all"
     return (
         f"These are {len(sentences)} sentences with {sum(map(len, sentences))} words. The source "
-        f"`{frequencies}` does not know {unseen} of the words. What is not known has no number."
+        f"`{frequencies}` {knows}."
         + (f"\n\nNot shown, though in this run: {', '.join(left_out)}." if left_out else "")
     )
 

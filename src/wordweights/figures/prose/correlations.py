@@ -21,10 +21,12 @@ def words_correlated(words: pd.DataFrame, frequencies: str, unseen: str, rule: s
     }[rule]
     types = words.groupby("word_type").size().sort_values()
     half = int((types[::-1].cumsum() < len(words) / 2).sum()) + 1
+    n_unseen = words.attrs["n_unseen"]
+    unknown = f"{n_unseen:,} word occurrences are unknown to the source `{frequencies}`; the policy"
     return (
         f"{len(words):,} words of {words['sentence_id'].nunique():,} sentences are correlated. "
-        f"{words.attrs['n_unseen']:,} word occurrences are unknown to the source `{frequencies}`; "
-        f"the policy for them is `{unseen}`.\n\n"
+        + (f"{unknown} for them is `{unseen}`." if n_unseen else f"`{frequencies}` knows them all.")
+        + "\n\n"
         f"{n.get(CONTENT, 0):,} of the words are content words, {n.get(FUNCTION, 0):,} function "
         f"words, and {n.get(PUNCTUATION, 0):,} punctuation, told apart {told}. They are of "
         f"{len(types):,} word types; the {half:,} most frequent of these make up half of all words."

@@ -18,11 +18,14 @@ def sentences_used(table: pd.DataFrame, every: pd.DataFrame, words: pd.DataFrame
 
 def words_unknown(n_words: int, known: pd.DataFrame, source: Frequencies, unseen: str) -> str:
     """Say how many words a source of frequencies does not know, and what the source is."""
-    return (
-        f"Of {n_words:,} word occurrences, {known.attrs['n_unseen']:,} "
-        f"({len(known.attrs['unseen_words']):,} distinct words) are unknown to the source "
-        f"`{source.source}`; the policy for them is `{unseen}`.\n\n> {source.note}"
-    )
+    n_unseen, distinct = known.attrs["n_unseen"], len(known.attrs["unseen_words"])
+    said = f"The source `{source.source}` knows all {n_words:,} word occurrences."
+    if n_unseen:
+        said = (
+            f"Of {n_words:,} word occurrences, {n_unseen:,} ({distinct:,} distinct words) are "
+            f"unknown to the source `{source.source}`; the policy for them is `{unseen}`."
+        )
+    return f"{said}\n\n> {source.note}"
 
 
 def frequency_takeaways(
