@@ -109,7 +109,7 @@ def count_corpus(
     min_count: int = 1,
     memory: int = MEMORY,
     cluster: str | None = None,
-    say: Say = lambda _: None,
+    say: Say | None = None,
 ) -> Report:
     """Count the words of a corpus into a table that :func:`wordweights.load_frequencies` reads.
 
@@ -141,8 +141,8 @@ def count_corpus(
         Address of a scheduler of Dask, such as ``tcp://host:8786``, whose workers read the corpus
         and return what they have counted; None counts on this machine, with as many processes as
         it has cores.
-    say : Say
-        Takes one line of progress at a time.
+    say : Say | None
+        Takes one line of progress at a time; None says nothing.
 
     Returns
     -------
@@ -168,6 +168,7 @@ def count_corpus(
     >>> float(load_frequencies("counts.parquet").probabilities["the"])
     0.25
     """
+    say = say or (lambda _: None)
     output = Path(output)
     check_output(output, [".parquet"])
     if min_count < 1:
