@@ -150,6 +150,7 @@ def test_a_jump_that_no_precision_at_hand_resolves_is_flagged() -> None:
     assert found.residual[0] > TOLERANCE
 
 
+@pytest.mark.slow
 def test_a_path_that_is_not_a_number_is_flagged() -> None:
     model, inputs = jumping(1e-3)
 
@@ -162,6 +163,7 @@ def test_a_path_that_is_not_a_number_is_flagged() -> None:
     assert np.isnan(found.residual[0])
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.floats(0.05, 0.95), min_size=1, max_size=3, unique=True),
@@ -189,6 +191,7 @@ def test_several_jumps_anywhere(places: list[float], exponent: float, seed: int)
     assert np.linalg.norm(gap) <= TOLERANCE * np.linalg.norm(outputs[-1] - outputs[0])
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 60), st.floats(-7, -1))
 def test_no_more_nodes_than_allowed(most: int, exponent: float) -> None:

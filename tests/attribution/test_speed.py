@@ -34,6 +34,7 @@ def test_the_nodes_are_those_of_the_rules(tiny_encoder: Encoder) -> None:
     assert len(nodes["adaptive"]) == 5
 
 
+@pytest.mark.slow
 def test_words_gather_on_the_path_what_the_vector_norm_gives_them(tiny_encoder: Encoder) -> None:
     sentence = "the dogs are running ."
     table = path_gathered(tiny_encoder, sentence, n_steps=20)

@@ -136,6 +136,7 @@ def test_a_vector_is_the_row_sum_of_captums_attributions(tiny_encoder: Encoder) 
     torch.testing.assert_close(ours, reference, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_steps_are_chosen_until_the_tolerance_is_met(tiny_encoder: Encoder) -> None:
     w, b = embeddings(tiny_encoder, batch=6)
     attribution = WordAttribution(tiny_encoder.vectors)

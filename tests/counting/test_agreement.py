@@ -49,6 +49,7 @@ def patient_encoder(tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> E
     return tiny_encoder
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.lists(st.one_of(TEXT, st.sampled_from(PHRASES)), min_size=1, max_size=4))
 def test_every_word_of_odd_texts_is_known(

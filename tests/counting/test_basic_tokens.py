@@ -62,6 +62,7 @@ def count(tmp_path_factory: pytest.TempPathFactory) -> Count:
     return count_all
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(TEXT)
 def test_tokens_of_any_text_are_those_of_bert(count: Count, text: str) -> None:
@@ -75,6 +76,7 @@ def test_tokens_of_lines_in_blocks_are_those_of_all_text(count: Count, lines: li
     assert count(blocks)[0] == bert_tokens("".join(f"{line}\n" for line in lines))
 
 
+@pytest.mark.slow
 def test_every_character_between_two_letters(count: Count) -> None:
     """All planes in which anything is assigned, each character by itself."""
     places = [*range(0x32400), *range(0xE0000, 0xE0200), 0xF0000, 0x10FFFF]

@@ -22,6 +22,7 @@ def test_the_bundled_sentences_are_a_source() -> None:
     assert source.note.startswith("Counts from bundled: ")
 
 
+@pytest.mark.slow
 def test_the_descriptions_of_packages_are_a_corpus() -> None:
     (path,) = corpus_files("packages")
     written = Path(path).stat().st_mtime_ns

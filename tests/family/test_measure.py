@@ -30,6 +30,7 @@ def test_the_embedding_of_a_sentence_is_a_weighted_mean_over_its_words(encoder: 
         torch.testing.assert_close(vector, total / len(words))
 
 
+@pytest.mark.slow
 def test_without_the_benchmark_nothing_is_scored(
     encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from wordweights.pipeline import Profile, build_book, count_run, load_profile, r
 from wordweights.pipeline.running import read_manifest, source_digest
 
 
+@pytest.mark.slow
 def test_a_run_leaves_chapters_their_tables_a_record_and_a_status_page(
     checkout: Path,
     notebook: Callable[..., None],
@@ -63,6 +64,7 @@ def test_a_run_leaves_chapters_their_tables_a_record_and_a_status_page(
     assert not list((tmp_path / "results" / "running").iterdir())
 
 
+@pytest.mark.slow
 def test_a_failing_chapter_stops_the_run_and_the_book(
     checkout: Path, notebook: Callable[..., None], tmp_path: Path
 ) -> None:

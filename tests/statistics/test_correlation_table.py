@@ -70,6 +70,7 @@ def test_table_one_names_the_encoder_that_failed():
         correlation_table({})
 
 
+@pytest.mark.slow
 def test_sources_on_their_own_words_and_on_those_that_all_know():
     draw = np.random.default_rng(0)
     known = {f"w'{i}": 0.5 ** (i % 7 + 1) for i in range(20)}
