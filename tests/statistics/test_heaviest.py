@@ -31,6 +31,17 @@ TABLE = pd.concat(
 )
 
 
+def test_a_sentence_of_which_a_word_was_left_out_is_not_judged():
+    whole = TABLE[TABLE["sentence_id"] == 3].assign(n_in_sentence=3)
+    assert heaviest_words(whole)["verdict"].tolist() == ["not the heaviest"]
+    assert heaviest_words(whole.dropna()).empty  # of the others, the onion would be the heaviest
+
+
+def test_a_table_of_unknown_errors_counts_nothing():
+    unknown = sentence(0, ("a", 1, 1.0), ("onion", 9, 2.0), error=np.nan)
+    assert heaviest_table({"one": unknown})[["heaviest", "tie"]].isna().all(axis=None)
+
+
 def test_each_sentence_by_hand():
     found = heaviest_words(TABLE).set_index("sentence_id")
     assert found["verdict"].to_dict() == {

@@ -74,6 +74,10 @@ def test_columns_are_standardised_and_rare_categories_one() -> None:
 
 def test_shares_are_means_over_all_orders_and_sum_to_r_squared() -> None:
     found = shares(TABLE, units=("sentence_unit",), n_resamples=100).set_index("group")
+    # a group that says nothing has a share, and an interval that begins at none
+    assert (found["share_low"] <= found["share"]).all()
+    assert (found["share"] <= found["share_high"]).all()
+    assert found["share_low"].min() == 0
     groups, y = design(TABLE), TABLE[Y].to_numpy()
 
     def r_squared(names: tuple[str, ...]) -> float:
