@@ -154,6 +154,16 @@ def test_a_control_is_the_distribution_of_its_seeds():
         with_controls(table, "a (untrained)", {0: seeds[0]})
 
 
+def test_what_one_seed_does_not_know_the_control_does_not_know():
+    tables = {"a": weighed(1.0, 1), "a (untrained)": weighed(5.0, 2)}
+    table = correlation_table(tables, n_resamples=100)
+    seeds = {i: weighed(5.0, i, n_sentences=20) for i in range(3)}
+    seeds[0] = seeds[0].assign(word_class="function")
+    found = with_controls(table, "a (untrained)", seeds).loc[1]
+    assert found[["r_content", "r_content_low", "r_content_high"]].isna().all()
+    assert found[["r_information", "r_information_low", "r_information_high"]].notna().all()
+
+
 def test_fine_tuning_in_a_circle_ends():
     table = pd.DataFrame({"encoder": ["a", "b"], "before": ["b", "a"], "origin": "this run"})
     assert len(arrange_before_after(table)) == 2

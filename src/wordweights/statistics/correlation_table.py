@@ -201,8 +201,8 @@ def with_controls(
     row |= {"encoder": control, "n_units": 0, "n_types": 0}
     for column in (*SUBSETS, "r_probability", "rho_sentence"):
         mean, sd = seeds[column].mean(skipna=False), seeds[column].std(skipna=False)
-        half = quantile * sd
-        row |= Estimate(mean, max(-1.0, mean - half), min(1.0, mean + half), 0, 0).columns(column)
+        low, high = np.clip([mean - quantile * sd, mean + quantile * sd], -1, 1)
+        row |= Estimate(mean, low, high, 0, 0).columns(column)
     chosen = table["encoder"] == control
     found = table.assign(n_seeds=pd.Series(np.nan, table.index).mask(chosen, len(controls)))
     found.loc[chosen, list(row)] = list(row.values())

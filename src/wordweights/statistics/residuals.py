@@ -153,7 +153,8 @@ def shares(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> pd.DataFram
 
 def _centred(share: Estimate) -> Estimate:
     half = (share.high - share.low) / 2
-    return replace(share, low=max(0.0, share.value - half), high=min(1.0, share.value + half))
+    low, high = np.clip([share.value - half, share.value + half], 0, 1)
+    return replace(share, low=low, high=high)
 
 
 def out_of_sample(table: pd.DataFrame, *, unit: str = "sentence_unit") -> dict[str, float]:
