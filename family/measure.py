@@ -138,13 +138,17 @@ def mean_embeddings(
 
 def _sts_spearman(vectors: Callable[[list[str]], torch.Tensor]) -> float:
     """Correlate cosines of any vectors with human similarity; NaN without the STS Benchmark."""
-    folder = os.environ.get(DATA_VARIABLE)
-    if not folder or not (Path(folder) / "stsb" / "test.csv").is_file():
+    if not _has_benchmark():
         return np.nan
     pairs = load_pairs("test")
     first, second = (vectors(pairs[name].tolist()) for name in ("sentence1", "sentence2"))
     cosines = torch.nn.functional.cosine_similarity(first, second)
     return float(spearmanr(cosines.numpy(), pairs["score"]).statistic)
+
+
+def _has_benchmark() -> bool:
+    folder = os.environ.get(DATA_VARIABLE, "")
+    return folder != "" and (Path(folder) / "stsb" / "test.csv").is_file()
 
 
 def _encode(encoder: Encoder, sentences: list[str]) -> torch.Tensor:
@@ -156,7 +160,7 @@ def _encode(encoder: Encoder, sentences: list[str]) -> torch.Tensor:
 if __name__ == "__main__":  # for the shipped weights, without training them again
     from family.ship import write_table
 
-    if not (Path(os.environ.get(DATA_VARIABLE, "")) / "stsb" / "test.csv").is_file():
+    if not _has_benchmark():
         raise WordweightsError(
             f"The embeddings of the family are measured on the STS Benchmark: {DATA_VARIABLE} must "
             f"name a folder with stsb/test.csv. Nothing was written."

@@ -58,7 +58,7 @@ def test_without_npm_a_user_hears_what_to_install(
         install_packages(pinned)
 
 
-@pytest.mark.parametrize("begins", ["npm error", "npm ERR!"])  # from npm 11 on, and before
+@pytest.mark.parametrize("begins", ["npm error", "npm ERR!"])  # newer ones, and older ones
 def test_a_failed_installation_says_why_and_leaves_what_was(
     pinned: Path, tmp_path: Path, begins: str
 ) -> None:

@@ -219,12 +219,12 @@ def path_moments(path: Array) -> Array:
     Parameters
     ----------
     path : Array
-        Sentence vectors at :func:`pilot_nodes`, shape (points, outputs).
+        Sentence vectors at :func:`pilot_nodes`, shape (..., points, outputs).
 
     Returns
     -------
     Array
-        Shape (3, outputs).
+        Shape (..., 3, outputs).
     """
     return np.asarray(_moments() @ np.asarray(path, dtype=np.float64))
 

@@ -48,8 +48,8 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(parameters, block)
     given = [run["parameters"] for run in runs]
-    # of chapter 06, the encoder that it trains
-    names = dict.fromkeys([n for some in given for n in some.get("encoders", [])])
+    names = dict.fromkeys(n for some in given for n in some.get("encoders", []))
+    # the encoder that chapter 06 trains
     names |= dict.fromkeys(some["base"] for some in given if some.get("base"))
     origins = ((_code(name), describe_source(name)) for name in names)
     sources = _table("Where each encoder is from.", "Encoder", "Checkpoint", origins)

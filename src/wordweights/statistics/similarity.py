@@ -241,9 +241,8 @@ def read_occurrences(encoder: Encoder, sentences: Sequence[str]) -> Occurrences:
             own.update(zip(rows, _numbers(encoder.pool(hidden, mask)), strict=True))
             for kind, tokens in ((INPUT, encoder.embed(ids)), (LAST, hidden)):
                 for row, one in zip(rows, _numbers(tokens), strict=True):
-                    belongs = tokenised[row].membership  # (wordpieces, words)
-                    belongs = belongs[:, belongs.any(axis=0)]
-                    found[kind][row] = (belongs / belongs.sum(axis=0)).T @ one
+                    belongs = tokenised[row].membership
+                    found[kind][row] = _word_means(one, belongs[:, belongs.any(axis=0)])
     texts, sentence_of = [], []
     for row, one in enumerate(tokenised):
         here = [word for i, word in enumerate(one.words) if i in one.word_of]
@@ -390,10 +389,13 @@ def _input_lengths(encoder: Encoder, sentences: Sequence[str]) -> NDArray[np.flo
     found = [np.zeros(0)]
     for sentence in tokenise(encoder, sentences):
         rows = _numbers(encoder.embed(torch.tensor(sentence.ids, device=encoder.device)))
-        belongs = sentence.membership  # (wordpieces, words)
-        means = belongs.T @ rows / np.maximum(belongs.sum(axis=0), 1)[:, None]
-        found.append(np.linalg.norm(means, axis=1))
+        found.append(np.linalg.norm(_word_means(rows, sentence.membership), axis=1))
     return np.concatenate(found)
+
+
+def _word_means(rows: NDArray[np.float32], membership: Array) -> Array:
+    """Average the rows of each word, (wordpieces, d) to (words, d); 0 for a word of none."""
+    return np.asarray((membership / np.maximum(membership.sum(axis=0), 1)).T @ rows)
 
 
 def _places(table: pd.DataFrame) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:

@@ -224,6 +224,7 @@ class IntegratedGradients(JacobianMethod):
         self.check_outputs(pilot.shape[-1])
         change = pilot[:, -1] - pilot[:, 0]  # (batch, outputs)
         curves = pilot.double().cpu().numpy()
+        expected = torch.from_numpy(path_moments(curves)).to(pilot) if adaptive else None
         left, jumping = list(range(batch)), list[int]()
         for n in self._ladder(adaptive):
             last = n in (self.max_nodes, self.n_nodes)
@@ -246,19 +247,16 @@ class IntegratedGradients(JacobianMethod):
                 gap = found[0] - change[group]
                 residual = _relative(gap, change[group]).tolist()
                 even = [True] * len(group)
-                if adaptive:
-                    expected = np.stack([path_moments(curves[i]) for i in group], axis=1)
-                    uneven = found[1:] - torch.from_numpy(expected[1:]).to(found)
-                    bound = _EVEN * self.tolerance
-                    even = [
-                        not bool((_relative(u, c) > bound).any())
-                        for u, c in zip(uneven.unbind(1), change[group], strict=True)
-                    ]
+                if expected is not None:
+                    uneven = _relative(
+                        found[1:] - expected[group, 1:].transpose(0, 1), change[group]
+                    )
+                    even = (~(uneven > _EVEN * self.tolerance).any(dim=0)).tolist()
                 # one that is not a number is yielded too: no rule will mend it
                 met = [
                     i
                     for i, (r, e) in enumerate(zip(residual, even, strict=True))
-                    if last or not (r > self.tolerance or not e)
+                    if last or (e and not r > self.tolerance)
                 ]
                 if met:
                     examples = [group[i] for i in met]
