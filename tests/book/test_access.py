@@ -19,6 +19,8 @@ CONTEXT = "{exclude: [['mjx-container > *']]}"
 SETTINGS = "preload: false, resultTypes: ['violations']"
 # colours on their way from light to dark are no colours of a page
 STILL = "*, *::before, *::after { transition: none !important; }"
+# what watches the sizes of elements has looked when two frames have been drawn
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +51,12 @@ def test_axe_finds_nothing_and_the_console_is_silent(chromium: Browser, files: l
         page.goto(file.as_uri())
         page.add_style_tag(content=STILL)
         page.evaluate(axe)
+        page.evaluate(DRAWN)
         look("light")
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
         look("dark", ", runOnly: ['color-contrast']")  # nothing but colours differs
         page.set_viewport_size(PHONE)
+        page.evaluate(DRAWN)
         look("phone", ", rules: {'color-contrast': {enabled: false}}")  # seen already
     assert not found, "\n".join(found)
     assert not said, "\n".join(said)
