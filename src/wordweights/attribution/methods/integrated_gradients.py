@@ -118,7 +118,7 @@ class IntegratedGradients(JacobianMethod):
 
     n_nodes: int | None = None
     tolerance: float = 0.01
-    max_nodes: int = 128
+    max_nodes: int = 256
     quadrature: str = "adaptive"
     bfloat16: bool = False
 
