@@ -2,7 +2,7 @@
 
     python benchmarks/attribution.py [--threads 2] [--encoder minilm|bert] [--reference 100]
 
-Prints a table for each encoder: seconds a sentence (the best of several rounds, in which all
+Prints a table for each encoder: seconds per sentence (the best of several rounds, in which all
 methods take turns, so that a machine shared with others slows all of them alike), the speed
 relative to a loop over outputs with captum, the relative error of contributions against an exact
 reference with many Gauss-Legendre nodes (root mean square over words), the standard error that is
@@ -306,7 +306,7 @@ def operations(encoder: Encoder, tokens: int) -> float:
 
 
 def exact_rate(encoder: Encoder, sentences: list[TokenisedSentence], outputs: int) -> float:
-    """Operations a second of the exact mode, of its backward passes alone counted."""
+    """Operations per second of the exact mode, of its backward passes alone counted."""
     n = 12
     before = time.perf_counter()
     some_outputs(encoder, sentences, outputs, n_nodes=n, quadrature=PLAIN)
@@ -316,7 +316,7 @@ def exact_rate(encoder: Encoder, sentences: list[TokenisedSentence], outputs: in
 
 
 def matrix_rate(encoder: Encoder, tokens: int) -> float:
-    """Operations a second of the products of a pass of the exact mode, on every core at once."""
+    """Operations per second of the products of a pass of the exact mode, on every core at once."""
     d, inner = encoder.model.config.hidden_size, encoder.model.config.intermediate_size
     rows = max(1, ROWS // tokens) * tokens
     shapes = [(3 * d, d), (d, d), (d, inner), (inner, d)]

@@ -2,11 +2,11 @@
 
     python benchmarks/counting.py [--corpus FILE] [--megabytes 64]
 
-Prints a table: MB a second of processor time, of all threads together; how many of the tokens that
-BERT's basic tokenizer finds the method counts right, or "exact" when it counts all of them and no
-other; and the speed relative to the tokenizer of Hugging Face. Without --corpus the text is drawn
-word by word from the probabilities of spaCy's table, with its capitals and punctuation: real word
-shapes, and a vocabulary that grows. The file is read before, so that every method finds it in
+Prints a table: MB per second of processor time, of all threads together; how many of the tokens
+that BERT's basic tokenizer finds the method counts right, or "exact" when it counts all of them and
+no other; and the speed relative to the tokenizer of Hugging Face. Without --corpus the text is
+drawn word by word from the probabilities of spaCy's table, with its capitals and punctuation: real
+word shapes, and a vocabulary that grows. The file is read before, so that every method finds it in
 memory. polars and DuckDB get the same job in their own language: lower case, runs of letters and
 digits, and punctuation marks alone. "At spaces" is only a beginning: they split there and count
 what stands between, which the library cuts by a few lines of its own before DuckDB counts it.
@@ -62,7 +62,7 @@ def by_expression(path: Path) -> Counts:
 
 
 def by_vectorizer(path: Path) -> Counts:
-    """Count with scikit-learn, a document a line."""
+    """Count with scikit-learn, a document per line."""
     with path.open(encoding="utf-8", errors="replace") as file:
         vectorizer = CountVectorizer(token_pattern=PATTERN, strip_accents="unicode")
         sums = np.asarray(vectorizer.fit_transform(file).sum(axis=0)).ravel()

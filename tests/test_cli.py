@@ -339,7 +339,7 @@ def test_a_dry_run_of_chapters_says_it_for_each_encoder(monkeypatch: pytest.Monk
         "two: 0 of 3 distinct sentences are stored, 3 are not",
     ]
     counts.clear()
-    assert "no set of sentences" in invoke("run", "01", "--dry-run").stdout
+    assert "no main table of sentences" in invoke("run", "01", "--dry-run").stdout
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wordweights.files import package_folder
+from wordweights.errors import WordweightsError
+from wordweights.files import package_folder, results_folder
 
 
 def test_a_package_is_found_and_not_imported(
@@ -20,3 +21,14 @@ def test_a_package_is_found_and_not_imported(
     assert package_folder("carrier_of_data") == package
     assert package_folder("single_file") is None
     assert package_folder("not_installed_at_all") is None
+
+
+def test_results_are_kept_in_a_folder_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", "~/kept")
+    assert results_folder() == tmp_path / "kept"
+    monkeypatch.setenv("WORDWEIGHTS_RESULTS", "s3://bucket/kept")
+    with pytest.raises(WordweightsError, match="WORDWEIGHTS_RESULTS is 's3://bucket/kept'"):
+        results_folder()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 from papermill.cli import papermill
 
 from wordweights.attribution import make_method
@@ -63,6 +66,26 @@ def test_commands_have_the_options_and_parameters_they_use(
         if name == "attribute":
             settings = {key: read_value(key, text, object) for key, text in given["parameters"]}
             make_method(given["method"], **settings)
+
+
+@pytest.mark.slow
+def test_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.csv").write_text("sentence\na dog runs .\nthe soup is hot .\n")
+    for folder in ("texts", "more"):
+        (tmp_path / folder).mkdir()
+        with gzip.open(tmp_path / folder / "a.txt.gz", "wt") as file:
+            file.write("the dog runs . the soup is hot .\na dog\n")
+    ran = set()
+    for name, *arguments in commands(PAGES[0], "wordweights"):
+        here = [word for word in arguments if not word.startswith("s3://")]
+        if name in ("run", "book", "claims") or "--cluster" in here:
+            continue  # these have tests of their own
+        result = CliRunner().invoke(app, [name, *here])
+        assert result.exit_code == 0, (name, here, result.output)
+        ran.add(name)
+    assert ran >= {"attribute", "pair", "count"}
+    assert pd.read_csv(tmp_path / "words.csv")["word"].tolist()[:2] == ["a", "dog"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,7 +1,8 @@
 """Put each numbered table beside the book as a CSV file, and say what its columns are.
 
-A table of a chapter carries its CSV in the address of a link. Here it becomes a file with the name
-of the table, ``data/tab-03-correlations.csv``. The directive ``about-tables`` lists all such
+A table of a chapter carries its CSV in the address of a link, and one that a page has in its text
+is read from there. Each becomes a file with the name of the table,
+``data/tab-03-correlations.csv``. The directive ``about-tables`` lists all such
 tables, or all their columns, as ``data/columns.toml`` describes them; a column that it does not
 describe is a warning, which fails a strict build.
 """
@@ -61,7 +62,8 @@ class DescribeTables(SphinxPostTransform):
             if "table" in kinds and page != self.env.docname:
                 self.env.get_and_resolve_doctree(page, self.app.builder)  # which writes its files
         tables = {name: self._describe(name, about) for name in sorted(_files(self.app))}
-        used = {column for name in tables for column in _plain(_files(self.app)[name])}
+        computed = tables.keys() - _of_text(self.app)
+        used = {column for name in computed for column in _plain(_files(self.app)[name])}
         columns = {c: about["columns"][c] for c in sorted(used & set(about["columns"]))}
         for place in places:
             listed = nodes.definition_list(classes=["about-tables"])
@@ -73,11 +75,14 @@ class DescribeTables(SphinxPostTransform):
         """Name a table, say how it was made, and name its columns."""
         here = dict(about["tables"].get(name, {}))
         made, columns = here.pop("made", ""), _plain(_files(self.app)[name])
+        if name in _of_text(self.app):
+            made = "In the text of its page, which says where it is from."
+        else:
+            for column in columns:
+                if column not in about["columns"] | here:
+                    _LOGGER.warning("data/columns.toml does not describe %r of %s", column, name)
         if not made:
             _LOGGER.warning("data/columns.toml does not say how the table %s was made", name)
-        for column in columns:
-            if column not in about["columns"] | here:
-                _LOGGER.warning("data/columns.toml does not describe %r of %s", column, name)
         number = pending_xref("", nodes.inline(), refdomain="std", reftype="numref", reftarget=name)
         number.attributes |= {"refexplicit": False, "refdoc": self.env.docname, "refwarn": True}
         address = relative_uri(self.app.builder.get_target_uri(self.env.docname), _path(name))
@@ -117,20 +122,39 @@ def write_files(app: Sphinx, document: nodes.document, page: str) -> None:
         name = table["ids"][0]
         for raw in list(table.findall(nodes.raw)):
             if link := _LINK.search(raw.astext()):
-                content = base64.b64decode(link[1])
-                file = Path(app.outdir) / _path(name)
-                file.parent.mkdir(exist_ok=True)
-                file.write_bytes(content)
-                address = relative_uri(app.builder.get_target_uri(page), _path(name))
-                text = _LINK.sub(f'download="{name}.csv" href="{address}"', raw.astext())
+                address = _write(app, page, name, base64.b64decode(link[1]).decode())
+                text = _LINK.sub(address, raw.astext())
                 raw.replace_self(nodes.raw("", text, format="html"))
-                head = next(csv.reader(io.StringIO(content.decode())))
-                _files(app)[name] = head
+    for table in document.findall(nodes.table):
+        # those without a name are parts of the numbered ones, or of the reference
+        if name := next((n for n in table["ids"] if n.startswith("tab-")), None):
+            rows = [[cell.astext() for cell in row] for row in table.findall(nodes.row)]
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            _of_text(app).add(name)
+            link = f"<a {_write(app, page, name, text.getvalue())}>This table as CSV</a>"
+            place = nodes.raw("", f'<p class="table-download">{link}</p>', format="html")
+            table.parent.insert(table.parent.index(table) + 1, place)
+
+
+def _write(app: Sphinx, page: str, name: str, text: str) -> str:
+    """Write the file of a table, and give what a link on a page needs."""
+    file = Path(app.outdir) / _path(name)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, "utf-8")
+    _files(app)[name] = next(csv.reader(io.StringIO(text)))
+    address = relative_uri(app.builder.get_target_uri(page), _path(name))
+    return f'download="{name}.csv" href="{address}"'
 
 
 def _files(app: Sphinx) -> dict[str, list[str]]:
     """From the name of each table written so far to its columns."""
     return app.env.__dict__.setdefault("tables_as_files", {})
+
+
+def _of_text(app: Sphinx) -> set[str]:
+    """Name those that stand in the text of a page."""
+    return app.env.__dict__.setdefault("tables_of_text", set())
 
 
 def _path(name: str) -> str:

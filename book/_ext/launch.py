@@ -33,8 +33,12 @@ def _offer(_: Sphinx, config: Config) -> None:
 def _open_sources(
     _: Sphinx, _page: str, _template: str, context: dict[str, Any], _doc: Any
 ) -> None:
-    """Point to the notebooks: executed chapters are not in the repository."""
+    """Point to the sources on Binder, which has the environment, and else to executed chapters.
+
+    The workflow of the book keeps these in a branch: they say how to install from this repository.
+    """
     for group in context.get("header_buttons", []):
         if group.get("label") == "launch-buttons":
             for button in group["buttons"]:
-                button["url"] = button["url"].replace("/chapters/", "/notebooks/")
+                url = button["url"].replace("/blob/main/chapters/", "/blob/notebooks/")
+                button["url"] = url.replace("/chapters/", "/notebooks/")

@@ -112,8 +112,8 @@ def find_reference(
 
 def escape(_app: Sphinx, *about: Any) -> None:
     """Show what is no markup in a docstring or the help of a command: a type and a pattern."""
-    lines = about[-1]
-    lines[:] = [re.sub(r"(?<=np\.bool)_|(?<=/)\*(?=\.)", r"\\\g<0>", line) for line in lines]
+    lines, wrong = about[-1], re.compile(r"(?<=np\.bool)_|(?<=/)\*(?=\.)")
+    lines[:] = [line if ">>>" in line else wrong.sub(r"\\\g<0>", line) for line in lines]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

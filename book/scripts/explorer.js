@@ -119,14 +119,18 @@
     return points;
   }
 
+  function interval(weight, error) {
+    const half = main.quantile * error;
+    return `${number(Math.max(0, weight - half))} to ${number(weight + half)}`;
+  }
+
   function describe(encoder, row) {
     const weight = run().weights[state.measure][encoder].weight[row];
     if (weight == null) return `${encoder}: no weight`;
     const error = errorOf(encoder, row);
     if (error == null) return `${encoder}: ${number(weight)}`;
     if (error === 0) return `${encoder}: ${number(weight)} (exact)`;
-    const [low, high] = [Math.max(0, weight - 1.96 * error), weight + 1.96 * error];
-    return `${encoder}: ${number(weight)} (95 % interval ${number(low)} to ${number(high)}, ` +
+    return `${encoder}: ${number(weight)} (95 % interval ${interval(weight, error)}, ` +
       `standard error ${number(error, 2)})`;
   }
 
@@ -219,7 +223,8 @@
     return node("div", { class: "ww-chips" }, rows.map((row) => {
       const [w, error, nats] = [weight[row], errorOf(encoder, row), information(row)];
       const lines = [
-        w == null ? "no weight" : error ? `${number(w)} ± ${number(error, 2)}` : number(w),
+        w == null ? "no weight" : number(w),
+        error && interval(w, error),
         nats == null ? "unseen" : `${number(nats)} nats`,
       ];
       return node("button", {
@@ -228,7 +233,7 @@
         style: `--ww-share: ${Math.round(100 * (w || 0) / largest)}%`,
         "aria-pressed": String(isChosen(row)),
         onclick: () => choose(row), onfocus: () => name(row), onpointerenter: () => name(row),
-      }, text(row), lines.map((line) => node("small", {}, line)));
+      }, text(row), lines.filter(Boolean).map((line) => node("small", {}, line)));
     }));
   }
 

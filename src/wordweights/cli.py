@@ -53,7 +53,11 @@ def app() -> None:
     help="A parameter of the chapters, such as -p encoders '[all-MiniLM-L6-v2]': text as it is, "
     "other types as YAML. May be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Only count the sentences that are stored.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only count the stored sentences of the main table, that of 02 and 03.",
+)
 def run(
     chapters: tuple[str, ...],
     profile: str,
@@ -79,7 +83,7 @@ def run(
         chosen = replace(chosen, chapters=tuple(choose_chapters(root, chapters)))
     if dry_run:
         counts = count_run(root, chosen, dict(parameters))
-        click.echo(_describe_counts(counts) or "These chapters weigh no set of sentences.")
+        click.echo(_describe_counts(counts) or "These chapters have no main table of sentences.")
         return
     run_chapters(root, chosen, dict(parameters))
 
@@ -397,7 +401,7 @@ def _read_sentences(source: str, column: str) -> pd.DataFrame:
     data = sys.stdin.buffer.read()
     table = lines_to_sentences(decode_text(data, "The standard input"))
     if table.empty:
-        raise WordweightsError("The standard input holds no sentence; give one a line.")
+        raise WordweightsError("The standard input holds no sentence; give one per line.")
     return table
 
 

@@ -57,39 +57,29 @@ def find_kept(file: Path) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def local_path(address: str | Path) -> Path | None:
-    """Find the path of this machine that an address names.
-
-    Parameters
-    ----------
-    address : str | Path
-        A path, or an address that fsspec knows.
-
-    Returns
-    -------
-    Path | None
-        None for an address elsewhere, such as ``s3://bucket/path``.
-    """
-    text = str(address)
-    for protocol in ("file://", "local://"):
-        text = text.removeprefix(protocol)
-    return None if "://" in text else Path(text)
-
-
 def results_folder() -> Path:
-    """Name the local folder of what is computed (it need not exist yet).
-
-    Cached attributions alone may be elsewhere: see :func:`wordweights.places.results_place`.
+    """Name the folder of what is computed (it need not exist yet).
 
     Returns
     -------
     Path
-        ``WORDWEIGHTS_RESULTS`` if it is set to a folder of this machine, else ``results`` in the
-        checkout or in the current folder.
+        ``WORDWEIGHTS_RESULTS`` if it is set, else ``results`` in the checkout or in the current
+        folder.
+
+    Raises
+    ------
+    WordweightsError
+        If ``WORDWEIGHTS_RESULTS`` is an address such as ``s3://bucket/path``.
     """
     named = os.environ.get(RESULTS_VARIABLE)
-    path = local_path(named) if named else None
-    return path or (project_root() or Path.cwd()) / "results"
+    if not named:
+        return (project_root() or Path.cwd()) / "results"
+    if "://" in named:
+        raise WordweightsError(
+            f"{RESULTS_VARIABLE} is {named!r}; results are kept in a folder of this machine: give "
+            f"its path."
+        )
+    return expand_home(named)
 
 
 def expand_home(path: str | Path) -> Path:

@@ -530,6 +530,22 @@ def test_a_chapter_picks_the_settings_that_a_method_has() -> None:
     )
 
 
+def test_a_method_in_a_chapter_brings_settings_of_its_own() -> None:
+    text = "integrated-gradients tolerance=0.002 norm=vector vectors=true"
+    assert pick_method(text, seed=3) == IntegratedGradients(
+        tolerance=0.002, norm="vector", vectors=True, seed=3
+    )
+    for wrong, said in [
+        ("occlusion baseline=mask", "'baseline=mask' is set twice"),
+        ("occlusion vectors=true vectors=true", "'vectors=true' is set twice"),
+        ("occlusion vectors", "'vectors' is no setting NAME=VALUE"),
+        ("occlusion probes=4", "'occlusion' has no setting 'probes'"),
+        ("", "method '' is not known"),
+    ]:
+        with pytest.raises(WordweightsError, match=said):
+            pick_method(wrong, baseline="pad")
+
+
 def test_what_is_stored_is_counted_and_nothing_computed(
     tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

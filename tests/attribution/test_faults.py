@@ -35,7 +35,7 @@ from wordweights.attribution import batches, store
 from wordweights.attribution.store import Collection
 
 batches.LONGEST = 4
-store._MERGE_ABOVE = int(sys.argv[5])
+store.MERGE_ABOVE = int(sys.argv[5])
 pause, keep = float(sys.argv[4]), Collection.append
 
 def slow(self, rows):

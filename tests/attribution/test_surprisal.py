@@ -27,7 +27,7 @@ def test_a_word_is_hidden_with_all_its_pieces(
     monkeypatch: pytest.MonkeyPatch,
     rows: int,
 ) -> None:
-    monkeypatch.setattr("wordweights.attribution.surprisal._ROWS", rows)
+    monkeypatch.setattr("wordweights.attribution.surprisal.MASKED_AT_ONCE", rows)
     encoder = Encoder("tiny", "mean", tiny_tokenizer, model.bert)
     found = surprisal(encoder, model, ["the dogs are playing .", "an onion !"])
     assert len(found) == 5 + 3

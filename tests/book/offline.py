@@ -9,6 +9,14 @@ from playwright.sync_api import Browser, Page
 _DISK = ("file:", "data:", "blob:")
 
 
+def wake_sliders(page: Page) -> None:
+    """Scroll to every slider of a page, for none is made before it is near."""
+    for place in page.locator(".ww-slider").all():
+        figure = page.locator(f"#{place.get_attribute('data-figure')}")
+        figure.scroll_into_view_if_needed()
+        figure.locator(".ww-slider-alive svg").first.wait_for()
+
+
 def open_offline(chromium: Browser, **settings: Any) -> tuple[Page, list[str]]:
     """Open a page, and list its errors, its dialogs and what it asks of a network."""
     page = chromium.new_context(offline=True, **settings).new_page()

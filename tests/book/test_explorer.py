@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from wordweights import attribute, load_encoder, load_frequencies
 from wordweights.figures import explorer_script
 from wordweights.pipeline import load_profile
+from wordweights.statistics import NORMAL_QUANTILE
 from wordweights.words.frequencies import Frequencies, look_up
 
 ROOT = Path(__file__).parents[2]
@@ -96,11 +97,13 @@ def test_the_explorer_shows_the_weights_of_the_run(
         settings = {key: given[key] for key in ("n_nodes", "probes")}
         weights = attribute(load_encoder(name), [sentence], progress=False, **settings)
         for chip, row in zip(chips.all(), weights.itertuples(), strict=True):
-            word, numbers, nats = chip.inner_text().split("\n")
-            weight, error = map(float, numbers.split(" ± "))
+            word, weight, interval, nats = chip.inner_text().split("\n")
+            low, high = map(float, interval.split(" to "))
             assert word == row.word
-            assert weight == pytest.approx(row.contribution, rel=0.006)
-            assert error == pytest.approx(row.standard_error, rel=0.06)
+            assert float(weight) == pytest.approx(row.contribution, rel=0.006)
+            half = NORMAL_QUANTILE * row.standard_error
+            assert high == pytest.approx(row.contribution + half, rel=0.02)
+            assert low == pytest.approx(max(0, row.contribution - half), rel=0.02, abs=0.006)
             assert float(nats.split()[0]) == pytest.approx(information[word], rel=0.006)
     assert control(page, "Measure").locator("option").count() >= 7
     assert page.locator(".ww-still:visible").count() == 0
@@ -132,6 +135,8 @@ def test_the_plot_is_one_stop_for_the_keyboard_and_arrows_walk_through_it(
     page = explorer()
     status, plot = page.get_by_role("status"), page.get_by_role("application")
     page.locator(".ww-chip").last.focus()
+    expect(status).to_contain_text("ran \N{EN DASH} base: ")
+    expect(page.locator(".ww-chip.ww-named")).to_contain_text("ran")
     page.keyboard.press("Tab")
     expect(plot).to_be_focused()
     style = plot.evaluate(
@@ -228,6 +233,8 @@ def test_filters_choose_the_words_of_the_plot(explorer: Opener) -> None:
         counts.append(int(shown.inner_text().split()[0]))
     assert n_all > counts[0] > counts[1] >= counts[2] == 0
     expect(page.locator(".ww-chip")).to_have_count(4)  # of the sentence nothing is left out
+    control(page, "Words").select_option("5")
+    expect(page.locator("select[size] option")).to_have_text([SENTENCES[2]])
 
 
 def test_a_word_that_the_source_has_never_seen_is_shown_and_not_plotted(explorer: Opener) -> None:
@@ -298,6 +305,12 @@ def test_a_slider_moves_by_keyboard_and_its_picture_is_for_print(
     page.keyboard.press("Home")
     expect(place.locator("output")).to_contain_text(first)
     before = place.locator("svg").last.inner_html()
+    page.keyboard.press("End")
+    expect(place.locator("output")).to_contain_text(last)
+    box = slider.bounding_box()
+    assert box
+    slider.click(position={"x": 1, "y": box["height"] / 2})
+    expect(place.locator("output")).to_contain_text(first)
     page.keyboard.press("End")
     expect(place.locator("output")).to_contain_text(last)
     assert place.locator("svg").last.inner_html() != before

@@ -38,13 +38,13 @@ def _links(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_buttons_open_the_source_of_a_chapter(
+def test_buttons_open_a_chapter_where_it_can_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, "owner/name")
     assert _links(tmp_path) == [
         "https://mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/notebooks/04_examples.ipynb",
-        "https://colab.research.google.com/github/owner/name/blob/main/notebooks/04_examples.ipynb",
+        "https://colab.research.google.com/github/owner/name/blob/notebooks/04_examples.ipynb",
     ]
 
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from fontTools.ttLib import TTFont
+from offline import wake_sliders
 from PIL import Image
 
 from wordweights.figures.style import palette
@@ -81,6 +82,7 @@ def looked(chromium: Any, written: dict[str, Path]) -> dict[str, Looked]:
     for name, path in written.items():
         loaded: set[Path] = set()
         page = _open(chromium, path, PHONE, loaded=loaded)
+        wake_sliders(page)
         phone = page.evaluate(ON_PHONE)
         page.set_viewport_size({"width": PAPER, "height": 900})
         page.emulate_media(media="print")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
@@ -42,6 +43,10 @@ def lab(tmp_path: Path) -> Iterator[str]:
 
 def test_a_reader_types_and_the_words_follow(chromium: Any, lab: str) -> None:
     page = chromium.new_page()
+    errors: list[str] = []
+    asked: set[str | None] = set()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: asked.add(urlsplit(request.url).hostname))
     page.set_default_timeout(PATIENCE)
     page.goto(f"{lab}/tree/one.ipynb")
     page.get_by_text("| Idle").wait_for()  # the kernel; before it is there, a cell does not run
@@ -62,3 +67,5 @@ def test_a_reader_types_and_the_words_follow(chromium: Any, lab: str) -> None:
     box.press("Enter")
     expect(said).to_have_text("The sentence is empty: type at least one word.", timeout=PATIENCE)
     page.close()
+    assert errors == []
+    assert asked <= {"localhost", None}  # None: what is in the page itself

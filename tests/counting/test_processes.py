@@ -141,7 +141,7 @@ def test_a_disk_without_room(tmp_path: Path, corpus: Path) -> None:
 def test_processes_of_this_machine(
     tmp_path: Path, corpus: Path, undisturbed: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "_WORTH_PROCESSES", 0)
+    monkeypatch.setattr(tasks, "WORTH_PROCESSES", 0)
     monkeypatch.setattr("dask.system.CPU_COUNT", 2)
     count_bert([corpus], tmp_path / "counts.parquet")
     assert read_counts(tmp_path / "counts.parquet") == undisturbed
@@ -154,7 +154,7 @@ def _die(*_: Any) -> None:
 def test_a_process_of_this_machine_that_is_killed(
     tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "_WORTH_PROCESSES", 0)
+    monkeypatch.setattr(tasks, "WORTH_PROCESSES", 0)
     monkeypatch.setattr("dask.system.CPU_COUNT", 2)
     monkeypatch.setattr(tasks, "count_shard", _die)
     with pytest.raises(WordweightsError, match="A process of this run was killed"):
@@ -228,7 +228,7 @@ def test_a_shard_that_kills_its_workers_is_named(
 ) -> None:
     path = tmp_path / "deadly.txt"
     path.write_text("a")
-    monkeypatch.setattr(tasks, "_count_remotely", _die)
+    monkeypatch.setattr(tasks, "count_remotely", _die)
     with contextlib.ExitStack() as stack:
         for _ in range(4):
             stack.enter_context(worker(tmp_path, scheduler))

@@ -59,6 +59,7 @@ def test_markup_is_shown_and_what_is_not_known_is_said(tiny_encoder: Encoder) ->
     fragment = weigh_sentence(tiny_encoder, "<b>dogs</b> run", "occlusion")
     reader = Reader(fragment)
     assert reader.tags == {"div", "span", "p"}
+    assert "Markup is not interpreted: its signs are read as text." in reader.shown[-1]
     assert "Missing, because encoder 'tiny' has no wordpiece for it alone" in reader.shown[-1]
 
 
@@ -71,7 +72,7 @@ def test_where_nobody_can_type_a_sentence_is_weighed_once(tiny_encoder: Encoder)
 def test_where_somebody_can_type_the_words_follow(
     tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own_sentence, "_is_attended", lambda: True)
+    monkeypatch.setattr(own_sentence, "is_attended", lambda: True)
     box = playground({"tiny": tiny_encoder}, SENTENCE, "occlusion")
     text, encoder, method, shown = box.children
     assert isinstance(shown, ipywidgets.HTML)
@@ -86,7 +87,7 @@ def test_where_somebody_can_type_the_words_follow(
 @pytest.mark.slow
 def test_a_kernel_knows_whether_somebody_can_type() -> None:
     manager, client = start_new_kernel(kernel_name="python3")
-    code = "from wordweights.figures.own_sentence import _is_attended; print(_is_attended())"
+    code = "from wordweights.figures.own_sentence import is_attended; print(is_attended())"
     try:
         said: list[str] = []
 

@@ -29,7 +29,7 @@ def test_it_is_a_loop_over_resampled_rows(units):
 def test_memory_is_bounded_without_changing_the_interval(monkeypatch):
     table = correlated(8)
     whole = correlation(table, "x", "y")
-    monkeypatch.setattr(bootstrap, "_BATCH_NUMBERS", 1000)
+    monkeypatch.setattr(bootstrap, "WEIGHTS_AT_ONCE", 1000)
     part = correlation(table, "x", "y")
     assert (part.low, part.high) == pytest.approx((whole.low, whole.high), abs=1e-12)
 

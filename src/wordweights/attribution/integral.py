@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -104,7 +104,8 @@ class Integral:
                 by_node = slopes.unflatten(0, some.shape[1:])
                 sums[:, i].add_(torch.einsum("ren,enk->rek", some, by_node))
 
-        self._run(add, len(directions))
+        for pieces in self._pieces(len(directions)):
+            run_all([partial(add, *piece) for piece in pieces], self.path.threads)
         return total
 
     def rows(self) -> Tensor:
@@ -145,7 +146,11 @@ class Integral:
         squares = []
         for block in probes.to(step).split(size):
             integrals = step.new_zeros(len(rules), len(block), *step.shape)
-            self._run(partial(self._add_gradients, rules, block, integrals), len(block))
+            for pieces in self._pieces(len(block)):
+                run_all(
+                    [partial(self._add_gradients, rules, block, integrals, *p) for p in pieces],
+                    self.path.threads,
+                )
             # (rules, probes, batch, rows, columns); the sum of squares in float64
             squares.append((integrals * step).double().square().sum(dim=-1).cpu())
         return torch.cat(squares, dim=1).numpy()
@@ -176,15 +181,15 @@ class Integral:
             return 1
         return max(1, self.path.points_in_pass // len(part.linear.outputs))
 
-    def _run(self, add: Callable[[_Part, slice], None], n: int) -> None:
-        """Do something with n directions or probes, at all nodes: pieces of it side by side."""
+    def _pieces(self, n: int) -> Iterator[list[tuple[_Part, slice]]]:
+        """Cut n directions or probes, at the nodes that fit into memory, into pieces of work."""
         for parts in self._in_memory():
-            tasks = []
+            pieces = []
             for part in parts:
                 copies = self._copies(part)
                 size = copies * max(1, n // (_TASKS * copies))
-                tasks += [partial(add, part, slice(i, i + size)) for i in range(0, n, size)]
-            run_all(tasks, self.path.threads)
+                pieces += [(part, slice(i, i + size)) for i in range(0, n, size)]
+            yield pieces
 
     def _in_memory(self) -> Iterator[list[_Part]]:
         """Give parts that fit into memory together, of different examples."""

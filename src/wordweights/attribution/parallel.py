@@ -46,7 +46,7 @@ def run_all(tasks: Sequence[Callable[[], T]], threads: int | None) -> list[T]:
         ) as pool:
             return list(pool.map(lambda task: task(), tasks))
     finally:
-        torch.set_num_threads(before)  # the workers' setting is also that of threads to come
+        torch.set_num_threads(before)  # what they set is also set for threads to come
 
 
 def release_memory() -> None:

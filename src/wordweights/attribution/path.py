@@ -96,7 +96,7 @@ class StraightPath:
     ----------
     forward : Callable[..., Tensor]
         Maps (points, rows, columns) to (points, outputs), each point by itself. A
-        :class:`~wordweights.encoders.Stack` brings its own derivatives.
+        :class:`~wordweights.encoders.stack.Stack` brings its own derivatives.
     inputs : Tensor
         W, shape (batch, rows, columns).
     baselines : Tensor

@@ -277,11 +277,9 @@ def _moments() -> Array:
 
 @lru_cache(maxsize=16)
 def _candidates(n: int) -> tuple[Array, Array, Array]:
-    """Candidate rules with n nodes: nodes and weights, shape (rules, n), and errors.
-
-    Row r of the errors, shape (rules, pilot points), maps a pilot to what rule r misses: its
-    integral of s' less s(1) - s(0).
-    """
+    """Candidate rules with n nodes: nodes and weights, shape (rules, n), and errors."""
+    # row r of the errors, shape (rules, pilot points), maps a pilot to what rule r misses: its
+    # integral of s' less s(1) - s(0)
     from scipy.interpolate import make_interp_spline
 
     plain = gauss_legendre(n)

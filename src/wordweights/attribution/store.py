@@ -24,7 +24,7 @@ from wordweights.errors import WordweightsError
 from wordweights.files import RESULTS_VARIABLE, digest, results_folder, write_atomically
 
 _ABOUT = "settings.json"
-_MERGE_ABOVE = 64  # files in a collection before they are made one
+MERGE_ABOVE = 64  # files in a collection before they are made one
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Collection:
 
     def compact(self) -> None:
         """Make one file of many, when there are many. The old ones go only after the new one is."""
-        if len(self._files()) <= _MERGE_ABOVE:
+        if len(self._files()) <= MERGE_ABOVE:
             return
         tables = self._tables()
         if not tables:

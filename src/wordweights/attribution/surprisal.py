@@ -13,7 +13,7 @@ from wordweights.attribution.alignment import tokenise
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 
-_ROWS = 16  # masked sentences at one time: each has a number for every entry of the vocabulary
+MASKED_AT_ONCE = 16  # sentences: each has a number for every entry of the vocabulary
 
 
 def surprisal(
@@ -70,7 +70,7 @@ def surprisal(
                     .log_softmax(dim=-1)
                     .gather(2, ids.expand(len(rows), -1).unsqueeze(-1))
                     .squeeze(-1)
-                    for rows in masked.split(_ROWS)
+                    for rows in masked.split(MASKED_AT_ONCE)
                 ]
             )  # (words, wordpieces)
             own = (nats * hidden).sum(dim=1).cpu().numpy()  # of its own wordpieces alone

@@ -221,9 +221,9 @@ class WordAttribution(GradientAttribution):
             points_at_once=points_at_once or UNBOUNDED,
             bfloat16=method.bfloat16,
         )
-        each_row = [np.eye(inputs.shape[1])] * len(inputs)
+        one_per_row = [np.eye(inputs.shape[1])] * len(inputs)
         seeds = [[method.seed, example] for example in range(len(inputs))]
-        for found, weights in method.along(path, each_row, seeds):
+        for found, weights in method.along(path, one_per_row, seeds):
             yield from zip(found.examples, weights, found.gap, strict=True)
 
 

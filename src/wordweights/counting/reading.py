@@ -247,7 +247,7 @@ def _parse(line: bytes, place: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise WordweightsError(f"{place} is not JSON ({error}).") from None
     if not isinstance(record, dict):
-        raise WordweightsError(f"{place} is not a JSON object: write one a line.")
+        raise WordweightsError(f"{place} is not a JSON object: write one per line.")
     return record
 
 

@@ -1,4 +1,4 @@
-"""Count shards in this process, in one process a core, or on the workers of a Dask cluster."""
+"""Count shards in this process, in one process per core, or on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from wordweights.files import sha256, write_atomically
 _TRIES = 3
 _OLD = 24 * 3600.0  # seconds without a sign of life, after which a folder is of a killed run
 # bytes: counting them takes about as long as starting processes, which import what they need
-_WORTH_PROCESSES = 256 << 20
+WORTH_PROCESSES = 256 << 20
 
 Outcome = Path | str
 """Partial counts, or why a shard cannot be counted after several tries."""
@@ -71,7 +71,7 @@ def remove_old(folder: Path) -> None:
     """Remove what killed runs have left; what living ones are filling shows signs of life."""
     for path in folder.glob(".*"):
         with suppress(OSError):  # its run has just renamed or removed it
-            touched = max(each.stat().st_mtime for each in [path, *path.rglob("*")])
+            touched = max(file.stat().st_mtime for file in [path, *path.rglob("*")])
             if time.time() - touched > _OLD:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -85,7 +85,7 @@ def count_shards(
         return
     with TemporaryDirectory(prefix=".", dir=folder) as work:
         where = settings, Path(work), folder
-        if sum(shard.size for shard in shards) > _WORTH_PROCESSES and system.CPU_COUNT > 1:
+        if sum(shard.size for shard in shards) > WORTH_PROCESSES and system.CPU_COUNT > 1:
             yield from _count_in_processes(shards, *where)
         else:
             yield from ((shard, count_shard(shard, *where)) for shard in shards)
@@ -117,7 +117,7 @@ def _count_on(
         await_workers(client)
         options = {"pure": False, "retries": _TRIES - 1}
         futures = {
-            client.submit(_count_remotely, shard, settings, **options): shard for shard in shards
+            client.submit(count_remotely, shard, settings, **options): shard for shard in shards
         }
         for future in completed(futures, loop=client.loop):
             try:
@@ -136,7 +136,7 @@ def _count_on(
             yield futures[future], outcome
 
 
-def _count_remotely(shard: Shard, settings: Settings) -> tuple[str, bytes] | str:
+def count_remotely(shard: Shard, settings: Settings) -> tuple[str, bytes] | str:
     """Count a shard on a worker, which need not see the folder of the command."""
     from distributed import get_worker
 

@@ -116,11 +116,9 @@ def _download(hub_id: str, revision: str | None, label: str, files: Sequence[str
 
 
 def _pause_after(error: BaseException, usual: int | None) -> int | None:
-    """Choose the seconds until the same request may succeed; None where no pause helps.
-
-    Around huggingface_hub's own attempts, which cover the file in hand but neither the question
-    which files there are nor a connection that is reset.
-    """
+    """Choose the seconds until the same request may succeed; None where no pause helps."""
+    # around huggingface_hub's own attempts, which cover the file in hand but neither the question
+    # which files there are nor a connection that is reset
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import httpx, parse_ratelimit_headers
 

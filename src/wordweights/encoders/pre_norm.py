@@ -206,10 +206,8 @@ def _layer(parts: LayerParts, heads: int, activation: str) -> PreNorm:
 
 
 def _paired(rows: Tensor, width: int) -> Tensor:
-    """Put rows that are rotated together, half a head apart, next to each other.
-
-    In that order a rotation is one complex product; scores do not depend on the order.
-    """
+    """Put rows that are rotated together, half a head apart, next to each other."""
+    # in that order a rotation is one complex product; scores do not depend on the order
     return rows.unflatten(0, (-1, 2, width // 2)).transpose(1, 2).flatten(0, 2)
 
 

@@ -307,5 +307,5 @@ def _widen(part: T) -> T:
         return tuple(map(_widen, part))  # type: ignore[return-value]
     if not is_dataclass(part):
         return part
-    parts = {each.name: _widen(getattr(part, each.name)) for each in fields(part)}
+    parts = {field.name: _widen(getattr(part, field.name)) for field in fields(part)}
     return replace(part, **parts)  # type: ignore[type-var]

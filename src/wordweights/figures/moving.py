@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from wordweights.statistics.bootstrap import NORMAL_QUANTILE
 from wordweights.statistics.weighed import number_occurrences
 from wordweights.words.classes import CLASSES, PARTS_OF_SPEECH, classify_words
 from wordweights.words.frequencies import Frequencies, look_up
@@ -70,6 +71,7 @@ def explorer_script(
             **(_coded("origin", shown[origin].fillna("").astype(str)) if origin else {}),
         },
         "originName": origin,
+        "quantile": NORMAL_QUANTILE,  # standard errors on each side of an interval
         "bases": dict(bases or {}),
         "weights": {
             measure: {encoder: _columns(table, occurrences) for encoder, table in tables.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -50,6 +51,8 @@ def weigh_sentence(encoder: Encoder, sentence: str, method: str, **settings: Any
         except WordweightsError as error:
             return _line(f"Nothing was computed. {error}")
     said = [f"{method} by {encoder.name}."]
+    if re.search(r"<[^>]*>", sentence):
+        said.append("Markup is not interpreted: its signs are read as text.")
     if "residual" in words:
         said.append(f"The residual is {100 * words['residual'].iloc[0]:.1f} %.")
     said += [str(warning.message) for warning in warned]
@@ -79,7 +82,7 @@ def playground(encoders: Mapping[str, Encoder], sentence: str, method: str, **se
     from IPython.display import HTML
 
     first = next(iter(encoders))
-    if not _is_attended():
+    if not is_attended():
         return HTML(weigh_sentence(encoders[first], sentence, method, **settings))
     import ipywidgets as widgets
 
@@ -87,7 +90,8 @@ def playground(encoders: Mapping[str, Encoder], sentence: str, method: str, **se
     # a change is one when Enter was pressed
     text = widgets.Text(sentence, description="Sentence", continuous_update=False, **wide)
     encoder = widgets.Dropdown(options=list(encoders), description="Encoder", **wide)
-    way = widgets.Dropdown(options=list(METHODS), value=method, description="Method", **wide)
+    methods = list(dict.fromkeys([method, *METHODS]))  # it may bring settings
+    way = widgets.Dropdown(options=methods, value=method, description="Method", **wide)
     shown = widgets.HTML()
 
     def weigh(_: object = None) -> None:
@@ -104,7 +108,7 @@ def _line(text: str) -> str:
     return f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(text)}</p>'
 
 
-def _is_attended() -> bool:
+def is_attended() -> bool:
     """Whether somebody sits before the notebook: only then may its kernel ask for input."""
     from IPython import get_ipython
 

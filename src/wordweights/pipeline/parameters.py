@@ -1,7 +1,7 @@
 """Parameters of notebooks: their types, their defaults, and the values that a user gives them.
 
-Text means the same wherever it comes from: ``wordweights run -p``, papermill's ``-p``, ``-y`` and
-``-f``, a profile.
+Text means the same wherever it comes from: ``wordweights run -p``, papermill's ``-p``, a profile.
+What papermill's ``-y`` and ``-f`` hold, it has read itself, as YAML 1.1.
 """
 
 from __future__ import annotations

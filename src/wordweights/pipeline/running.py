@@ -44,7 +44,7 @@ MANIFEST = "run.json"
 # what the package holds of code, tables and checkpoints
 _SOURCES = (".py", ".toml", ".csv", ".json", ".txt", ".safetensors")
 _TEXTS = (".csv", ".js")  # endings of glued text that becomes a file
-_WEIGHING = {"sentences", "encoders", "probes"}  # parameters of a chapter that weighs sentences
+_WEIGHING = {"sentences", "encoders", "method"}  # parameters of a chapter with the main table
 _MEASURING = ("baseline", "n_nodes", "probes", "seed")  # those that the methods share out
 
 
@@ -145,7 +145,9 @@ def run_chapters(
 def count_run(
     root: Path, profile: Profile, overrides: Mapping[str, Any] | None = None
 ) -> dict[str, tuple[int, int]]:
-    """Count the sentences that a run has to weigh, and those of them that are stored.
+    """Count the sentences of the main table of a run, and those of them that are stored.
+
+    Controls, side studies and other methods that chapters compare weigh sentences of their own.
 
     Parameters
     ----------
@@ -160,7 +162,7 @@ def count_run(
     -------
     dict[str, tuple[int, int]]
         For each encoder the number of stored and of distinct sentences; empty when no chapter of
-        the profile weighs a set of sentences.
+        the profile has a main table.
     """
     values = next(
         (v for v in chapter_values(root, profile, overrides).values() if set(v) >= _WEIGHING), None
@@ -172,7 +174,7 @@ def count_run(
     from wordweights.words.sentences import filter_sentences, load_sentences
 
     method = pick_method(
-        values.get("method", "integrated-gradients"),
+        values["method"],
         **{name: values[name] for name in _MEASURING if name in values},
     )
     table = load_sentences(values["sentences"])
@@ -333,11 +335,8 @@ def _execute(path: Path, values: Mapping[str, Any]) -> Any:
 
 
 def _glued_files(notebook: Any) -> dict[str, bytes]:
-    """Find what a notebook glued for use elsewhere, by the name of its file.
-
-    Pictures, which other pages show with a text of their own, and text whose key ends in ``.csv``,
-    a table for programs, or in ``.js``, a script that a page loads.
-    """
+    """Find what a notebook glued for use elsewhere, by the name of its file."""
+    # pictures, which other pages show with a text of their own; tables for programs; scripts
     files = {}
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         about = output.get("metadata", {}).get("scrapbook", {})

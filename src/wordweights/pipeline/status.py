@@ -97,7 +97,8 @@ def _longest_run(text: str) -> int:
 def _table(caption: str, left: str, right: str, rows: Iterable[tuple[str, str]]) -> str:
     cells = ([part.replace("|", r"\|") for part in (key, _code(value))] for key, value in rows)
     lines = [f"| {key} | {value} |" for key, value in cells]
-    head = [f":::{{table}} {caption}", "", f"| {left} | {right} |", "| :-- | :-- |"]
+    name = f":name: tab-status-{'-'.join(re.findall('[a-z]+', caption.lower()))}"
+    head = [f":::{{table}} {caption}", name, "", f"| {left} | {right} |", "| :-- | :-- |"]
     return "\n".join([*head, *lines, ":::"])
 
 

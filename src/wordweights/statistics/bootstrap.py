@@ -27,7 +27,7 @@ _PLAIN_UNITS = ("sentence_id", "word")
 _MIN_UNITS = 3
 _MIN_RESAMPLES = 100
 _MOST_WITHOUT = 0.05  # of the resamples may have no statistic, as those of few words have
-_BATCH_NUMBERS = 2_000_000  # weights held at once: bounds memory whatever the table
+WEIGHTS_AT_ONCE = 2_000_000  # weights held at once: bounds memory whatever the table
 
 
 class TooFewWordsError(WordweightsError):
@@ -111,7 +111,7 @@ def estimate(
     Parameters
     ----------
     statistic : Callable[[Array], Array]
-        From weights of the rows, shape (resamples, rows), to one number a resample.
+        From weights of the rows, shape (resamples, rows), to one number per resample.
     table : pd.DataFrame
         One row per word.
     what : str
@@ -276,7 +276,7 @@ def _row_weights(units: Sequence[NDArray[np.intp]], n_resamples: int, seed: int)
     """Draw units, and yield how often each row was drawn: batches of shape (resamples, rows)."""
     # a stream of numbers for each unit: the size of a batch decides nothing
     streams = [np.random.default_rng([seed, i]) for i in range(len(units))]
-    batch = max(1, _BATCH_NUMBERS // len(units[0]))
+    batch = max(1, WEIGHTS_AT_ONCE // len(units[0]))
     for start in range(0, n_resamples, batch):
         size = min(batch, n_resamples - start)
         weights = np.ones((size, len(units[0])))

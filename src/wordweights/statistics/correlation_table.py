@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 from wordweights.encoders import UNTRAINED, split_name
 from wordweights.errors import WordweightsError
 from wordweights.statistics.bootstrap import (
+    CONFIDENCE,
     NO_ESTIMATE,
     Estimate,
     Resampling,
@@ -196,7 +197,7 @@ def with_controls(
         )
     seeds = correlation_table(controls, n_resamples=100)
     # of another seed, where mean and spread are known from so few
-    quantile = stdtrit(len(controls) - 1, 0.975) * np.sqrt(1 + 1 / len(controls))
+    quantile = stdtrit(len(controls) - 1, (1 + CONFIDENCE) / 2) * np.sqrt(1 + 1 / len(controls))
     row: dict[str, Any] = {name: seeds[name].iloc[0] for name in map(str, seeds.columns)}
     row |= {"encoder": control, "n_units": 0, "n_types": 0}
     for column in (*SUBSETS, "r_probability", "rho_sentence"):

@@ -399,9 +399,9 @@ def correlation_error(
     z_x, z_y = standardised(table, x), standardised(table, y)
     sd_x = finite_values(table, x).std()
     derivatives = (z_y - (z_x * z_y).mean() * z_x) / (len(table) * sd_x)
-    moves = np.abs(derivatives) * table[error].to_numpy(dtype=float)
+    shifts = np.abs(derivatives) * table[error].to_numpy(dtype=float)
     sentences, _ = pd.factorize(table[sentence], use_na_sentinel=False)
-    return float(np.sqrt((np.bincount(sentences, weights=moves) ** 2).sum()))
+    return float(np.sqrt((np.bincount(sentences, weights=shifts) ** 2).sum()))
 
 
 def _pearson(weights: Array, x: Array, y: Array) -> Array:

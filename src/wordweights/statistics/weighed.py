@@ -205,7 +205,7 @@ def certificates(contributions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row an encoder: encoder, n_sentences, n_words, residual_median, residual_p95,
+        One row per encoder: encoder, n_sentences, n_words, residual_median, residual_p95,
         residual_max (relative, one per sentence; NaN for a method without residuals) and
         error_median (standard error of a contribution relative to it; 0 where exact, NaN where
         nothing is known about it).

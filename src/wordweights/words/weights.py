@@ -70,7 +70,7 @@ def idf(documents: Sequence[Sequence[str]]) -> pd.Series:
     Returns
     -------
     pd.Series
-        One value a word, in nats, from 0 (a word of every document) to ln N (a word of one);
+        One value per word, in nats, from 0 (a word of every document) to ln N (a word of one);
         indexed by word, in alphabetical order.
 
     Raises

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 from dataclasses import fields
 from typing import Any
@@ -79,7 +80,8 @@ def pick_method(method: str, **settings: Any) -> Method:
     Parameters
     ----------
     method : str
-        A name of :data:`METHODS`.
+        A name of :data:`METHODS`, which more settings may follow, each as NAME=VALUE in JSON or
+        plain text, such as ``"integrated-gradients tolerance=0.002 norm=vector"``.
     **settings : Any
         Of any method: what this one lacks, such as probes for occlusion, is left out.
 
@@ -88,15 +90,36 @@ def pick_method(method: str, **settings: Any) -> Method:
     Method
         Checked as by :func:`make_method`.
 
+    Raises
+    ------
+    WordweightsError
+        As by :func:`make_method`; for a setting in the text that is no NAME=VALUE, and for one that
+        is given beside the text, too.
+
     Examples
     --------
     >>> from wordweights.attribution import pick_method
     >>> pick_method("occlusion", baseline="mask", probes=16)
     Occlusion(baseline='mask', vectors=False)
+    >>> pick_method("occlusion vectors=true", baseline="mask")
+    Occlusion(baseline='mask', vectors=True)
     """
-    one_of("method", method, list(METHODS))
-    known = {field.name for field in fields(METHODS[method])}
-    return make_method(method, **{k: v for k, v in settings.items() if k in known})
+    name, *given = method.split() or [""]
+    one_of("method", name, list(METHODS))
+    known = {field.name for field in fields(METHODS[name])}
+    own: dict[str, Any] = {}
+    for setting in given:
+        key, equals, text = setting.partition("=")
+        if not equals or key in own or key in settings:
+            raise WordweightsError(
+                f"The method {method!r}: {setting!r} is "
+                + ("set twice, here and as a parameter." if equals else "no setting NAME=VALUE.")
+            )
+        try:
+            own[key] = json.loads(text)
+        except ValueError:
+            own[key] = text
+    return make_method(name, **own, **{k: v for k, v in settings.items() if k in known})
 
 
 __all__ = [
