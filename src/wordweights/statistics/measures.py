@@ -150,9 +150,11 @@ def faithfulness(words: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
         if best - chance <= np.finfo(np.float32).eps * best:
             continue
         row = {name: sentence[name].iloc[0] for name in shared}
+        places = sentence["position"].to_numpy()
         for measure in measures:
-            by_weight = sentence.groupby(measure)["position"].agg(list)
-            groups = by_weight.sort_index(ascending=False).tolist()
+            weights = sentence[measure].to_numpy()
+            falling = np.unique(weights)[::-1]
+            groups = [places[weights == weight].tolist() for weight in falling]
             row[measure] = (expected_sum(distances, groups) - chance) / (best - chance)
         rows.append(row)
     return pd.DataFrame(rows, columns=[*shared, *measures])
