@@ -42,7 +42,8 @@ MEASURE = """
 import sys
 from pathlib import Path
 from wordweights.counting import count_corpus
-report = count_corpus(sys.argv[1:2], sys.argv[2], tokens="bert", memory=int(sys.argv[3]))
+tokens, memory = sys.argv[3], int(sys.argv[4])
+report = count_corpus(sys.argv[1:2], sys.argv[2], tokens=tokens, memory=memory)
 print(report.tally.total, report.words, Path("/proc/self/status").read_text())
 """
 
@@ -85,14 +86,16 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(said)
 
 
-def test_memory_stays_under_the_bound(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tokens", "n", "bound"), [("bert", 2_500_000, 384 << 20), ("words", 100_000, 640 << 20)]
+)  # of the second, spaCy takes the most
+def test_memory_stays_under_the_bound(tokens: str, n: int, bound: int, tmp_path: Path) -> None:
     """Every word is another one: counts larger than the memory go through the disk."""
-    n = 2_500_000
     path = tmp_path / "text.txt"
     words = np.char.mod("%011x", np.random.default_rng(0).permutation(n) * 4_194_301)
     path.write_text("\n".join(map(" ".join, words.reshape(-1, 10))))
-    bound = 384 << 20
-    command = [sys.executable, "-c", MEASURE, str(path), str(tmp_path / "c.parquet"), str(bound)]
+    command = [sys.executable, "-c", MEASURE, str(path), str(tmp_path / "c.parquet")]
+    command += [tokens, str(bound)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert [int(number) for number in run.stdout.split()[:2]] == [n, n]
     peak = re.search(r"VmHWM:\s+(\d+) kB", run.stdout)

@@ -2,7 +2,9 @@
 
 White space and punctuation of ASCII end a token of BERT whatever stands around them, and white
 space a word or a token of spaCy. So a block of bytes is cut there, in a few passes of vector
-instructions; the engine counts equal pieces, and only the distinct ones are split into tokens.
+instructions; the engine counts equal pieces, and only the distinct ones are split into tokens. The
+engines' own expressions for this find 99.9 % of BERT's tokens, DuckDB's at less than half the speed
+(`benchmarks/README.md`).
 """
 
 from __future__ import annotations
