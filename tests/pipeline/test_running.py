@@ -146,6 +146,7 @@ def test_a_run_is_counted_and_nothing_is_computed(
     weighing = (
         'sentences: str = "bundled"\nencoders: list[str] = ["a"]\nn_words: int | None = None\n'
         "n_nodes: int | None = 4\nprobes: int | str = 2\nseed: int = 0\n"
+        'method: str = "integrated-gradients"\n'
     )
     notebook(checkout / "notebooks" / "02_two.ipynb", parameters=weighing)
     mine = tmp_path / "mine.txt"
