@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from wordweights.attribution import attribute_pair
 from wordweights.cli import app, main
 from wordweights.encoders import known_encoders, load_encoder
+from wordweights.encoders.registry import SUFFIXES
 from wordweights.errors import WordweightsError
 from wordweights.pipeline.running import CLAIMS_FILE
 
@@ -48,6 +49,10 @@ def invoke(*arguments: str, stdin: str | bytes | None = None) -> Result:
 
 def test_the_version_is_that_of_the_package() -> None:
     assert invoke("--version").stdout.split()[-1] == version("wordweights")
+
+
+def test_every_pooling_that_a_name_may_say_is_an_option_too() -> None:
+    assert f"[{'|'.join(SUFFIXES)}]" in invoke("attribute", "--help").stdout
 
 
 def test_encoders_lists_every_known_encoder_within_the_terminal() -> None:

@@ -26,7 +26,9 @@ _ENCODER = click.option(
     "-e", "--encoder", "name", default="all-MiniLM-L6-v2", help="Name, folder or hub id."
 )
 _POOLING = click.option(
-    "--pooling", type=click.Choice(["cls", "mean", "pooler"]), help="Instead of the known one."
+    "--pooling",
+    type=click.Choice(["cls", "mean", "pooler", "lasttoken"]),
+    help="Instead of the known one.",
 )
 _OUTPUT = click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file."

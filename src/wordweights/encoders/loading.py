@@ -75,9 +75,9 @@ def load_encoder(
     ----------
     name_or_path : str | Path
         A name of :func:`known_encoders`, a folder with a checkpoint, or ``owner/model`` on the
-        hub. A folder or hub id may end in `` (CLS)``, `` (MEAN)`` or `` (pooler)`` to say its
-        pooling; any name in `` (untrained)`` for the control of that encoder, in
-        `` (prompt: query)`` for one of its prompts, and in `` (normalised)``.
+        hub. A folder or hub id may end in `` (CLS)``, `` (MEAN)``, `` (pooler)`` or
+        `` (lasttoken)`` to say its pooling; any name in `` (untrained)`` for the control of that
+        encoder, in `` (prompt: query)`` for one of its prompts, and in `` (normalised)``.
     pooling : str | None
         ``"cls"``, ``"mean"``, ``"pooler"`` or another that :class:`Encoder` lists; None takes what
         the registry or the checkpoint's ``modules.json`` says. There is no silent default: SimCSE
@@ -233,18 +233,17 @@ def as_encoder(
     if isinstance(model, Encoder):
         return model
     modules: list[Any] = (
-        list(model) if hasattr(model, "encode") and hasattr(model, "__iter__") else []
+        list(model) if hasattr(model, "encode") and hasattr(model, "named_children") else []
     )
-    if len(modules) < 2 or not hasattr(modules[0], "auto_model"):
+    if not modules:
         raise WordweightsError(
-            f"An encoder was expected, from load_encoder() or sentence-transformers with a "
-            f"transformer and a pooling module, not {type(model).__name__}."
+            f"An encoder was expected, from load_encoder() or sentence-transformers, not "
+            f"{type(model).__name__}."
         )
     transformer = modules[0]
-    name = str(
-        getattr(transformer.auto_model.config, "_name_or_path", "")
-        or type(transformer.auto_model).__name__
-    )
+    inner = getattr(transformer, "auto_model", transformer)
+    config = getattr(inner, "config", None)
+    name = str(getattr(config, "_name_or_path", "") or type(inner).__name__)
     reading = make_reading(read_model(model), name, prompt_name=prompt_name, normalised=normalised)
     copied = copy.deepcopy(transformer.auto_model)
     copied.set_attn_implementation("eager")
