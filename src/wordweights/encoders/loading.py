@@ -20,6 +20,7 @@ from wordweights.encoders.modules import (
     read_model,
     set_up_tokenizer,
 )
+from wordweights.encoders.parts import is_joined
 from wordweights.encoders.pretrained import (
     ENCODER_CLASSES,
     load_model,
@@ -342,14 +343,23 @@ def _check_reading(encoder: Encoder) -> None:
 def _check_digest(folder: Path, files: Mapping[str, str], expected: str, label: str) -> None:
     path = folder / "model.safetensors"
     found = files.get(path.name)
-    if found is None:
-        raise WordweightsError(f"Encoder {label!r}: {path} is missing; reinstall its package.")
-    if found != expected:
-        raise WordweightsError(
-            f"Encoder {label!r}: {path} has SHA-256 {found}, but the official file has {expected}. "
-            f"The file was altered or cut; it is not used. Reinstall what carries it, or load it "
-            f"by its path if you mean to use this one."
-        )
+    if found == expected:
+        return
+    fault = (
+        f"has SHA-256 {found}, but the official file has {expected}: it was altered or cut, and is "
+        f"not used"
+        if found
+        else "is missing"
+    )
+    advice = (
+        f"Remove {folder}, which is joined anew from its packages; reinstall these if that fails"
+        if is_joined(folder)
+        else "Reinstall what carries it"
+    )
+    raise WordweightsError(
+        f"Encoder {label!r}: {path} {fault}. {advice}, or load it by its "
+        f"path if you mean to use this one."
+    )
 
 
 def _make_random(modules: Iterable[Any], seed: int) -> None:
