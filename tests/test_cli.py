@@ -194,6 +194,13 @@ def test_attribute_reads_a_column_by_name_and_skips_what_is_too_long(
         invoke("attribute", "-", *arguments[2:], stdin="the dog\n")
 
 
+def test_attribute_says_that_a_normalisation_is_left_out(counts: str, tmp_path: Path) -> None:
+    command = ["attribute", "-", "--frequencies", counts, "--method", "token-norm", "-e"]
+    for name, said in (("all-MiniLM-L6-v2", True), ("all-MiniLM-L6-v2 (normalised)", False)):
+        result = invoke(*command, name, "-o", str(tmp_path / "words.csv"), stdin="the dog\n")
+        assert ("normalisation to length 1 is left out; ' (norm" in result.stderr) is said
+
+
 def test_attribute_writes_words_of_which_none_is_known(
     arguments: list[str], tmp_path: Path
 ) -> None:

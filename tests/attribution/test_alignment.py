@@ -127,6 +127,10 @@ def test_all_sentences_that_are_too_long_are_named(tiny_encoder: Encoder) -> Non
     message = "^Sentences 7, 9: more wordpieces .* than the 24 that .* reads, up to 32"
     with pytest.raises(WordweightsError, match=message):
         tokenise(tiny_encoder, texts, [6, 7, 8, 9])
+    with pytest.raises(
+        WordweightsError, match=f"^Sentences {', '.join(map(str, range(25)))}: more"
+    ):
+        tokenise(tiny_encoder, texts[1:2] * 25)
     assert fits(tiny_encoder, texts).tolist() == [True, False, True, False]
     assert fits(tiny_encoder, []).tolist() == []
 

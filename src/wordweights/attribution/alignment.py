@@ -121,7 +121,7 @@ def tokenise(
     long = [label for label, n in zip(labels, lengths, strict=True) if n > encoder.max_tokens]
     if long:
         raise WordweightsError(
-            f"{_name(long)}: more wordpieces with the special tokens"
+            f"{_name(long, most=None)}: more wordpieces with the special tokens"
             f"{' and the prompt' if lead else ''} than the {encoder.max_tokens} that encoder "
             f"{encoder.name!r} reads, up to {max(lengths)}. Shorten or split what is too long, or "
             f"leave it out (--skip-long, or in Python those for which "
@@ -241,8 +241,8 @@ def _fill(reached: Sequence[range], outer: Sequence[bool]) -> list[int]:
     return filled
 
 
-def _name(labels: Sequence[int]) -> str:
-    return name_places(pd.Index(labels, name="Sentence"))
+def _name(labels: Sequence[int], most: int | None = 10) -> str:
+    return name_places(pd.Index(labels, name="Sentence"), most)
 
 
 def _warn(what: str, words: Mapping[str, None]) -> None:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
+LEFT_OUT = "its normalisation to length 1 is left out"
+"""What the note of an encoder says where that is so."""
+
 _PROBE = "A woman is cutting an onion."
 # What models raise for what they cannot do.
 _FAILURES = (RuntimeError, TypeError, AttributeError, ValueError, LookupError, AssertionError)
@@ -271,7 +274,7 @@ def _note(about: str, reading: Reading, *, trained: bool) -> str:
     """Say in a line what is not plain about an encoder."""
     notes = [about] if trained else ["the same architecture with random weights"]
     if reading.normalisation_left_out:
-        notes.append("its normalisation to length 1 is left out")
+        notes.append(LEFT_OUT)
     return "; ".join(note for note in notes if note)
 
 
