@@ -67,6 +67,14 @@ def random_bert(
         return BertModel(config, add_pooling_layer=pooler)
 
 
+def jumping(tokenizer: PreTrainedTokenizerFast, sharper: float) -> Encoder:
+    """Attention of a second layer so sharp that a token goes over from one to another at once."""
+    model = random_bert(tokenizer, 1)
+    with torch.no_grad():
+        model.encoder.layer[1].attention.self.query.weight.mul_(sharper)
+    return Encoder("sharp", "mean", tokenizer, model)
+
+
 FAMILIES = [bert, roberta, mpnet, distilbert]
 
 

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from wordweights.attribution import attribute_pair
 from wordweights.cli import app, main
 from wordweights.encoders import known_encoders, load_encoder
+from wordweights.encoders.registry import SUFFIXES
 from wordweights.errors import WordweightsError
 from wordweights.pipeline.running import CLAIMS_FILE
 
@@ -48,6 +49,10 @@ def invoke(*arguments: str, stdin: str | bytes | None = None) -> Result:
 
 def test_the_version_is_that_of_the_package() -> None:
     assert invoke("--version").stdout.split()[-1] == version("wordweights")
+
+
+def test_every_pooling_that_a_name_may_say_is_an_option_too() -> None:
+    assert f"[{'|'.join(SUFFIXES)}]" in invoke("attribute", "--help").stdout
 
 
 def test_encoders_lists_every_known_encoder_within_the_terminal() -> None:
@@ -189,6 +194,13 @@ def test_attribute_reads_a_column_by_name_and_skips_what_is_too_long(
         invoke("attribute", "-", *arguments[2:], stdin="the dog\n")
 
 
+def test_attribute_says_that_a_normalisation_is_left_out(counts: str, tmp_path: Path) -> None:
+    command = ["attribute", "-", "--frequencies", counts, "--method", "token-norm", "-e"]
+    for name, said in (("all-MiniLM-L6-v2", True), ("all-MiniLM-L6-v2 (normalised)", False)):
+        result = invoke(*command, name, "-o", str(tmp_path / "words.csv"), stdin="the dog\n")
+        assert ("normalisation to length 1 is left out; ' (norm" in result.stderr) is said
+
+
 def test_attribute_writes_words_of_which_none_is_known(
     arguments: list[str], tmp_path: Path
 ) -> None:
@@ -287,7 +299,7 @@ def test_an_error_is_one_paragraph_and_exit_status_1(
 def test_a_notice_is_one_line(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path(arguments[1]).write_text("the dog isn't [MASK]\n")
+    Path(arguments[1]).write_text("the dog isn't running\n")
     monkeypatch.setattr(sys, "argv", ["wordweights", *arguments])
     monkeypatch.setattr("warnings.showwarning", None)  # which main() sets
     with pytest.raises(SystemExit) as stopped, warnings.catch_warnings():
@@ -296,7 +308,7 @@ def test_a_notice_is_one_line(
     assert stopped.value.code == 0
     lines = capsys.readouterr().err.splitlines()
     start = "wordweights: One word here, because spaCy parts it where the tokenizer does not: "
-    assert any(line.startswith(start) and "[MASK]" in line for line in lines)
+    assert f'{start}"isn\'t".' in lines
     assert not any("warnings.warn" in line for line in lines)
 
 

@@ -26,7 +26,9 @@ _ENCODER = click.option(
     "-e", "--encoder", "name", default="all-MiniLM-L6-v2", help="Name, folder or hub id."
 )
 _POOLING = click.option(
-    "--pooling", type=click.Choice(["cls", "mean", "pooler"]), help="Instead of the known one."
+    "--pooling",
+    type=click.Choice(["cls", "mean", "pooler", "lasttoken"]),
+    help="Instead of the known one.",
 )
 _OUTPUT = click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file."
@@ -205,9 +207,15 @@ def attribute(
     check_name(name, pooling)
     source = ww.load_frequencies(frequencies)
     from wordweights.attribution import count_stored, make_method
+    from wordweights.encoders.loading import LEFT_OUT
 
     weighing = make_method(method, **settings)
     encoder = ww.load_encoder(name, pooling, device=device)
+    if LEFT_OUT in encoder.note:
+        click.echo(
+            f"Encoder {encoder.name!r}: {LEFT_OUT}; ' (normalised)' behind its name keeps it.",
+            err=True,
+        )
     if n_words is not None:
         table = ww.filter_sentences(table, [encoder.tokenizer], n_words)
     if skip_long:
@@ -417,10 +425,10 @@ def _skip_long(encoder: Encoder, table: pd.DataFrame) -> pd.DataFrame:
             f"encoder {encoder.name!r} reads: shorten or split them."
         )
     if not kept.all():
-        places = name_places(table.set_index("sentence_id").index[~kept].rename("sentence"))
+        left_out = table.set_index("sentence_id").index[~kept].rename("sentence")
         click.echo(
             f"Left out, because encoder {encoder.name!r} reads {encoder.max_tokens} wordpieces at "
-            f"most: {places}.",
+            f"most: {name_places(left_out, most=None)}.",
             err=True,
         )
     return table[kept]

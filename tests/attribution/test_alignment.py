@@ -37,8 +37,13 @@ def test_wordpieces_are_counted_word_by_word(tiny_encoder: Encoder) -> None:
         ("isn't a dog", ["isn't", "a", "dog"], [0, 0, 0, 1, 2], [0]),
         # no wordpiece of its own: unknown, typed, of several characters, invisible
         ("the zebra is quick", ["the", "zebra", "is", "quick"], [0, 1, 2, 3], [1]),
-        ("a [MASK] dog", ["a", "[MASK]", "dog"], [0, 1, 2], [1]),
-        ("dog [SEP] a [UNK]", ["dog", "[SEP]", "a", "[UNK]"], [0, 1, 2, 3], [1, 3]),
+        ("a [MASK] dog", ["a", "[", "MASK", "]", "dog"], [0, 1, 4], [1, 2, 3]),
+        (
+            "dog [SEP] [UNK]",
+            ["dog", "[", "SEP", "]", "[", "UNK", "]"],
+            [0, 1, 4],
+            [1, 2, 3, 4, 5, 6],
+        ),
         ("a 👩\u200d💻 dog", ["a", "👩\u200d💻", "dog"], [0, 1, 2], [1]),
         ("a \u200b dog", ["a", "\u200b", "dog"], [0, 2], [1]),
         ("\ue000 dog", ["\ue000", "dog"], [1], [0]),
@@ -63,7 +68,7 @@ def test_what_is_joined_or_missing_is_named_once(tiny_encoder: Encoder) -> None:
     ]
 
 
-def test_spaces_that_wordpieces_hold_and_marks_that_they_join() -> None:
+def test_spaces_that_wordpieces_hold_and_words_that_share_one() -> None:
     """A tokenizer of RoBERTa's kind, to whose wordpieces the spaces before them belong."""
     pieces = ["<s>", "</s>", "<unk>", "Ġa", "Ġ", "Ġdog", "Ġis", "n't", "?!"]
     words = Tokenizer(models.WordLevel({p: i for i, p in enumerate(pieces)}, unk_token="<unk>"))
@@ -74,11 +79,11 @@ def test_spaces_that_wordpieces_hold_and_marks_that_they_join() -> None:
     special = {"cls_token": "<s>", "sep_token": "</s>", "unk_token": "<unk>", "pad_token": "<unk>"}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, **special)
     encoder = Encoder("bytes", "mean", tokenizer, random_bert(tokenizer))
-    with pytest.warns(UserWarning, match=r"One word here, .*: '\?!'\.$"):
+    with pytest.warns(UserWarning, match=r"^Missing, because .* for it alone: '\?', '!'\.$"):
         (sentence,) = tokenise(encoder, [" a  dog is dog?!"])
-    assert sentence.words == ("a", "dog", "is", "dog", "?!")
+    assert sentence.words == ("a", "dog", "is", "dog", "?", "!")
     assert sentence.word_of == (-1, 0, 0, 1, 2, 3, 4, -1)
-    assert sentence.missing == ()
+    assert sentence.missing == (4, 5)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -122,6 +127,10 @@ def test_all_sentences_that_are_too_long_are_named(tiny_encoder: Encoder) -> Non
     message = "^Sentences 7, 9: more wordpieces .* than the 24 that .* reads, up to 32"
     with pytest.raises(WordweightsError, match=message):
         tokenise(tiny_encoder, texts, [6, 7, 8, 9])
+    with pytest.raises(
+        WordweightsError, match=f"^Sentences {', '.join(map(str, range(25)))}: more"
+    ):
+        tokenise(tiny_encoder, texts[1:2] * 25)
     assert fits(tiny_encoder, texts).tolist() == [True, False, True, False]
     assert fits(tiny_encoder, []).tolist() == []
 

@@ -85,8 +85,8 @@ def test_a_word_without_wordpieces_of_its_own_has_no_number(
 ) -> None:
     text = "a \u200b [MASK] xyzzy dog"
     table = attribute(tiny_encoder, [text], method, progress=False)
-    assert table["word"].tolist() == ["a", "\u200b", "[MASK]", "xyzzy", "dog"]
-    missing = [False, True, True, True, False]
+    assert table["word"].tolist() == ["a", "\u200b", "[", "MASK", "]", "xyzzy", "dog"]
+    missing = [False, True, True, True, True, True, False]
     assert table["contribution"].isna().tolist() == missing
     assert table["standard_error"].isna().tolist() == missing
 

@@ -236,6 +236,8 @@ def bad_files(folder: Path) -> dict[str, str]:
     (folder / "cells.csv").write_text("n,text\n1,a\n2,a, b\n")
     (folder / "quotes.tsv").write_text('n\ttext\n1\t"a" dog\n')
     (folder / "utf16.txt").write_text("a dog\n", "utf-16")
+    (folder / "unmarked.txt").write_text("a dog\n", "utf-16-be")
+    (folder / "unmarked.jsonl").write_text('{"text": "a"}\n', "utf-16-le")
     return {
         "cut.txt.gz": "OSError: Truncated compressed stream, 3 times",
         "cut.txt.zst": "OSError: Truncated compressed stream, 3 times",
@@ -252,6 +254,8 @@ def bad_files(folder: Path) -> dict[str, str]:
         "cells.csv": "the row that ends in line 3 has 3 cells, but 2 in the first line",
         "quotes.tsv": "line 2: '\t' expected after",
         "utf16.txt": "it begins like text in UTF-16: write it in UTF-8",
+        "unmarked.txt": "in UTF-16BE: write it in UTF-8, for instance by `iconv -f UTF-16BE",
+        "unmarked.jsonl": "it begins like text in UTF-16LE: write it in UTF-8",
     }
 
 
@@ -266,9 +270,9 @@ def test_shards_that_fail_are_named_and_the_others_kept(
     with pytest.raises(WordweightsError) as caught:
         count(tmp_path, text_file, folder, tmp_path / "empty.txt", say=said.append)
     message = str(caught.value)
-    assert message.startswith("15 of 17 shards could not be counted: ")
+    assert message.startswith("17 of 19 shards could not be counted: ")
     assert message.count(f"{folder}/") == 10
-    assert " and 5 more. The other 2 are kept" in message
+    assert " and 7 more. The other 2 are kept" in message
     for name, reason in reasons.items():
         (line,) = (line for line in said if f"{name} failed" in line)
         assert reason in line

@@ -20,7 +20,7 @@ from tokenizers import processors
 from tokenizers.pre_tokenizers import ByteLevel
 
 from wordweights.attribution.alignment import tokenise
-from wordweights.encoders import as_encoder, load_encoder
+from wordweights.encoders import as_encoder, load_encoder, pretrained
 from wordweights.errors import WordweightsError
 
 SENTENCES = ["the dogs are running .", "an onion"]
@@ -418,14 +418,24 @@ def test_a_family_that_does_not_fit_is_refused_in_words(
         load_encoder(tmp_path, family.pooling, trained=trained)
 
 
-def test_a_tokenizer_that_is_no_fast_one_is_refused(tmp_path: Path) -> None:
-    """A model of sentencepiece alone, which takes other packages to read."""
-    model, tokenizer = made(FAMILIES["t5"])
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, r"is spm\.model without .*: pip install sentencepiece protobuf, or use"),
+        ("it is installed", r"cannot be loaded .* must hold tokenizer\.json"),
+    ],
+)
+def test_a_model_of_sentencepiece_alone_is_refused_with_what_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str | None, said: str
+) -> None:
+    """So DeBERTa v3 is published; transformers itself would advise another package."""
+    monkeypatch.setattr(pretrained, "find_spec", lambda _: found)
+    model, tokenizer = made(FAMILIES["deberta-v3"])
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     (tmp_path / "tokenizer.json").unlink()
-    (tmp_path / "spiece.model").write_bytes(b"pieces")
-    with pytest.raises(WordweightsError, match=r"the tokenizer in .* must hold tokenizer\.json"):
+    (tmp_path / "spm.model").write_bytes(b"pieces")
+    with pytest.raises(WordweightsError, match=said):
         load_encoder(tmp_path, "mean")
 
 

@@ -199,14 +199,15 @@ def test_the_control_is_random_and_seeded(tiny_checkpoint: Path) -> None:
 def test_pooling_comes_from_the_name_or_the_checkpoint_and_is_never_guessed(
     tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for suffix, pooling in ((" (CLS)", "cls"), (" (MEAN)", "mean")):
+    for suffix, pooling in ((" (CLS)", "cls"), (" (MEAN)", "mean"), (" (lasttoken)", "lasttoken")):
         encoder = load_encoder(f"{tiny_checkpoint}{suffix}")
         assert (encoder.name, encoder.pooling) == (f"{tiny_checkpoint}{suffix}", pooling)
     control = load_encoder(f"{tiny_checkpoint} (CLS) (untrained)")
     assert (control.pooling, control.trained) == ("cls", False)
     monkeypatch.setenv("HOME", str(tiny_checkpoint.parent))
     assert load_encoder(f"~/{tiny_checkpoint.name}", "cls").pooling == "cls"
-    with pytest.raises(WordweightsError, match="does not say how its sentence vector is pooled"):
+    advice = r"' \(MEAN\)', ' \(pooler\)', ' \(lasttoken\)'.* that the model was trained with"
+    with pytest.raises(WordweightsError, match=f"does not say how its .* is pooled .*{advice}"):
         load_encoder(tiny_checkpoint)
     folder = tiny_checkpoint / "1_Pooling"
     folder.mkdir()
@@ -236,6 +237,9 @@ def test_pooling_comes_from_the_name_or_the_checkpoint_and_is_never_guessed(
         (folder / "config.json").write_text(text)
         with pytest.raises(WordweightsError, match=message):
             load_encoder(tiny_checkpoint)
+    # the advice is followed
+    (folder / "config.json").write_text('{"pooling_mode_mean_tokens": false}')
+    assert load_encoder(f"{tiny_checkpoint} (CLS)").pooling == "cls"
 
 
 @pytest.mark.parametrize(

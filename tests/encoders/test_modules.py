@@ -17,10 +17,12 @@ from sentence_models import by_loop, save, settings_of, weigh
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import (
     CNN,
+    BoW,
     Dense,
     Dropout,
     LayerNorm,
     Normalize,
+    StaticEmbedding,
 )
 from transformers import PreTrainedTokenizerFast
 
@@ -372,10 +374,46 @@ def test_modules_that_are_not_known_are_refused_by_name(
         load_encoder(folder)
 
 
+def test_a_hub_without_a_transformer_is_refused_by_the_name_of_its_module(
+    make: Any, tmp_path: Path, hub: Hub
+) -> None:
+    """Its weights may be anywhere."""
+    static = StaticEmbedding(make().tokenizer, embedding_dim=16)
+    folder = tmp_path / "static"
+    SentenceTransformer(modules=[static], device="cpu").save_pretrained(
+        str(folder), create_model_card=False
+    )
+    files = files_of(folder)
+    for name in ("root", "moved"):
+        hub.add(f"someone/{name}", files)
+        with pytest.raises(WordweightsError, match="begins with the modules StaticEmbedding, "):
+            load_encoder(f"someone/{name}")
+        files = {
+            path if path.startswith("modules") else f"0_StaticEmbedding/{path}": content
+            for path, content in files.items()
+        }
+        listing = json.loads(files["modules.json"])
+        listing[0]["path"] = "0_StaticEmbedding"
+        files["modules.json"] = json.dumps(listing).encode()
+    lost = {k: v for k, v in files_of(tmp_path / "model").items() if k != "model.safetensors"}
+    hub.add("someone/lost", lost)
+    with pytest.raises(WordweightsError, match=r"must hold config\.json, .* model\.safetensors"):
+        load_encoder("someone/lost")
+
+
 def test_an_object_with_a_module_that_is_not_known_is_refused_by_name(make: Any) -> None:
     model = make()
     with pytest.raises(WordweightsError, match="begins with the modules Transformer, CNN"):
         as_encoder(SentenceTransformer(modules=[model[0], CNN(16), model[1]], device="cpu"))
+
+    embeddings = StaticEmbedding(model.tokenizer, embedding_dim=16)
+    for modules, named in (
+        ([model[0]], "Transformer,"),
+        ([embeddings], "StaticEmbedding,"),
+        ([BoW(["a", "dog"]), Dense(2, 16)], "BoW, Dense,"),
+    ):
+        with pytest.raises(WordweightsError, match=f"begins with the modules {named} which"):
+            as_encoder(SentenceTransformer(modules=modules, device="cpu"))
 
     class Own(Dense):
         pass
@@ -438,3 +476,15 @@ def test_another_pooling_than_that_of_the_modules_behind_is_refused(
     assert load_encoder(folder, "mean").digest == load_encoder(folder).digest
     with pytest.raises(WordweightsError, match=r"'cls' was asked for, .* trained for 'mean'"):
         load_encoder(folder, "cls")
+
+
+@pytest.mark.parametrize("pooling", [None, "mean"])
+def test_modules_behind_a_pooling_that_is_not_named_are_refused_without_advice_to_name_one(
+    make: Any, tmp_path: Path, pooling: str | None
+) -> None:
+    """It would be refused, too, and could be another than they were trained for."""
+    make("mean", Dense(16, 4))
+    (tmp_path / "model" / "1_Pooling" / "config.json").write_text("{}")
+    with pytest.raises(WordweightsError, match=r"names no pooling, and the .* trained") as error:
+        load_encoder(tmp_path / "model", pooling)
+    assert "pass pooling=" not in str(error.value)

@@ -69,6 +69,7 @@ def test_a_name_is_taken_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert split_name("mini-BERT (CLS) (untrained)") == Named("mini-BERT (CLS)", trained=False)
     assert split_name("owner/model (MEAN)") == Named("owner/model", "mean")
     assert split_name("owner/model (pooler) (untrained)") == Named("owner/model", "pooler", False)
+    assert split_name("owner/decoder (lasttoken)") == Named("owner/decoder", "lasttoken")
     assert split_name("~/model (CLS)") == Named(f"{tmp_path}/model", "cls")
     assert split_name("~/model (CLS)", "mean") == Named(f"{tmp_path}/model (CLS)", "mean")
     assert split_name("~nobody-of-this-name/model").label == "~nobody-of-this-name/model"

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from families import random_bert
+from families import jumping
 from transformers import PreTrainedTokenizerFast
 
 from wordweights.attribution import attribute
-from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
 from wordweights.pipeline import jump
 from wordweights.pipeline.jump import measure_jump, measured_jump
 
 SENTENCE = "a dog is sleeping in the forest ."
-
-
-def jumping(tokenizer: PreTrainedTokenizerFast, sharper: float) -> Encoder:
-    """Attention of a second layer so sharp that a token goes over from one to another at once."""
-    model = random_bert(tokenizer, 1)
-    with torch.no_grad():
-        model.encoder.layer[1].attention.self.query.weight.mul_(sharper)
-    return Encoder("sharp", "mean", tokenizer, model)
 
 
 @pytest.mark.slow

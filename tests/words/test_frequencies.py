@@ -125,8 +125,9 @@ def test_every_source_is_described() -> None:
 @pytest.fixture
 def bert_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file of counts in the right form; ids are BERT-base-uncased's."""
-    # the 1996, . 1012, ##s 2015, [UNK] 100, [CLS] 101, [SEP] 102, [MASK] 103
-    rows = [(60, 1996), (20, 1012), (20, 2015), (7, 100), (1000, 101), (1000, 102), (9, 103)]
+    # the 1996, . 1012, ##s 2015, cafe 7668, [UNK] 100, [CLS] 101, [SEP] 102, [MASK] 103
+    rows = [(60, 1996), (15, 1012), (20, 2015), (5, 7668), (7, 100), (1000, 101), (1000, 102)]
+    rows.append((9, 103))
     text = "".join(f"{rank} {count} {token}\n" for rank, (count, token) in enumerate(rows, 1))
     path = write(tmp_path, text, module.BERT_COUNTS_FILE)
     monkeypatch.setattr(module, "BERT_COUNTS_SHA256", pooch.file_hash(str(path), alg="sha256"))
@@ -137,8 +138,12 @@ def bert_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_bert_pretraining_without_special_tokens(bert_counts: Path) -> None:
     found = load_frequencies("bert-pretraining")
     # ##s is a fifth of the tokens, but no word
-    assert found.probabilities.to_dict() == {"the": 0.6, ".": 0.2}
+    assert found.probabilities.to_dict() == {"the": 0.6, ".": 0.15, "cafe": 0.05}
     assert "single wordpiece" in found.note
+    # the vocabulary has no accents, and parts where BERT's tokenizer does
+    words = ["Caf\xe9", "cafe\N{COMBINING ACUTE ACCENT}", "The", "the."]
+    known = look_up(words, found)["probability"]
+    np.testing.assert_array_equal(known, [0.05, 0.05, 0.6, np.nan])
 
 
 def test_bert_pretraining_is_downloaded_and_checked(

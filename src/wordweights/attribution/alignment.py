@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wordweights.encoders import Encoder
 from wordweights.errors import WordweightsError
-from wordweights.words.splitting import join_words, split_words
+from wordweights.words.splitting import find_words, split_words
 from wordweights.words.tables import name_places, quoted
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -38,7 +38,7 @@ class TokenisedSentence:
         For every wordpiece the position of its word, -1 for those that the tokenizer adds and for
         those of the encoder's prompt.
     missing : tuple[int, ...]
-        Positions of the words that no wordpiece stands for: no weight is theirs.
+        Positions of the words that no wordpiece stands for alone: no weight is theirs.
     """
 
     text: str
@@ -65,12 +65,15 @@ def tokenise(
 ) -> list[TokenisedSentence]:
     """Split sentences into words and wordpieces, and say which belongs to which.
 
-    The words are those of :func:`wordweights.words.splitting.split_words`, joined to one where a
-    wordpiece still reaches over several. A word is marked as missing where no wordpiece stands for
-    it: the tokenizer leaves out its characters, does not know them, or takes it for a special
-    token. A warning names both. A wordpiece of whitespace alone, which some tokenizers have,
-    belongs to the word before it. What the tokenizer adds and the encoder's prompt are nobody's; a
-    wordpiece that holds the end of the prompt and the beginning of a word is the word's.
+    The words are those of :func:`wordweights.words.splitting.split_words`, the same for every
+    encoder, so that all are words that a corpus is counted by. A word is marked as missing where no
+    wordpiece stands for it alone: the tokenizer leaves out its characters, does not know them,
+    takes it for a special token, or has a wordpiece that reaches over several words (`?!` of
+    RoBERTa), which are then all missing; such a wordpiece goes with the first of them. Warnings
+    name the words that spaCy would part, and those that are missing. A wordpiece of whitespace
+    alone, which some tokenizers have, belongs to the word before it. What the tokenizer adds and
+    the encoder's prompt are nobody's; a wordpiece that holds the end of the prompt and the
+    beginning of a word is the word's.
 
     Parameters
     ----------
@@ -118,7 +121,7 @@ def tokenise(
     long = [label for label, n in zip(labels, lengths, strict=True) if n > encoder.max_tokens]
     if long:
         raise WordweightsError(
-            f"{_name(long)}: more wordpieces with the special tokens"
+            f"{_name(long, most=None)}: more wordpieces with the special tokens"
             f"{' and the prompt' if lead else ''} than the {encoder.max_tokens} that encoder "
             f"{encoder.name!r} reads, up to {max(lengths)}. Shorten or split what is too long, or "
             f"leave it out (--skip-long, or in Python those for which "
@@ -139,12 +142,14 @@ def tokenise(
             (0, 0) if is_outer else _without_spaces(sentence, max(0, start - lead), end - lead)
             for is_outer, (start, end) in zip(outer, offsets, strict=True)
         ]
-        words, owners = join_words(sentence, split_words(sentence), spans)
-        word_of = _fill(owners, outer)
+        words = split_words(sentence)
+        reached = find_words(words, spans)
+        word_of = _fill(reached, outer)
         if all(outer):
             unread.append(label)
-        foreign = {i for i, piece in zip(word_of, pieces, strict=True) if piece in specials}
-        without = [i for i in range(len(words)) if i in foreign or i not in word_of]
+        without_own = {i for i, piece in zip(word_of, pieces, strict=True) if piece in specials}
+        without_own |= {i for some in reached if len(some) > 1 for i in some}
+        without = [i for i in range(len(words)) if i in without_own or i not in word_of]
         joined |= dict.fromkeys(word.text for word in words if word.parts > 1)
         missing |= dict.fromkeys(words[i].text for i in without)
         names = tuple(word.text for word in words)
@@ -226,18 +231,18 @@ def _without_spaces(sentence: str, start: int, end: int) -> tuple[int, int]:
     return first, first + len(piece.strip())
 
 
-def _fill(owners: Sequence[int], outer: Sequence[bool]) -> list[int]:
-    """Give what is in no word to the word before it, or else to the first."""
+def _fill(reached: Sequence[range], outer: Sequence[bool]) -> list[int]:
+    """Give a piece to its first word; where it is in none, to the word before it or the first."""
     filled = []
-    last = next((owner for owner in owners if owner >= 0), -1)
-    for owner, is_outer in zip(owners, outer, strict=True):
-        last = owner if owner >= 0 else last
+    last = next((words[0] for words in reached if words), -1)
+    for words, is_outer in zip(reached, outer, strict=True):
+        last = words[0] if words else last
         filled.append(-1 if is_outer else last)
     return filled
 
 
-def _name(labels: Sequence[int]) -> str:
-    return name_places(pd.Index(labels, name="Sentence"))
+def _name(labels: Sequence[int], most: int | None = 10) -> str:
+    return name_places(pd.Index(labels, name="Sentence"), most)
 
 
 def _warn(what: str, words: Mapping[str, None]) -> None:

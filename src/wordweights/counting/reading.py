@@ -55,10 +55,13 @@ def read_blocks(shard: Shard, column: str) -> Iterator[Block]:
         if shard.kind in ("csv", "tsv"):
             yield from _to_blocks(_of_texts(_csv_rows(stream, shard, column)))
             return
-        if not shard.start and stream.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        # by the mark, or the zero bytes of plain letters
+        encoding = "utf-8" if shard.start else json.detect_encoding(stream.peek(4)[:4])
+        if not encoding.startswith("utf-8"):
+            code = encoding.upper().replace("-LE", "LE").replace("-BE", "BE")
             raise WordweightsError(
-                "it begins like text in UTF-16: write it in UTF-8, for instance by `iconv -f "
-                "UTF-16 -t UTF-8`"
+                f"it begins like text in {code}: write it in UTF-8, for instance by `iconv -f "
+                f"{code} -t UTF-8`"
             )
         if shard.kind == "jsonl":
             yield from _to_blocks(_of_texts(_json_rows(stream, shard, column)))

@@ -52,7 +52,8 @@ def fetch(hub_id: str, revision: str | None, label: str) -> Path:
     Every file is compared with the digest that the hub gave for it (the name of its blob in the
     cache); one that differs is removed and fetched again, so no later run meets it. A cache
     without symbolic links has lost these names, and is taken as it is. A hub that does not give the
-    files, files that stay damaged, and a repository without weights are a WordweightsError.
+    files, files that stay damaged, and a repository with neither weights nor ``modules.json`` are
+    a WordweightsError.
     """
     for weights in WEIGHT_FILES:  # safetensors first; the .bin only where there is none
         stem, _, ending = weights.rpartition(".")
@@ -63,6 +64,9 @@ def fetch(hub_id: str, revision: str | None, label: str) -> Path:
         places = (folder, folder / "0_Transformer")
         if any((place / name).exists() for place in places for name in (weights, index)):
             return _checked(folder, files, hub_id, revision, label)
+    if (folder / "modules.json").exists():
+        # what it begins with may have its weights elsewhere; whoever reads it can name it
+        return _checked(folder, files, hub_id, revision, label)
     raise WordweightsError(
         f"The hub repository {hub_id!r} of encoder {label!r} holds neither of "
         f"{' and '.join(WEIGHT_FILES)}; an encoder needs one of them."

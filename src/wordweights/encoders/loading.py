@@ -20,6 +20,7 @@ from wordweights.encoders.modules import (
     read_model,
     set_up_tokenizer,
 )
+from wordweights.encoders.parts import is_joined
 from wordweights.encoders.pretrained import (
     ENCODER_CLASSES,
     load_model,
@@ -39,6 +40,9 @@ from wordweights.files import sha256
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
+
+LEFT_OUT = "its normalisation to length 1 is left out"
+"""What the note of an encoder says where that is so."""
 
 _PROBE = "A woman is cutting an onion."
 # What models raise for what they cannot do.
@@ -75,9 +79,9 @@ def load_encoder(
     ----------
     name_or_path : str | Path
         A name of :func:`known_encoders`, a folder with a checkpoint, or ``owner/model`` on the
-        hub. A folder or hub id may end in `` (CLS)``, `` (MEAN)`` or `` (pooler)`` to say its
-        pooling; any name in `` (untrained)`` for the control of that encoder, in
-        `` (prompt: query)`` for one of its prompts, and in `` (normalised)``.
+        hub. A folder or hub id may end in `` (CLS)``, `` (MEAN)``, `` (pooler)`` or
+        `` (lasttoken)`` to say its pooling; any name in `` (untrained)`` for the control of that
+        encoder, in `` (prompt: query)`` for one of its prompts, and in `` (normalised)``.
     pooling : str | None
         ``"cls"``, ``"mean"``, ``"pooler"`` or another that :class:`Encoder` lists; None takes what
         the registry or the checkpoint's ``modules.json`` says. There is no silent default: SimCSE
@@ -233,18 +237,17 @@ def as_encoder(
     if isinstance(model, Encoder):
         return model
     modules: list[Any] = (
-        list(model) if hasattr(model, "encode") and hasattr(model, "__iter__") else []
+        list(model) if hasattr(model, "encode") and hasattr(model, "named_children") else []
     )
-    if len(modules) < 2 or not hasattr(modules[0], "auto_model"):
+    if not modules:
         raise WordweightsError(
-            f"An encoder was expected, from load_encoder() or sentence-transformers with a "
-            f"transformer and a pooling module, not {type(model).__name__}."
+            f"An encoder was expected, from load_encoder() or sentence-transformers, not "
+            f"{type(model).__name__}."
         )
     transformer = modules[0]
-    name = str(
-        getattr(transformer.auto_model.config, "_name_or_path", "")
-        or type(transformer.auto_model).__name__
-    )
+    inner = getattr(transformer, "auto_model", transformer)
+    config = getattr(inner, "config", None)
+    name = str(getattr(config, "_name_or_path", "") or type(inner).__name__)
     reading = make_reading(read_model(model), name, prompt_name=prompt_name, normalised=normalised)
     copied = copy.deepcopy(transformer.auto_model)
     copied.set_attn_implementation("eager")
@@ -271,7 +274,7 @@ def _note(about: str, reading: Reading, *, trained: bool) -> str:
     """Say in a line what is not plain about an encoder."""
     notes = [about] if trained else ["the same architecture with random weights"]
     if reading.normalisation_left_out:
-        notes.append("its normalisation to length 1 is left out")
+        notes.append(LEFT_OUT)
     return "; ".join(note for note in notes if note)
 
 
@@ -343,14 +346,23 @@ def _check_reading(encoder: Encoder) -> None:
 def _check_digest(folder: Path, files: Mapping[str, str], expected: str, label: str) -> None:
     path = folder / "model.safetensors"
     found = files.get(path.name)
-    if found is None:
-        raise WordweightsError(f"Encoder {label!r}: {path} is missing; reinstall its package.")
-    if found != expected:
-        raise WordweightsError(
-            f"Encoder {label!r}: {path} has SHA-256 {found}, but the official file has {expected}. "
-            f"The file was altered or cut; it is not used. Reinstall what carries it, or load it "
-            f"by its path if you mean to use this one."
-        )
+    if found == expected:
+        return
+    fault = (
+        f"has SHA-256 {found}, but the official file has {expected}: it was altered or cut, and is "
+        f"not used"
+        if found
+        else "is missing"
+    )
+    advice = (
+        f"Remove {folder}, which is joined anew from its packages; reinstall these if that fails"
+        if is_joined(folder)
+        else "Reinstall what carries it"
+    )
+    raise WordweightsError(
+        f"Encoder {label!r}: {path} {fault}. {advice}, or load it by its "
+        f"path if you mean to use this one."
+    )
 
 
 def _make_random(modules: Iterable[Any], seed: int) -> None:

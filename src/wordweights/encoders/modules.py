@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wordweights.encoders.encoder import check_pooling
+from wordweights.encoders.registry import SUFFIXES
 from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
@@ -131,8 +132,7 @@ def make_reading(
         if pooling is None:
             raise WordweightsError(
                 f"Encoder {label!r}: the checkpoint does not say how its sentence vector is pooled "
-                f"(it has no modules.json), and guessing would make it another encoder; "
-                f"{_choices(label)}."
+                f"(it has no modules.json); {_choices()}."
             )
         return Reading(pooling, prompt=_prompt({}, prompt_name, label))
     settings = given.settings or {}
@@ -150,7 +150,19 @@ def make_reading(
     behind = [i for i, kind in enumerate(others[1:], start=2) if kind != "Dropout"]
     for i in behind:
         _check_behind(given.parts[i], others[i - 1], label)
-    if pooling not in (None, own) and any(others[i - 1] != "Normalize" for i in behind):
+    trained_for_one = any(others[i - 1] != "Normalize" for i in behind)
+    chosen = pooling or own
+    if chosen is None or (own is None and trained_for_one):
+        # behind modules a pooling that is passed would be a guess, too
+        advice = (
+            ", and the modules behind it were trained for one; write it there as pooling_mode"
+            if trained_for_one
+            else f"; {_choices()}"
+        )
+        raise WordweightsError(
+            f"Encoder {label!r}: the configuration of its Pooling names no pooling{advice}."
+        )
+    if chosen != own and trained_for_one:
         raise WordweightsError(
             f"Encoder {label!r}: the pooling {pooling!r} was asked for, but the modules behind the "
             f"pooling of this checkpoint were trained for {own!r}, so the vector would be no "
@@ -159,7 +171,7 @@ def make_reading(
     left_out = bool(behind) and others[behind[-1] - 1] == "Normalize" and not normalised
     prompt = _prompt(settings, prompt_name, label)
     return Reading(
-        pooling=pooling or own,
+        pooling=chosen,
         include_prompt=bool(second.config.get("include_prompt", True)) or not prompt,
         prompt=prompt,
         truncate_dim=_whole(settings.get("truncate_dim"), "truncate_dim", label),
@@ -258,16 +270,14 @@ def _check_behind(part: Part, name: str, label: str) -> None:
         raise _unknown(label, f"has a module {name} with the activation_function {activation}")
 
 
-def _pooling_of(config: Mapping[str, Any], label: str) -> str:
+def _pooling_of(config: Mapping[str, Any], label: str) -> str | None:
+    """Name the pooling of a configuration, with a plus where it joins several; None for none."""
     modes = config.get("pooling_mode")
     if modes is None:
         modes = [mode for key, mode in _OLD_MODES.items() if config.get(key)]
     modes = [modes] if isinstance(modes, str) else list(modes)
     if not modes:
-        raise WordweightsError(
-            f"Encoder {label!r}: the configuration of its Pooling names no pooling; "
-            f"{_choices(label)}."
-        )
+        return None
     pooling = "+".join(map(str, modes))
     check_pooling(pooling, label)
     return pooling
@@ -297,8 +307,12 @@ def _whole(value: Any, name: str, label: str) -> int | None:
     )
 
 
-def _choices(label: str) -> str:
-    return f"write {label + ' (CLS)'!r} or {label + ' (MEAN)'!r}, or pass pooling="
+def _choices() -> str:
+    suffixes = ", ".join(map(repr, SUFFIXES.values()))
+    return (
+        f"write behind its name one of {suffixes}, or pass pooling=: the one that the model was "
+        f"trained with, for any other makes it another encoder"
+    )
 
 
 def _unknown(label: str, what: str) -> WordweightsError:

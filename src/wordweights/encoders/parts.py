@@ -62,7 +62,7 @@ def join_parts(parts: Sequence[Path], folder: str, label: str) -> Path:
     WordweightsError
         For parts that make no archive, and where there is no room.
     """
-    home = results_folder() / "checkpoints"
+    home = _home()
     target = home / folder
     if target.is_dir():
         return target
@@ -83,3 +83,12 @@ def join_parts(parts: Sequence[Path], folder: str, label: str) -> Path:
             f"({reason_of(error)}). Make room there, or reinstall the packages."
         ) from None
     return target
+
+
+def is_joined(folder: Path) -> bool:
+    """Say whether a folder with a checkpoint is one that :func:`join_parts` has made."""
+    return folder.parent == _home()
+
+
+def _home() -> Path:
+    return results_folder() / "checkpoints"

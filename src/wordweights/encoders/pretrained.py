@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,15 @@ def load_tokenizer(folder: Path, label: str) -> Any:
                 folder, local_files_only=True, trust_remote_code=False, use_fast=True
             )
     except _UNREADABLE as error:
+        pieces = [path.name for path in folder.glob("*.model")]
+        has_json = (folder / "tokenizer.json").is_file()
+        if pieces and not has_json and find_spec("sentencepiece") is None:
+            # transformers would advise another package, which is no help
+            raise WordweightsError(
+                f"Encoder {label!r}: the tokenizer in {folder} is {pieces[0]} without a "
+                f"tokenizer.json, and to convert it takes packages that are not installed here: "
+                f"pip install sentencepiece protobuf, or use a checkpoint with tokenizer.json."
+            ) from None
         raise WordweightsError(
             f"Encoder {label!r}: the tokenizer in {folder} cannot be loaded ({_why(error)}). It "
             f"must hold tokenizer.json, or vocab.txt with tokenizer_config.json."

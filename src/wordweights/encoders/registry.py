@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNTRAINED = " (untrained)"
+SUFFIXES = {
+    "cls": " (CLS)",
+    "mean": " (MEAN)",
+    "pooler": " (pooler)",
+    "lasttoken": " (lasttoken)",
+}
+"""Poolings, by what stands for them behind a name."""
 
-_SUFFIXES = {"cls": " (CLS)", "mean": " (MEAN)", "pooler": " (pooler)"}
 _NORMALISED = " (normalised)"
 _PROMPT = re.compile(r" \(prompt: ([^()]+)\)$")
 
@@ -122,7 +128,7 @@ def split_name(name: str, pooling: str | None = None) -> Named:
         elif found := _PROMPT.search(name):
             name, prompt_name = name[: found.start()], found[1]
         elif pooling is None and name not in registered():
-            for known, suffix in _SUFFIXES.items():
+            for known, suffix in SUFFIXES.items():
                 if name.endswith(suffix):
                     name, pooling = name.removesuffix(suffix), known
     name = str(expand_home(name)) if name.startswith("~") else name

@@ -373,6 +373,7 @@ def _bert() -> Frequencies:
         "(Kobayashi et al. 2020, Apache-2.0), without special tokens: P of a whole word that is a "
         "single wordpiece. A piece that also begins longer words counts these, too; continuation "
         "pieces (##s) take their share but are no words here.",
+        "bert",
     )
 
 

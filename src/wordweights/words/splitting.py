@@ -56,13 +56,13 @@ def split_words(sentence: str) -> list[Word]:
     words = spacy_words(sentence)
     if len(words) < 2:
         return words
-    return join_words(sentence, words, _basic_tokenizer().encode(sentence).offsets)[0]
+    return join_words(sentence, words, _basic_tokenizer().encode(sentence).offsets)
 
 
 def join_words(
     sentence: str, words: Sequence[Word], pieces: Sequence[tuple[int, int]]
-) -> tuple[list[Word], list[int]]:
-    """Join words that share a piece of the sentence, so that every piece is of one word.
+) -> list[Word]:
+    """Join words that share a piece of the sentence, so that no piece reaches over several.
 
     Parameters
     ----------
@@ -75,23 +75,37 @@ def join_words(
 
     Returns
     -------
-    tuple[list[Word], list[int]]
-        The words, and of each piece the position of its word, -1 where it is in none.
+    list[Word]
+        The words.
     """
-    starts, ends = [word.start for word in words], [word.end for word in words]
-    # the first and the last word of each piece
-    spans = [(bisect_right(ends, a), bisect_left(starts, b) - 1) for a, b in pieces]
-    joined_to_next = {i for first, last in spans for i in range(first, last)}
+    joined_to_next = {i for reach in find_words(words, pieces) for i in reach[:-1]}
     joined: list[Word] = []
-    position = []
     for i, word in enumerate(words):
         if i - 1 in joined_to_next:
             start, parts = joined[-1].start, joined[-1].parts + word.parts
             joined[-1] = Word(sentence[start : word.end], start, word.end, parts)
         else:
             joined.append(word)
-        position.append(len(joined) - 1)
-    return joined, [position[first] if first <= last else -1 for first, last in spans]
+    return joined
+
+
+def find_words(words: Sequence[Word], pieces: Sequence[tuple[int, int]]) -> list[range]:
+    """Find the words that each piece of a sentence reaches into, by their positions.
+
+    Parameters
+    ----------
+    words : Sequence[Word]
+        The words of the sentence, in order.
+    pieces : Sequence[tuple[int, int]]
+        Where each piece begins and ends, in characters.
+
+    Returns
+    -------
+    list[range]
+        One per piece; empty where it is in no word.
+    """
+    starts, ends = [word.start for word in words], [word.end for word in words]
+    return [range(bisect_right(ends, a), bisect_left(starts, b)) for a, b in pieces]
 
 
 def as_meant(word: str) -> str:

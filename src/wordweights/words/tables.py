@@ -202,10 +202,14 @@ def check_filled(path: Path, column: pd.Series) -> None:
         )
 
 
-def name_places(index: pd.Index) -> str:
-    """Say where in a file something is, from the index of :func:`read_table`: `lines 3, 4`."""
-    shown = ", ".join(str(place) for place in index[:10])
-    more = f" and {len(index) - 10} more" if len(index) > 10 else ""
+def name_places(index: pd.Index, most: int | None = 10) -> str:
+    """Say where in a file something is, from the index of :func:`read_table`: `lines 3, 4`.
+
+    Places beyond `most` are only counted; None names all.
+    """
+    shown = ", ".join(str(place) for place in index[:most])
+    hidden = len(index[most:]) if most else 0
+    more = f" and {hidden} more" if hidden else ""
     return f"{index.name}{'s' if len(index) > 1 else ''} {shown}{more}"
 
 
