@@ -137,10 +137,10 @@ def test_a_layer_without_an_r_is_said_and_not_drawn() -> None:
     unknown = LAYERS.assign(r=[np.nan, 0.6, 0.5], r_low=[np.nan, 0, 0], r_high=[np.nan, 0.7, 0.7])
     (line, *_), _ = residuals.plot_layers(unknown).axes[0].get_legend_handles_labels()
     assert line.lines[0].get_xdata().tolist() == [1, 2]
-    unknown.attrs["not_cut"] = {"pooled": "Encoder 'pooled' cannot be cut."}
+    unknown.attrs["left_out"] = {"pooled": "Encoder 'pooled' has more."}
     said = residuals.residual_takeaways(SHARES, EFFECTS, unknown, ["b"])
     assert "r with information is n/a for the embeddings, 0.50 after layer 2, and" in said
-    assert said.endswith("- Encoder 'pooled' cannot be cut.")
+    assert said.endswith("- Encoder 'pooled' has more.")
     none = unknown.assign(r=np.nan)
     assert "r exists after no layer" in residuals.residual_takeaways(SHARES, EFFECTS, none, ["b"])
     empty = LAYERS.iloc[:0]

@@ -273,5 +273,5 @@ def residual_takeaways(
             f"{best['layer']} ({format_number(best['r'])}, "
             f"{interval(best['r_low'], best['r_high'])})."
         )
-    lines += [f"- {why}" for why in layers.attrs.get("not_cut", {}).values()]
+    lines += [f"- {why}" for why in layers.attrs.get("left_out", {}).values()]
     return "\n".join(lines)
