@@ -35,7 +35,7 @@ def by_group(by: str) -> pd.DataFrame:
 
 
 LENGTHS = pd.DataFrame({"low": [4, 8], "high": [7, 12], "n_sentences": 5, "n_words": 30})
-for _name in ("r_information", "rho_sentence"):
+for _name in ("r_information", "r_content", "rho_sentence"):
     LENGTHS[_name] = [0.5, 0.8]
     LENGTHS[f"{_name}_low"], LENGTHS[f"{_name}_high"] = [0.4, 0.7], [0.6, 0.9]
 MATRIX = pd.DataFrame(
@@ -161,9 +161,11 @@ def test_what_lengths_and_pairs_found_is_said() -> None:
     assert "0.500, of `a` and `$c$`" in said
     words = pd.DataFrame({"pair": [0, 0, 1], "pieces": [1, 2, 1]})
     estimate = Estimate(0.5, 0.4, 0.6, 3, 2)
-    said = prose.likeness_found(estimate, estimate, words, "e")
+    content = Estimate(0.2, 0.1, 0.3, 2, 2)
+    said = prose.likeness_found(estimate, content, estimate, words, "e")
     assert "Over 2 pairs of sentences and 3 words" in said
     assert "r = 0.50 (95 % interval 0.40 to 0.60)" in said
+    assert "content words alone with r = 0.20 (95 % interval 0.10 to 0.30)" in said
     sentences = pd.DataFrame({"n_words": [4, 40]})
     said = prose.longer_sentences(sentences, "sotu", {"e": words})
     assert said.startswith("2 sentences of 4 to 40 words are used, from `sotu`")

@@ -24,6 +24,7 @@ from wordweights.statistics.correlation_table import (
     correlations_by_source,
     main_and_control,
     or_none,
+    subset,
     with_controls,
 )
 from wordweights.statistics.correlations import (
@@ -133,6 +134,7 @@ __all__ = [
     "side_by_side",
     "spread_by_information",
     "spread_growth",
+    "subset",
     "summarise_claims",
     "weigh_by_measures",
     "weights_by_sentence",

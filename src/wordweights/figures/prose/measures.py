@@ -147,12 +147,16 @@ def pair_found(pair: pd.DataFrame, encoder: str) -> str:
     )
 
 
-def likeness_found(found: Estimate, within: Estimate, words: pd.DataFrame, encoder: str) -> str:
+def likeness_found(
+    found: Estimate, content: Estimate, within: Estimate, words: pd.DataFrame, encoder: str
+) -> str:
     """Say how far what words add to a likeness follows their information."""
     return (
         f"- Over {words['pair'].nunique():,} pairs of sentences and {len(words):,} words, what a "
         f"word adds to the cosine correlates with its information with r = "
-        f"{format_number(found.value)} ({interval(found.low, found.high)}), for `{encoder}`. "
+        f"{format_number(found.value)} ({interval(found.low, found.high)}), for `{encoder}`; over "
+        f"content words alone with r = {format_number(content.value)} "
+        f"({interval(content.low, content.high)}). "
         f"Within sentences the rank correlation is {format_number(within.value)} "
         f"({interval(within.low, within.high)})."
     )
