@@ -35,13 +35,14 @@ SHARES = pd.DataFrame(
 )
 EFFECTS = pd.DataFrame(
     [
-        (e, m, 1.2, 1.1, 1.3, 0.2, 0.5, 0.3, 0.7)
+        (e, m, 1.2, 1.1, 1.3, 0.2, 0.5, 0.3, 0.7, 0.6, 0.8)
         for e in ("e $x$", "b")
         for m in ("information", "all")
     ],
     columns=[
         *("encoder", "model", "factor", "factor_low", "factor_high"),
         *("sentence", "word", "residual", "predicted"),
+        *("predicted_low", "predicted_high"),
     ],
 )
 LAYERS = pd.DataFrame(
@@ -171,6 +172,7 @@ def test_sentences_of_chapter_08() -> None:
     assert "not measured" not in residuals.predictors_known(LEFT, 9, True, "e", "")
     said = residuals.residual_takeaways(SHARES, EFFECTS, LAYERS, ["b"])
     assert "`b`: all groups explain 70 % of the variance" in said
+    assert "for words of other sentences, R² is 0.70 (95 % interval 0.60 to 0.80)" in said
     assert "information (40 %, 95 % interval 30 to 50) and part of speech (20 %)" in said
     assert "by 1.20 (95 % interval 1.10 to 1.30)" in said
     assert "0.10 for the embeddings, 0.50 after layer 2, and largest after layer 1 (0.60" in said

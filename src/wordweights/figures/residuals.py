@@ -42,8 +42,9 @@ SHARES = {
     "group": "{group}",
     "share of R²": with_interval("share"),
     "R² alone": "{alone}",
+    "share of R²,\ncontent words": with_interval("share_content"),
 }
-"""Of :func:`wordweights.statistics.residuals.shares`, with the column encoder."""
+"""Of :func:`wordweights.statistics.residuals.shares_of_content`, with the column encoder."""
 
 EFFECTS = {
     "encoder": "{encoder}",
@@ -52,7 +53,7 @@ EFFECTS = {
     "of what is left:\nsentence [%]": "{sentence:percent}",
     "word type [%]": "{word:percent}",
     "rest [%]": "{residual:percent}",
-    "R² on sentences\nnot used to fit": "{predicted}",
+    "R² on sentences\nnot used to fit": with_interval("predicted"),
 }
 """Of :func:`wordweights.statistics.residuals.information_effects`, with encoder and predicted."""
 
@@ -251,8 +252,9 @@ def residual_takeaways(
         lines.append(
             f"- `{encoder}`: all groups explain {total} % of the variance of ln c among the words "
             f"that they are fitted to; for words of other sentences, R² is "
-            f"{format_number(effect['predicted'])}. The largest shares are those of "
-            f"{first['group']} ({format_number(100 * first['share'], 0)} %, "
+            f"{format_number(effect['predicted'])} "
+            f"({interval(effect['predicted_low'], effect['predicted_high'])}). The largest shares "
+            f"are those of {first['group']} ({format_number(100 * first['share'], 0)} %, "
             f"{interval(100 * first['share_low'], 100 * first['share_high'], 0)}) and "
             f"{second['group']} ({format_number(100 * second['share'], 0)} %). Beside all else, at "
             f"the mean {INFORMATION}, a nat more multiplies the contribution by "
