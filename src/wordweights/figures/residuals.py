@@ -210,8 +210,8 @@ def gain_corrected(gain: pd.DataFrame) -> str:
     halves = format_number(gain["gain_0"].corr(gain["gain_1"]))
     return (
         f"The correlation of KL with the logarithm of the frequency in the corpus is {raw} before "
-        f"the correction and {corrected} after it. Corrected KL from one half of the corpus correlates "
-        f"with that from the other half with r = {halves}."
+        f"the correction and {corrected} after it. Corrected KL from one half of the corpus "
+        f"correlates with that from the other half with r = {halves}."
     )
 
 
