@@ -51,6 +51,7 @@ from wordweights.statistics.measures import (
     agreement,
     agreement_table,
     faithfulness,
+    short_enough,
     side_by_side,
     weigh_by_measures,
 )
@@ -131,6 +132,7 @@ __all__ = [
     "relative_weights",
     "rises_of_correlation",
     "same_words",
+    "short_enough",
     "side_by_side",
     "spread_by_information",
     "spread_growth",
