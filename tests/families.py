@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from transformers import (
@@ -84,3 +86,12 @@ def make(
     with torch.random.fork_rng():
         torch.manual_seed(3)
         return Encoder(family.__name__, pooling, tokenizer, family(len(tokenizer)).double())
+
+
+def cut_by_hand(encoder: Encoder, layer: int) -> Encoder:
+    """Leave an encoder of one of these families its first layers alone: 0 is the embeddings."""
+    model = copy.deepcopy(encoder.model)
+    stack = model.transformer if isinstance(model, DistilBertModel) else model.encoder
+    stack.layer = stack.layer[:layer]
+    model.config.num_hidden_layers = layer
+    return replace(encoder, model=model)

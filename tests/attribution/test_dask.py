@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from families import random_bert
 from transformers import PreTrainedTokenizerFast
 
 from wordweights import WordweightsError, attribute, dask_client, load_encoder
-from wordweights.attribution import attribute_all, batches
+from wordweights.attribution import Shapley, attribute_all, batches
+from wordweights.attribution.methods import METHODS
 from wordweights.attribution.store import Collection
 from wordweights.encoders import Encoder
+from wordweights.encoders.heads import every_layer
 
 pytestmark = pytest.mark.slow
 
@@ -138,7 +141,7 @@ def test_several_encoders_are_computed_at_once_and_those_without_a_name_are_sent
     assert len(stored(tmp_path / "results")) == len(stored(tmp_path / "local")) == 2 * BATCHES
 
 
-@pytest.mark.parametrize("method", ["occlusion", "gradient-times-input", "shapley", "token-norm"])
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_computed_there(
     cluster: Processes, encoder: Encoder, tmp_path: Path, method: str
 ) -> None:
@@ -147,6 +150,18 @@ def test_every_method_is_computed_there(
     with results_in(tmp_path / "local"):
         local = attribute(encoder, SENTENCES[:8], method, progress=False)
     pd.testing.assert_frame_equal(found, local, check_exact=True)
+
+
+def test_an_encoder_of_every_layer_is_sent_and_not_loaded_by_the_name_of_its_checkpoint(
+    cluster: Processes, encoder: Encoder, tmp_path: Path
+) -> None:
+    cluster.have(2)
+    joined, method = every_layer(replace(encoder, commit="0" * 40)), Shapley(vectors=True)
+    found = attribute(joined, SENTENCES[:8], method, cluster=cluster.address, progress=False)
+    with results_in(tmp_path / "local"):
+        local = attribute(joined, SENTENCES[:8], method, progress=False)
+    pd.testing.assert_frame_equal(found, local, check_exact=True)
+    assert len(found["vector"].iloc[0]) == 3 * encoder.vector_size
 
 
 def test_a_run_that_was_broken_off_goes_on_with_its_own_batches(

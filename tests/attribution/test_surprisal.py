@@ -10,6 +10,7 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 from wordweights.attribution.surprisal import surprisal
 from wordweights.encoders import Encoder
+from wordweights.errors import WordweightsError
 
 
 @pytest.fixture
@@ -50,3 +51,15 @@ def test_a_word_without_a_wordpiece_of_its_own_has_none(
     found = surprisal(encoder, model, ["the zebra is happy ."])
     assert np.isnan(found).tolist() == [False, True, False, False, False]
     assert surprisal(encoder, model, []).shape == (0,)
+
+
+def test_the_words_must_be_those_that_are_asked_about(
+    tiny_tokenizer: PreTrainedTokenizerFast, model: BertForMaskedLM
+) -> None:
+    encoder = Encoder("tiny", "mean", tiny_tokenizer, model.bert)
+    text = ["the dogs", "are happy"]
+    found = surprisal(encoder, model, text, ["the", "dogs", "are", "happy"])
+    np.testing.assert_array_equal(found, surprisal(encoder, model, text))
+    for words in (["the", "dogs", "arehappy"], ["the", "dogs", "are"]):
+        with pytest.raises(WordweightsError, match=r"'tiny' has other words.* 'are|'happy'"):
+            surprisal(encoder, model, text, words)

@@ -30,6 +30,8 @@ def test_counts_are_those_of_a_loop_over_lines(tmp_path: Path) -> None:
     assert found.wanted == 3
     lines = [line.lower().split() for line in LINES if line]
     assert found.n_tokens == sum(map(len, lines))
+    every = Counter(word for line in lines for word in line)
+    assert found.occurrences.tolist() == [every["dog"], every["cat"]]
     halves = [lines[0::2], lines[1::2]]
     seen = [Counter(word for line in half for word in line) for half in halves]
     # in the order in which they come
@@ -56,5 +58,10 @@ def test_a_corpus_that_is_too_small_says_how_many_words_remain(tmp_path: Path) -
         WordweightsError, match=r"too small: of 3 words 1 remain that stand 2 times"
     ):
         count_contexts(str(path), ["dog", "bird", "fish"], min_count=2)
+    # two words are enough, where they are half of what is asked for
+    asked = ["dog", "cat", "bird", "bird"]
+    assert count_contexts(str(path), asked, min_count=2).words == ["dog", "cat"]
+    with pytest.raises(WordweightsError, match=r"of 3 words 2 remain .* 40 % of the occurrences"):
+        count_contexts(str(path), [*asked, "bird"], min_count=2)
     with pytest.raises(WordweightsError, match="must be at least 1"):
         count_contexts(str(path), ["dog"], window=0)

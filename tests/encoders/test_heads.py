@@ -1,16 +1,21 @@
-"""Heads that guess words, and encoders cut after some of their layers."""
+"""Heads that guess words, and what would be pooled after every layer."""
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from families import SIZES, random_bert
-from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+from families import FAMILIES, SIZES, cut_by_hand, make, random_bert
+from sentence_transformers.sentence_transformer.modules import Normalize
+from transformers import BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
 from wordweights.encoders import Encoder, load_encoder
-from wordweights.encoders.heads import cut_after, load_language_model
+from wordweights.encoders.heads import every_layer, load_language_model
 from wordweights.errors import WordweightsError
 
 SENTENCES = ["the dog is running .", "an onion !"]
@@ -46,27 +51,51 @@ def test_a_checkpoint_without_a_head_is_none(tiny_checkpoint: Path) -> None:
         load_language_model("nobody")
 
 
-def test_a_cut_encoder_pools_the_hidden_states_of_its_last_layer(
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_every_layer_is_pooled_as_by_a_model_cut_after_it(
+    tiny_tokenizer: PreTrainedTokenizerFast,
+    family: Callable[[int], torch.nn.Module],
+    pooling: str,
+) -> None:
+    encoder = make(family, tiny_tokenizer, pooling)
+    joined = every_layer(encoder)
+    found = joined.encode(SENTENCES)
+    assert found.shape == (2, 3 * encoder.vector_size)
+    for layer, vectors in enumerate(found.chunk(3, dim=1)):
+        torch.testing.assert_close(vectors, cut_by_hand(encoder, layer).encode(SENTENCES))
+    ids = torch.tensor([tiny_tokenizer(SENTENCES[0])["input_ids"]])
+    torch.testing.assert_close(joined.vectors(joined.embed(ids)), found[:1])
+    # it is another encoder than the one that it is made of, by its results and on a cluster
+    assert joined.digest != encoder.digest
+    assert joined.as_stack() is None
+    sent = pickle.loads(pickle.dumps(joined))
+    assert sent.digest == joined.digest
+    torch.testing.assert_close(sent.encode(SENTENCES), found)
+    assert pickle.loads(pickle.dumps(encoder)).digest == encoder.digest
+
+
+def test_an_encoder_with_more_than_a_pooling_behind_its_layers_is_refused(
     tiny_tokenizer: PreTrainedTokenizerFast,
 ) -> None:
-    encoder = Encoder("tiny", "mean", tiny_tokenizer, random_bert(tiny_tokenizer).double())
-    ids = torch.tensor([tiny_tokenizer(SENTENCES[0])["input_ids"]])
-    states = encoder.model(ids, output_hidden_states=True).hidden_states
-    assert len(states) == 3
-    for layer, state in enumerate(states):
-        cut = cut_after(encoder, layer)
-        torch.testing.assert_close(cut.encode(SENTENCES[:1]), state.mean(dim=1))
-        assert cut.name == f"tiny, layer {layer}"
-    # each has results of its own, and the given one is as it was
-    assert len({cut_after(encoder, layer).digest for layer in range(3)}) == 3
-    assert len(encoder.model.encoder.layer) == 2
-    assert cut_after(encoder, 2).digest == encoder.digest
-
-
-def test_what_cannot_be_cut_says_why(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
-    encoder = Encoder("tiny", "cls", tiny_tokenizer, random_bert(tiny_tokenizer))
-    with pytest.raises(WordweightsError, match=r"'tiny' cannot be cut after layer 3: it has 2"):
-        cut_after(encoder, 3)
     pooled = Encoder("tiny", "pooler", tiny_tokenizer, random_bert(tiny_tokenizer, pooler=True))
-    with pytest.raises(WordweightsError, match="more behind its layers than a pooling"):
-        cut_after(pooled, 1)
+    cut = replace(pooled, pooling="cls", truncate_dim=4)
+    behind = replace(pooled, pooling="cls", behind=(Normalize(),))
+    for encoder in (pooled, cut, behind):
+        with pytest.raises(WordweightsError, match="'tiny' has more behind its layers"):
+            every_layer(encoder)
+
+
+def test_a_model_that_changes_its_last_hidden_state_is_refused(
+    tiny_tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    class Scaled(BertModel):
+        def forward(self, *args: Any, **options: Any) -> Any:
+            found = super().forward(*args, **options)
+            found.last_hidden_state = 2 * found.last_hidden_state
+            return found
+
+    config = BertConfig(vocab_size=len(tiny_tokenizer), **SIZES)
+    encoder = Encoder("tiny", "cls", tiny_tokenizer, Scaled(config, add_pooling_layer=False))
+    with pytest.raises(WordweightsError, match=r"'bert' does not give.* of 2 layers"):
+        every_layer(encoder)

@@ -35,13 +35,16 @@ def by_group(by: str) -> pd.DataFrame:
 
 
 LENGTHS = pd.DataFrame({"low": [4, 8], "high": [7, 12], "n_sentences": 5, "n_words": 30})
-for _name in ("r_information", "rho_sentence"):
+for _name in ("r_information", "r_content", "rho_sentence"):
     LENGTHS[_name] = [0.5, 0.8]
     LENGTHS[f"{_name}_low"], LENGTHS[f"{_name}_high"] = [0.4, 0.7], [0.6, 0.9]
 MATRIX = pd.DataFrame(
     [[0.1, -0.2, 0.3], [0.4, 0.5, 0.6]], index=["a", "$x$"], columns=["a", "a", "<b>"]
 )
 PAIR = pd.DataFrame({"word_a": ["a", "a"], "word_b": ["b", "$c$"], "cosine": [0.125, 0.5]})
+PAIR = PAIR.assign(position_a=0, position_b=[0, 1])
+SAME = {"asked": "parts-of-speech", "rule": "parts-of-speech"}
+OTHER = SAME | {"rule": "stop-list"}
 PAIR.attrs |= {"cosine": 0.625, "gap": -1e-9}
 
 
@@ -134,7 +137,12 @@ def test_what_measures_found_is_said() -> None:
     unknown = table.assign(faithfulness=np.nan)
     assert "no order is compared" in prose.faithfulness_found(unknown, "e")
     words = pd.DataFrame({"sentence_id": [0, 0, 1]})
-    assert "3 words of 2 sentences" in prose.measures_compared(table, words)
+    said = prose.measures_compared(table, words, **SAME)
+    assert "3 words of 2 sentences" in said
+    assert said.endswith("the mean over them.")
+    said = prose.measures_compared(table, words, 4, **OTHER)
+    assert "4 sentences are left out, for they have more than 10 words" in said
+    assert "by spaCy's list of stop words" in said
 
 
 def test_what_another_baseline_changes_is_said() -> None:
@@ -159,12 +167,21 @@ def test_what_lengths_and_pairs_found_is_said() -> None:
     assert "have a cosine of 0.625" in said
     assert "up to 1.0e-09" in said
     assert "0.500, of `a` and `$c$`" in said
+    assert "estimated" not in said
+    long = pd.DataFrame({"word_a": "a", "position_a": 0, "word_b": "b", "position_b": range(11)})
+    long = long.assign(cosine=0.1)
+    long.attrs |= PAIR.attrs
+    assert "Shapley values of the second sentence are estimated" in prose.pair_found(long, "e")
     words = pd.DataFrame({"pair": [0, 0, 1], "pieces": [1, 2, 1]})
     estimate = Estimate(0.5, 0.4, 0.6, 3, 2)
-    said = prose.likeness_found(estimate, estimate, words, "e")
+    content = Estimate(0.2, 0.1, 0.3, 2, 2)
+    said = prose.likeness_found(estimate, content, estimate, words, "e")
     assert "Over 2 pairs of sentences and 3 words" in said
     assert "r = 0.50 (95 % interval 0.40 to 0.60)" in said
+    assert "content words alone with r = 0.20 (95 % interval 0.10 to 0.30)" in said
     sentences = pd.DataFrame({"n_words": [4, 40]})
-    said = prose.longer_sentences(sentences, "sotu", {"e": words})
+    assert "stop words" in prose.longer_sentences(sentences, "sotu", {"e": words}, **OTHER)
+    said = prose.longer_sentences(sentences, "sotu", {"e": words}, **SAME)
+    assert "stop words" not in said
     assert said.startswith("2 sentences of 4 to 40 words are used, from `sotu`")
     assert "1 of 3 for `e`" in said

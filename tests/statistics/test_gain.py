@@ -23,7 +23,7 @@ def test_words_that_say_nothing_gain_nothing_however_rare() -> None:
     counts = np.stack([[rng.multinomial(n, p) for n in sizes] for _ in range(2)])
     background = np.round(p * 1e7).astype(int)[None].repeat(2, axis=0) + 1
     words = [f"w{i}" for i in range(len(sizes))]
-    found = information_gain(Contexts(words, counts, background, 1, len(words)), seed=3)
+    found = information_gain(Contexts(words, counts, background, 1, len(words), sizes), seed=3)
     rare = found[found["n"] == 60]
     assert rare["raw"].min() > 1
     for _, rows in found.groupby("n"):
@@ -35,7 +35,8 @@ def test_words_that_say_nothing_gain_nothing_however_rare() -> None:
 def test_each_half_is_judged_by_the_other() -> None:
     counts = np.array([[[50, 50], [90, 10]], [[50, 50], [90, 10]]])
     background = np.array([[10_000, 10_000], [30_000, 10_000]])
-    found = information_gain(Contexts(["even", "uneven"], counts, background, 1, 2))
+    seen = np.array([30, 20])
+    found = information_gain(Contexts(["even", "uneven"], counts, background, 1, 2, seen))
     first = [entropy([0.5, 0.5], [0.75, 0.25]), entropy([0.9, 0.1], [0.75, 0.25])]
     second = [0.0, entropy([0.9, 0.1], [0.5, 0.5])]
     np.testing.assert_allclose(found["raw"], np.mean([first, second], axis=0))
@@ -43,3 +44,4 @@ def test_each_half_is_judged_by_the_other() -> None:
     np.testing.assert_allclose(found["gain_0"], first, atol=0.03)
     assert (found["gain"] < found["raw"]).all()
     assert found["n"].tolist() == [200, 200]
+    assert found["occurrences"].tolist() == [30, 20]

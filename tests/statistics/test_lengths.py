@@ -31,6 +31,7 @@ def made_up(lengths: list[int], slope: float = 0.0) -> pd.DataFrame:
                     "position": range(n),
                     "contribution": contribution,
                     "information": information,
+                    "word_class": ["content", "function"] * (n // 2) + ["content"] * (n % 2),
                 }
             )
         )
@@ -83,5 +84,13 @@ def test_correlations_are_of_sentences_of_similar_length() -> None:
     r = np.corrcoef(some["relative"], some["information"])[0, 1]
     assert found["r_information"].iloc[0] == pytest.approx(r)
     np.testing.assert_allclose(found["rho_sentence"], 1, rtol=1e-12)
+    is_content = words["word_class"] == "content"
+    noise = np.random.default_rng(1).normal(0, 0.5, 233)
+    uneven = words.assign(relative=words["relative"] + noise * is_content)
+    found = correlations_by_length(uneven, [4, 21], **QUICK).iloc[0]
+    content = uneven[is_content]
+    r = np.corrcoef(content["relative"], content["information"])[0, 1]
+    assert found["r_content"] == pytest.approx(r)
+    assert found["r_content_low"] < r < found["r_content_high"] < found["r_information"]
     few = correlations_by_length(words[words["sentence_id"] < 2], [4, 13], **QUICK)
-    assert few["r_information"].isna().all()
+    assert few[["r_information", "r_content"]].isna().all(axis=None)

@@ -18,6 +18,7 @@ from wordweights.statistics import (
     agreement_table,
     faithfulness,
     mean_of,
+    short_enough,
     side_by_side,
     weigh_by_measures,
 )
@@ -93,6 +94,14 @@ def test_occlusion_and_alone_are_read_from_the_sets(tiny_encoder: Encoder) -> No
         np.testing.assert_allclose(table[name], own["contribution"], rtol=1e-9)
         assert (table[f"{name}_error"] == 0).all()
     assert table["contribution"].equals(table["shapley"])
+
+
+def test_longer_sentences_are_left_out_and_one_must_be_left() -> None:
+    texts = [" ".join(["dog"] * n) for n in (10, 11, 3)]
+    sentences = pd.DataFrame({"sentence": texts})
+    assert short_enough(sentences).index.tolist() == [0, 2]
+    with pytest.raises(WordweightsError, match="1 sentences has more than 10 words"):
+        short_enough(sentences[1:2])
 
 
 def test_tables_must_be_of_the_same_words(tiny_encoder: Encoder) -> None:

@@ -19,6 +19,7 @@ from wordweights.statistics.residuals import (
     out_of_sample,
     residuals_without,
     shares,
+    shares_of_content,
 )
 
 
@@ -46,6 +47,7 @@ def words(n_sentences: int = 60, noise: float = 0.2, seed: int = 0) -> pd.DataFr
 
 
 TABLE = add_predictors(words())
+UNITS = {"units": ("sentence_unit",), "n_resamples": 100}
 
 
 def test_rows_of_which_something_is_unknown_are_left_out() -> None:
@@ -98,13 +100,44 @@ def test_shares_are_means_over_all_orders_and_sum_to_r_squared() -> None:
 
 
 def test_words_of_a_sentence_are_predicted_from_other_sentences() -> None:
-    found = out_of_sample(TABLE)
-    assert 0 < found["information"] < found["all"] < 1
+    found = out_of_sample(TABLE, **UNITS).set_index("model")
+    assert 0 < found.loc["information", "predicted"] < found.loc["all", "predicted"] < 1
+    assert (found["predicted_low"] < found["predicted"]).all()
+    assert (found["predicted"] < found["predicted_high"]).all()
     # what only the sentence knows cannot be predicted
     noise = TABLE.assign(
         **{Y: np.random.default_rng(0).standard_normal(60)[TABLE["sentence_unit"]]}
     )
-    assert out_of_sample(noise)["all"] < 0.05
+    assert out_of_sample(noise, **UNITS)["predicted"].iloc[-1] < 0.05
+
+
+def test_the_interval_of_a_prediction_resamples_its_errors() -> None:
+    """Beside a loop over sentences left out, tenth by tenth, and resamples of whole sentences."""
+    rows = TABLE[TABLE["sentence_unit"] < 10]  # a fold is a sentence
+    found = out_of_sample(rows, units=("sentence_unit",), n_resamples=10_000).iloc[0]
+    errors, totals = np.zeros(10), np.zeros(10)
+    for sentence in range(10):
+        held = rows["sentence_unit"] == sentence
+        fit = np.polynomial.Polynomial.fit(rows["information"][~held], rows[Y][~held], 2)
+        errors[sentence] = ((rows[Y] - fit(rows["information"]))[held] ** 2).sum()
+        totals[sentence] = ((rows[Y] - rows[Y][~held].mean())[held] ** 2).sum()
+    assert found["predicted"] == pytest.approx(1 - errors.sum() / totals.sum(), abs=1e-6)
+    drawn = np.random.default_rng(5).integers(0, 10, (20_000, 10))
+    expected = np.quantile(1 - errors[drawn].sum(1) / totals[drawn].sum(1), [0.025, 0.975])
+    ends = found[["predicted_low", "predicted_high"]].astype(float)
+    np.testing.assert_allclose(ends, expected, atol=0.1 * np.ptp(expected))
+
+
+def test_shares_of_content_words_are_those_of_a_table_of_them_alone() -> None:
+    rows = TABLE.assign(word_class=np.where(TABLE["information"] > 5, "content", "function"))
+    found = shares_of_content(rows, **UNITS)
+    for shown, some in (("share", rows), ("share_content", rows[rows["word_class"] == "content"])):
+        expected = shares(some, **UNITS)
+        for end in ("", "_low", "_high"):
+            np.testing.assert_array_equal(found[f"{shown}{end}"], expected[f"share{end}"])
+    few = shares_of_content(rows.assign(word_class="function"), **UNITS)
+    assert few["share_content"].isna().all()
+    assert few["share"].equals(found["share"])
 
 
 def test_what_is_left_without_a_group_shows_the_group() -> None:

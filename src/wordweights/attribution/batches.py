@@ -138,8 +138,7 @@ def batch_size(encoder: Encoder, method: Method) -> Callable[[int], int]:
 
     def size(tokens: int) -> int:
         work = 2 * tokens * weights * method.passes(tokens, encoder.vector_size)
-        # a model that is cut before its first layer has no weights there
-        return max(1, min(LONGEST, int(_WORK / max(work, 1))))
+        return max(1, min(LONGEST, int(_WORK / work)))
 
     return size
 

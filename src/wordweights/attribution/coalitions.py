@@ -94,7 +94,8 @@ def shapley_values(vectors: Array) -> Array:
     inside = np.array([0.0, *(1 / (n * comb(n - 1, size - 1)) for size in range(1, n + 1))])
     outside = np.array([*(1 / (n * comb(n - 1, size)) for size in range(n)), 0.0])
     weights = np.where(sets, inside[sizes, None], -outside[sizes, None])  # (2^n, n)
-    return weights.T @ vectors
+    # weights of a player sum to 0; where nothing moves, rounding is not to move it either
+    return weights.T @ (vectors - vectors[0])
 
 
 def expected_sum(distances: Array, groups: Sequence[Sequence[int]]) -> float:

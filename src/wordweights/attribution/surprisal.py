@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,10 @@ MASKED_AT_ONCE = 16  # sentences: each has a number for every entry of the vocab
 
 
 def surprisal(
-    encoder: Encoder, language_model: Any, sentences: Sequence[str]
+    encoder: Encoder,
+    language_model: Any,
+    sentences: Sequence[str],
+    words: Sequence[str] | None = None,
 ) -> NDArray[np.float64]:
     """Compute -ln P(word | the rest of its sentence), one word masked at a time.
 
@@ -34,6 +38,9 @@ def surprisal(
         :func:`wordweights.encoders.heads.load_language_model` loads: from ids to logits.
     sentences : Sequence[str]
         Texts.
+    words : Sequence[str] | None
+        The words that another encoder has in these sentences, which must be those of this one; None
+        asks for none.
 
     Returns
     -------
@@ -44,7 +51,7 @@ def surprisal(
     Raises
     ------
     WordweightsError
-        For a tokenizer without [MASK], and sentences that cannot be tokenised.
+        For a tokenizer without [MASK], sentences that cannot be tokenised, and other words.
     """
     import torch
 
@@ -58,7 +65,16 @@ def surprisal(
     found = [np.zeros(0)]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # attribute() names the words without a wordpiece
-        for sentence in tokenise(encoder, sentences):
+        tokenised = tokenise(encoder, sentences)
+        own_words = [word for sentence in tokenised for word in sentence.words]
+        if words is not None and own_words != list(words):
+            pairs = zip_longest(own_words, words)
+            own_word, word = next((a, b) for a, b in pairs if a != b)
+            raise WordweightsError(
+                f"Encoder {encoder.name!r} has other words in these sentences: its wordpieces join "
+                f"or part them otherwise, such as {own_word!r} where another has {word!r}."
+            )
+        for sentence in tokenised:
             ids = torch.tensor(sentence.ids, device=device)
             hidden = torch.tensor(sentence.membership.T, device=device) > 0  # (words, wordpieces)
             masked = torch.where(hidden, mask, ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from wordweights.words.splitting import as_meant, split_bert
 
 _LONGEST = 100_000  # characters of a line that are split at once
 _FEWEST = 2  # words that a distribution of neighbours needs
+_LEAST_COVERED = 0.5  # of the occurrences of the words that are asked for
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Contexts:
         Words of the corpus.
     wanted : int
         How many different words were asked for.
+    occurrences : NDArray[np.int64]
+        How often each of the words stands in the corpus, shape (words,).
     """
 
     words: list[str]
@@ -42,6 +46,7 @@ class Contexts:
     vocabulary: NDArray[np.int64]
     n_tokens: int
     wanted: int
+    occurrences: NDArray[np.int64]
 
 
 def count_contexts(
@@ -54,8 +59,8 @@ def count_contexts(
     corpus : str
         As for :func:`wordweights.counting.corpus_files`. Words are BERT's tokens before wordpieces.
     wanted : Iterable[str]
-        The words whose neighbours are counted; those that stand less than `min_count` times in
-        either half are left out.
+        The words whose neighbours are counted, each as often as it matters; those that stand less
+        than `min_count` times in either half are left out.
     window : int
         Words to either side, in the same line.
     min_count : int
@@ -69,8 +74,8 @@ def count_contexts(
     Raises
     ------
     WordweightsError
-        For a corpus that cannot be read, one in which fewer than two words are left, and a window
-        or count below 1.
+        For a corpus that cannot be read, one in which fewer than two words are left or less than
+        half of what was asked for, and a window or count below 1.
     """
     if min(window, min_count) < 1:
         raise WordweightsError(
@@ -88,7 +93,7 @@ def count_contexts(
             number += 1
     seen = np.stack([_frequencies(some, len(ids)) for some in lines])  # (halves, words)
     kept = np.asarray((seen >= min_count).all(axis=0))
-    asked = dict.fromkeys(as_meant(word) for word in wanted)
+    asked = Counter(as_meant(word) for word in wanted)
     words = [word for word in asked if word in ids and kept[ids[word]]]
     place = np.full(len(ids) + 1, -1)  # of each word in the vocabulary
     place[:-1][kept] = np.arange(kept.sum())
@@ -98,18 +103,22 @@ def count_contexts(
     counted = [_count(some, row, place, sizes, window) for some in lines]
     counts = np.stack([found for found, _ in counted])
     has = np.asarray((counts.sum(axis=2) > 0).all(axis=0))  # some word near it, in each half
-    if has.sum() < _FEWEST:
+    left = [word for word, kept_word in zip(words, has, strict=True) if kept_word]
+    covered = sum(asked[word] for word in left) / max(asked.total(), 1)
+    if len(left) < _FEWEST or covered < _LEAST_COVERED:
         raise WordweightsError(
-            f"The corpus {corpus!r} is too small: of {len(asked)} words {has.sum()} remain that "
-            f"stand {min_count} times in each half of its {int(seen.sum()):,} words. Give a larger "
-            f"corpus, or a smaller min_count."
+            f"The corpus {corpus!r} is too small: of {len(asked)} words {len(left)} remain that "
+            f"stand {min_count} times in each half of its {int(seen.sum()):,} words, "
+            f"{100 * covered:.0f} % of the occurrences. Give a larger corpus, or a smaller "
+            f"min_count."
         )
     return Contexts(
-        [word for word, kept_word in zip(words, has, strict=True) if kept_word],
+        left,
         counts[:, has],
         np.stack([np.maximum(total, 1) for _, total in counted]),
         int(seen.sum()),
         len(asked),
+        seen.sum(axis=0)[[ids[word] for word in left]],
     )
 
 

@@ -1,18 +1,19 @@
-"""The head that guesses words, where the checkpoint of an encoder has kept it; and cut encoders."""
+"""What else a model holds: the head that guesses words, and hidden states of every layer."""
 
 from __future__ import annotations
 
-import copy
+import hashlib
 import json
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from wordweights.encoders.encoder import Encoder
 from wordweights.encoders.pretrained import quiet_transformers
 from wordweights.encoders.registry import check_name, locate, split_name
 from wordweights.errors import WordweightsError
 
-_STACKS = ("encoder.layer", "transformer.layer", "layers", "encoder.layers")
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def load_language_model(name: str) -> Any | None:
@@ -60,48 +61,65 @@ def load_language_model(name: str) -> Any | None:
     return None if info["missing_keys"] else model.eval().requires_grad_(False)
 
 
-def cut_after(encoder: Encoder, layer: int) -> Encoder:
-    """Cut an encoder after some of its layers, and pool the hidden states there as it does.
+@dataclass(frozen=True)
+class _EveryLayer(Encoder):
+    """An encoder whose sentence vector is what it would pool after each layer, all joined."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all between a text and its vector: another one than the encoder's own."""
+        return hashlib.sha256(f"every layer of {super().digest}".encode()).hexdigest()
+
+    def as_stack(self) -> None:
+        """Know no stack: one gives the last layer alone."""
+
+    def _read(self, mask: Tensor, **inputs: Tensor) -> Tensor:
+        import torch
+
+        found = self.model(**inputs, attention_mask=mask, output_hidden_states=True)
+        return torch.cat([self.pool(states, mask) for states in found.hidden_states], dim=1)
+
+
+def every_layer(encoder: Encoder) -> Encoder:
+    """Pool the hidden states after every layer as the encoder does after its last one.
 
     Parameters
     ----------
     encoder : Encoder
-        Whose layers stand in one list, as those of BERT and its kin; nothing stands behind its
-        pooling.
-    layer : int
-        How many layers are kept: 0 leaves the embeddings, with positions and LayerNorm.
+        Nothing stands behind its pooling.
 
     Returns
     -------
     Encoder
-        A new one.
+        With the same weights; its sentence vectors hold one vector per layer, each as wide as that
+        of the encoder: of the embeddings with positions and LayerNorm first, of the last layer,
+        which is the encoder's own, last. Shape (batch, (layers + 1) * width).
 
     Raises
     ------
     WordweightsError
-        For an encoder without such layers, with modules behind the pooling or a pooler, or a number
-        of layers that it has not.
+        For an encoder with modules behind the pooling, a pooler or a vector that is cut, and one
+        whose hidden states do not end with those that it pools.
     """
-    model = copy.deepcopy(encoder.model)
-    for path in _STACKS:
-        parent, _, last = path.rpartition(".")
-        try:
-            owner = model.get_submodule(parent)
-            layers = getattr(owner, last)
-        except AttributeError:
-            continue
-        if not 0 <= layer <= len(layers):
-            break
-        if encoder.behind or encoder.pooling == "pooler":
-            raise WordweightsError(
-                f"Encoder {encoder.name!r} has more behind its layers than a pooling, which was "
-                f"made for the last layer alone: it cannot be cut."
-            )
-        setattr(owner, last, layers[:layer])
-        model.config.num_hidden_layers = layer
-        return replace(encoder, name=f"{encoder.name}, layer {layer}", model=model, base=None)
-    raise WordweightsError(
-        f"Encoder {encoder.name!r} cannot be cut after layer {layer}: it has "
-        f"{getattr(model.config, 'num_hidden_layers', 'unknown')} layers, and they must stand in "
-        f"one list, as in BERT and its kin."
-    )
+    if encoder.behind or encoder.pooling == "pooler" or encoder.truncate_dim is not None:
+        raise WordweightsError(
+            f"Encoder {encoder.name!r} has more behind its layers than a pooling, which was made "
+            f"for the last layer alone: it is not measured layer by layer."
+        )
+    import torch
+
+    about = {field.name: getattr(encoder, field.name) for field in fields(encoder)}
+    # neither its name nor a commit leads others to it
+    about |= {"name": f"{encoder.name}, every layer", "base": None, "commit": None}
+    found = _EveryLayer(**about)
+    x = encoder.embed(torch.arange(min(8, encoder.max_tokens), device=encoder.device)[None])
+    with torch.no_grad():
+        own, joined = encoder.vectors(x), found.vectors(x)
+    layers, width = int(encoder.model.config.num_hidden_layers), own.shape[1]
+    if joined.shape[1] != (layers + 1) * width or not joined[:, -width:].allclose(own, atol=1e-5):
+        raise WordweightsError(
+            f"Encoder {encoder.name!r} is not measured layer by layer: a model of the family "
+            f"{encoder.model.config.model_type!r} does not give, after its embeddings, the hidden "
+            f"states of {layers} layers of which it pools the last."
+        )
+    return found

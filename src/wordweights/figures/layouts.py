@@ -223,6 +223,7 @@ LENGTHS = {
     "sentences": "{n_sentences}",
     "words": "{n_words}",
     _R: interval("r_information"),
+    "r, content\nwords": interval("r_content"),
     _WITHIN: interval("rho_sentence"),
 }
 """Of :func:`wordweights.statistics.correlations_by_length`."""

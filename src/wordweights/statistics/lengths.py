@@ -8,9 +8,9 @@ from typing import Unpack
 import numpy as np
 import pandas as pd
 
-from wordweights.statistics.bootstrap import Resampling, mean_of
+from wordweights.statistics.bootstrap import Resampling, columns_of, mean_of
 from wordweights.statistics.columns import finite_values
-from wordweights.statistics.correlation_table import or_none
+from wordweights.statistics.correlation_table import or_none, subset
 from wordweights.statistics.correlations import correlation, correlation_within
 
 N_FIFTHS = 5
@@ -70,7 +70,8 @@ def correlations_by_length(
     Parameters
     ----------
     words : pd.DataFrame
-        From :func:`relative_weights`, with information.
+        From :func:`relative_weights`, with information and word classes: through
+        :func:`wordweights.statistics.join_information`.
     bounds : Sequence[int]
         The shortest length of each group; the last one is the end of the last group, and in it.
     **resampling : Unpack[Resampling]
@@ -80,8 +81,8 @@ def correlations_by_length(
     -------
     pd.DataFrame
         One row per group that has sentences: low and high (words), n_sentences, n_words, and with
-        intervals r_information (Pearson's r of relative weights) and rho_sentence (within
-        sentences); NaN where words are too few.
+        intervals r_information (Pearson's r of relative weights), r_content (over content words
+        alone) and rho_sentence (within sentences); NaN where words are too few.
     """
     rows = []
     ends = [*(bound - 1 for bound in bounds[1:-1]), bounds[-1]]
@@ -89,13 +90,14 @@ def correlations_by_length(
         some = words[words["length"].between(low, high)]
         if some.empty:
             continue
-        r = or_none(correlation, some, x="relative", **resampling)
-        rho = or_none(correlation_within, some, x="relative", **resampling)
+        content = subset(some, "r_content")
+        found = {
+            "r_information": or_none(correlation, some, x="relative", **resampling),
+            "r_content": or_none(correlation, content, x="relative", **resampling),
+            "rho_sentence": or_none(correlation_within, some, x="relative", **resampling),
+        }
         sizes = {"n_sentences": some["sentence_id"].nunique(), "n_words": len(some)}
-        ends_of_group = {"low": low, "high": high}
-        rows.append(
-            {**ends_of_group, **sizes, **r.columns("r_information"), **rho.columns("rho_sentence")}
-        )
+        rows.append({"low": low, "high": high, **sizes, **columns_of(found)})
     return pd.DataFrame(rows)
 
 

@@ -8,7 +8,7 @@ from typing import Unpack
 import numpy as np
 import pandas as pd
 
-from wordweights.attribution import attribute_all
+from wordweights.attribution import EXACT_WORDS, attribute_all
 from wordweights.attribution.coalitions import best_sum, expected_sum
 from wordweights.attribution.methods import Method
 from wordweights.encoders import Encoder
@@ -16,6 +16,7 @@ from wordweights.errors import WordweightsError
 from wordweights.statistics.bootstrap import UNITS, Resampling, columns_of, mean_of
 from wordweights.statistics.correlation_table import or_none, subset
 from wordweights.statistics.correlations import correlation, correlation_within
+from wordweights.words.lengths import count_words
 
 COMPUTED = (
     "integrated-gradients",
@@ -31,6 +32,33 @@ FROM_SETS = ("occlusion", "alone")
 
 _KEYS = ["sentence_id", "position", "word"]
 _REFERENCE = "shapley"
+
+
+def short_enough(sentences: pd.DataFrame) -> pd.DataFrame:
+    """Keep the sentences of which all sets of words can be computed.
+
+    Parameters
+    ----------
+    sentences : pd.DataFrame
+        With a column sentence.
+
+    Returns
+    -------
+    pd.DataFrame
+        The rows with at most :data:`wordweights.attribution.EXACT_WORDS` words.
+
+    Raises
+    ------
+    WordweightsError
+        If none is left.
+    """
+    kept = sentences[count_words(sentences["sentence"]) <= EXACT_WORDS]
+    if kept.empty:
+        raise WordweightsError(
+            f"Each of the {len(sentences)} sentences has more than {EXACT_WORDS} words, too many "
+            f"for all sets of them. Give shorter sentences, or choose them by n_words."
+        )
+    return kept
 
 
 def weigh_by_measures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from math import comb
 from typing import Unpack
@@ -19,10 +20,13 @@ from wordweights.statistics.bootstrap import (
     Array,
     Estimate,
     Resampling,
+    TooFewWordsError,
+    estimate,
     estimates,
     number_units,
 )
 from wordweights.statistics.columns import finite_values
+from wordweights.statistics.correlation_table import subset
 
 INFORMATION = "information"
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -42,6 +46,7 @@ OTHER = "other"
 _RARE = 10  # words of a category that stands alone
 _RIDGE = 1e-8  # of standardised columns: parts of speech and relations say some things twice
 _FOLDS = 10
+_PREDICTED = "R² on sentences that were not used for the fit"
 
 
 def add_predictors(words: pd.DataFrame, **columns: pd.Series | NDArray[np.float64]) -> pd.DataFrame:
@@ -130,8 +135,15 @@ def shares(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> pd.DataFram
     -------
     pd.DataFrame
         One row per group: group, share with its 95 % interval, and alone (R² of the group alone).
+
+    Raises
+    ------
+    TooFewWordsError
+        Where nothing differs between the words, as between one and itself.
     """
-    groups, y = design(table), finite_values(table, Y)
+    groups, y = design(table) if len(table) else {}, finite_values(table, Y)
+    if not groups:
+        raise TooFewWordsError(f"Nothing that is known differs between the {len(table)} words.")
     names = list(groups)
     x = np.concatenate([*groups.values()], axis=1)
     owner = np.repeat(np.arange(len(names)), [matrix.shape[1] for matrix in groups.values()])
@@ -151,14 +163,44 @@ def shares(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> pd.DataFram
     )
 
 
+def shares_of_content(table: pd.DataFrame, **resampling: Unpack[Resampling]) -> pd.DataFrame:
+    """Share R² of ln c over all words, and over content words alone, fitted to them anew.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From :func:`add_predictors`, with a column word_class.
+    **resampling : Unpack[Resampling]
+        As for :func:`wordweights.statistics.estimate`.
+
+    Returns
+    -------
+    pd.DataFrame
+        As :func:`shares`, and share_content with its interval; NaN for a group that says nothing of
+        content words, and where content words are too few.
+    """
+    found = shares(table, **resampling)
+    try:
+        content = shares(subset(table, "r_content"), **resampling)
+    except TooFewWordsError:
+        content = found.iloc[:0]
+    names = {f"share{end}": f"share_content{end}" for end in ("", "_low", "_high")}
+    content = content.drop(columns="alone").rename(columns=names)
+    return found.merge(content, how="left", on="group")
+
+
 def _centred(share: Estimate) -> Estimate:
     half = (share.high - share.low) / 2
     low, high = np.clip([share.value - half, share.value + half], 0, 1)
     return replace(share, low=low, high=high)
 
 
-def out_of_sample(table: pd.DataFrame, *, unit: str = "sentence_unit") -> dict[str, float]:
+def out_of_sample(
+    table: pd.DataFrame, *, unit: str = "sentence_unit", **resampling: Unpack[Resampling]
+) -> pd.DataFrame:
     """Predict ln c of sentences from the others, with information alone and with all groups.
+
+    The interval is that of the predictions: it resamples words, and fits no model again.
 
     Parameters
     ----------
@@ -167,26 +209,36 @@ def out_of_sample(table: pd.DataFrame, *, unit: str = "sentence_unit") -> dict[s
     unit : str
         The column that says which words stand in one sentence: they are predicted together, from
         the words of the other nine tenths of the sentences.
+    **resampling : Unpack[Resampling]
+        As for :func:`wordweights.statistics.estimate`.
 
     Returns
     -------
-    dict[str, float]
-        1 less the mean squared error over that of the mean: information, all.
+    pd.DataFrame
+        Two rows: model (``"information"`` and ``"all"``), and predicted with its 95 % interval: 1
+        less the squared error over that of the mean of the other sentences.
     """
     groups, y = design(table), finite_values(table, Y)
     units = number_units(table, unit)
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % _FOLDS
-    models = {"information": groups[INFORMATION], "all": np.concatenate([*groups.values()], axis=1)}
-    found = {}
+    models = {INFORMATION: groups[INFORMATION], "all": np.concatenate([*groups.values()], axis=1)}
+    rows = []
     for name, x in models.items():
-        error = total = 0.0
+        errors, totals = np.empty((2, len(y)))
         for fold in np.unique(folds):
             held = folds == fold
             mean, slopes, intercept = y[~held].mean(), *_fit(x[~held], y[~held])
-            error += ((y[held] - intercept - x[held] @ slopes) ** 2).sum()
-            total += ((y[held] - mean) ** 2).sum()
-        found[name] = 1 - error / total
-    return found
+            errors[held] = (y[held] - intercept - x[held] @ slopes) ** 2
+            totals[held] = (y[held] - mean) ** 2
+        found = estimate(partial(_explained, errors, totals), table, _PREDICTED, **resampling)
+        rows.append({"model": name, **found.columns("predicted")})
+    return pd.DataFrame(rows)
+
+
+def _explained(errors: Array, totals: Array, weights: Array) -> Array:
+    """Compute R² of resamples from the squared errors of words, by a model and by a mean."""
+    total = weights @ totals
+    return 1 - weights @ errors / np.where(total > 0, total, np.nan)
 
 
 def residuals_without(table: pd.DataFrame, left_out: Sequence[str]) -> Array:

