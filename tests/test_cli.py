@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wordweights.attribution import attribute_pair
+from wordweights.attribution.methods import METHODS
 from wordweights.cli import app, main
 from wordweights.encoders import known_encoders, load_encoder
 from wordweights.encoders.registry import SUFFIXES
@@ -100,6 +101,14 @@ def test_attribute_takes_another_method_with_its_settings(
         invoke(*arguments, "--method", "occlusion")
     with pytest.raises(WordweightsError, match=r"tolerance is 'low'.*between 0 and 1"):
         invoke(*plain, "-p", "tolerance", "low")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_attribute_takes_every_method(arguments: list[str], method: str) -> None:
+    plain = arguments[: arguments.index("-p")]
+    words = invoke(*plain, "--method", method).stdout.splitlines()
+    assert "contribution" in words[0]
+    assert len(words) > 3
 
 
 def test_pair_says_which_words_make_two_sentences_alike(

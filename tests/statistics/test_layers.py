@@ -112,13 +112,10 @@ def test_a_method_without_vectors_is_refused_and_an_encoder_that_has_none_by_lay
     cut = replace(tiny_encoder, truncate_dim=4)
     found = correlations_by_layer({"cut": cut}, SENTENCES, SOURCE, METHOD, **QUICK)
     assert found.empty
-    assert "more behind its layers" in found.attrs["left_out"]["cut"]
+    assert "more stands behind them" in found.attrs["left_out"]["cut"]
 
 
-def test_integrated_gradients_split_by_layer_too(tiny_encoder: Encoder) -> None:
+def test_a_method_that_needs_derivatives_is_refused(tiny_encoder: Encoder) -> None:
     method = IntegratedGradients(norm="vector", vectors=True, n_nodes=4)
-    encoders = {"tiny": tiny_encoder}
-    found = correlations_by_layer(encoders, SENTENCES[:2], SOURCE, method, units=("word",))
-    own = attribute(tiny_encoder, SENTENCES[:2], method, progress=False)
-    information = -np.log(own["word"].map(SOURCE.probabilities))
-    assert abs(found["r"].iloc[-1] - np.corrcoef(own["contribution"], information)[0, 1]) < 1e-10
+    with pytest.raises(WordweightsError, match="no derivatives here"):
+        correlations_by_layer({"tiny": tiny_encoder}, SENTENCES, SOURCE, method, **QUICK)

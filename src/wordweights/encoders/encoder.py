@@ -6,7 +6,6 @@ added) to its sentence vector s = M(W).
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -33,9 +32,6 @@ _IDLE_SETTINGS = (
     "name_or_path",
     "use_cache",
 )
-# What transformers puts on a model that is asked for its hidden states, and how it remembers that.
-_CAPTURING = "transformers.utils.output_capturing"
-_CAPTURED = "_output_capturing_hooks_installed"
 _UNBOUNDED = 2**31  # tokens that a model without a limit can take
 
 
@@ -107,18 +103,6 @@ class Encoder:
             _check_finite(part, self.name)
             part.eval()
             part.requires_grad_(False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out hooks that cannot be pickled, and that the model gets again when asked."""
-        if not getattr(self.model, _CAPTURED, False):
-            return vars(self)
-        model = copy.deepcopy(self.model)
-        for module in model.modules():
-            for key, hook in [*module._forward_hooks.items()]:
-                if hook.__module__ == _CAPTURING:
-                    del module._forward_hooks[key]
-            vars(module).pop(_CAPTURED, None)
-        return {**vars(self), "model": model}
 
     @property
     def hidden_size(self) -> int:
@@ -291,11 +275,8 @@ class Encoder:
 
         if mask is None:
             mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
-        return self._read(mask, inputs_embeds=embeddings)
-
-    def _read(self, mask: Tensor, **inputs: Tensor) -> Tensor:
-        """Run the model and pool what comes out."""
-        return self.pool(self.model(**inputs, attention_mask=mask).last_hidden_state, mask)
+        hidden = self.model(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
+        return self.pool(hidden, mask)
 
     def __call__(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute :meth:`vectors`: an encoder is a model from embeddings to vectors."""
@@ -429,9 +410,15 @@ class Encoder:
         with torch.no_grad():
             for rows in rows_by_length(ids):
                 some = torch.tensor([ids[row] for row in rows], device=self.device)
-                found = self._read(torch.ones_like(some), input_ids=some)
-                vectors.update(zip(rows, found, strict=True))
+                vectors.update(zip(rows, self._vectors_of(some), strict=True))
         return torch.stack([vectors[row] for row in range(len(ids))])
+
+    def _vectors_of(self, ids: Tensor) -> Tensor:
+        """Compute sentence vectors of wordpiece ids, (batch, tokens), none of them padding."""
+        import torch
+
+        mask = torch.ones_like(ids)
+        return self.pool(self.model(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
 
 
 def rows_by_length(ids: Sequence[Sequence[int]]) -> list[list[int]]:

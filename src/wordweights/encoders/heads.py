@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from wordweights.encoders.encoder import Encoder
@@ -14,6 +14,8 @@ from wordweights.errors import WordweightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from wordweights.encoders.stack import Stack
 
 
 def load_language_model(name: str) -> Any | None:
@@ -70,14 +72,26 @@ class _EveryLayer(Encoder):
         """SHA-256 over all between a text and its vector: another one than the encoder's own."""
         return hashlib.sha256(f"every layer of {super().digest}".encode()).hexdigest()
 
-    def as_stack(self) -> None:
-        """Know no stack: one gives the last layer alone."""
+    def as_stack(self) -> Stack:
+        """Read the model as a stack of layers that gives the vectors after each."""
+        about = {field.name: getattr(self, field.name) for field in fields(Encoder)}
+        found = Encoder(**about).as_stack()
+        if found is None:
+            raise WordweightsError(
+                f"Encoder {self.name!r} is not measured layer by layer: its layers are not known "
+                f"here, or more stands behind them than a pooling (see the table of families with "
+                f"derivatives of their own)."
+            )
+        return replace(found, every_layer=True)
 
-    def _read(self, mask: Tensor, **inputs: Tensor) -> Tensor:
-        import torch
+    def vectors(self, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute them from word embeddings, (batch, tokens, d), none of them padding."""
+        if mask is not None and not mask.all():
+            raise WordweightsError(f"Encoder {self.name!r} takes no padding.")
+        return self.as_stack()(embeddings)
 
-        found = self.model(**inputs, attention_mask=mask, output_hidden_states=True)
-        return torch.cat([self.pool(states, mask) for states in found.hidden_states], dim=1)
+    def _vectors_of(self, ids: Tensor) -> Tensor:
+        return self.as_stack()(self.embed(ids))
 
 
 def every_layer(encoder: Encoder) -> Encoder:
@@ -86,40 +100,29 @@ def every_layer(encoder: Encoder) -> Encoder:
     Parameters
     ----------
     encoder : Encoder
-        Nothing stands behind its pooling.
+        Of a family whose layers are known (:meth:`Encoder.as_stack`), without a pooler.
 
     Returns
     -------
     Encoder
         With the same weights; its sentence vectors hold one vector per layer, each as wide as that
         of the encoder: of the embeddings with positions and LayerNorm first, of the last layer,
-        which is the encoder's own, last. Shape (batch, (layers + 1) * width).
+        which is the encoder's own, last. Shape (batch, (layers + 1) * width). Methods that need
+        derivatives do not take it.
 
     Raises
     ------
     WordweightsError
-        For an encoder with modules behind the pooling, a pooler or a vector that is cut, and one
-        whose hidden states do not end with those that it pools.
+        For any other encoder.
     """
-    if encoder.behind or encoder.pooling == "pooler" or encoder.truncate_dim is not None:
+    if encoder.pooling == "pooler":
         raise WordweightsError(
-            f"Encoder {encoder.name!r} has more behind its layers than a pooling, which was made "
-            f"for the last layer alone: it is not measured layer by layer."
+            f"Encoder {encoder.name!r} has a pooler behind its layers, which was made for the last "
+            f"layer alone: it is not measured layer by layer."
         )
-    import torch
-
     about = {field.name: getattr(encoder, field.name) for field in fields(encoder)}
     # neither its name nor a commit leads others to it
     about |= {"name": f"{encoder.name}, every layer", "base": None, "commit": None}
     found = _EveryLayer(**about)
-    x = encoder.embed(torch.arange(min(8, encoder.max_tokens), device=encoder.device)[None])
-    with torch.no_grad():
-        own, joined = encoder.vectors(x), found.vectors(x)
-    layers, width = int(encoder.model.config.num_hidden_layers), own.shape[1]
-    if joined.shape[1] != (layers + 1) * width or not joined[:, -width:].allclose(own, atol=1e-5):
-        raise WordweightsError(
-            f"Encoder {encoder.name!r} is not measured layer by layer: a model of the family "
-            f"{encoder.model.config.model_type!r} does not give, after its embeddings, the hidden "
-            f"states of {layers} layers of which it pools the last."
-        )
+    found.as_stack()  # refuses what has none
     return found

@@ -32,6 +32,7 @@ from wordweights.encoders.layer_map import (
     rotate,
     unfold,
 )
+from wordweights.errors import WordweightsError
 
 T = TypeVar("T")
 
@@ -265,13 +266,22 @@ class Stack:
     last_norm: Normalising  # after the layers
     read: slice  # the tokens whose last states are averaged
     pooler: Dense | None = None  # dense part and tanh after that, if any
+    every_layer: bool = False  # whether the states after each layer are averaged, too
 
     def __call__(self, embeddings: Tensor) -> Tensor:
-        """Compute sentence vectors, (points, d), of embeddings, (points, tokens, d)."""
+        """Compute sentence vectors, (points, d), of embeddings, (points, tokens, d).
+
+        With `every_layer` those of what is before the first layer and after each, side by side.
+        """
         return self._run(embeddings, linearise=False).outputs
 
     def linearise(self, embeddings: Tensor) -> StackMap:
         """Compute sentence vectors of embeddings, (points, tokens, d), and the derivative there."""
+        if self.every_layer:
+            raise WordweightsError(
+                "The vectors of every layer have no derivatives here: take a method that needs "
+                "none, such as Shapley values."
+            )
         return self._run(embeddings, linearise=True)
 
     def widened(self) -> Stack:
@@ -285,8 +295,10 @@ class Stack:
         with torch.no_grad():
             x = embeddings if self.positions is None else embeddings + self.positions[:tokens]
             x, embedding = self.embedding_norm.linearise(x)
+            averages = []
             for layer, sight in zip(self.layers, self.sights(tokens), strict=True):
                 asking = self.read if layer is self.layers[-1] else slice(None)
+                averages.append(x[:, self.read].mean(dim=1))
                 x, make = layer.linearise(x, sight, asking)
                 if linearise:
                     maps.append(make())
@@ -296,6 +308,8 @@ class Stack:
             if self.pooler is not None:
                 outputs = self.pooler(outputs).tanh_()
                 pooler = PoolerMap(self.pooler.weight, slope=1 - outputs.square())
+            if self.every_layer:
+                outputs = torch.cat([*averages, outputs], dim=1)
         return StackMap(outputs, tokens, self.read, embedding, tuple(maps), last, pooler)
 
 

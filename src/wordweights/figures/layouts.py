@@ -14,7 +14,7 @@ _WITHIN = "rank correlation\nwithin sentences"
 _ARROW = "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}"
 
 
-def interval(value: str, low: str = "", high: str = "") -> str:
+def with_interval(value: str, low: str = "", high: str = "") -> str:
     """Show a column with its interval, from the columns low and high, on a second line.
 
     Parameters
@@ -50,11 +50,11 @@ CERTIFICATES = {
 """Of :func:`wordweights.statistics.certificates`."""
 
 _SUBSETS = {
-    f"{_R},\nall words": interval("r_information"),
-    "without\npunctuation": interval("r_no_punctuation"),
-    "content\nwords": interval("r_content"),
-    "function\nwords": interval("r_function"),
-    _WITHIN: interval("rho_sentence"),
+    f"{_R},\nall words": with_interval("r_information"),
+    "without\npunctuation": with_interval("r_no_punctuation"),
+    "content\nwords": with_interval("r_content"),
+    "function\nwords": with_interval("r_function"),
+    _WITHIN: with_interval("rho_sentence"),
 }
 
 SENTENCES = {"no.": "{sentence_id}", "sentence": "{sentence}"}
@@ -70,7 +70,7 @@ COVERAGE = {
 CORRELATIONS = {
     "encoder": "{encoder}\n{origin}\nfrom {made_from}\nmean of {n_seeds:count} seeds",
     **_SUBSETS,
-    "r with P(w)": interval("r_probability"),
+    "r with P(w)": with_interval("r_probability"),
     "words\n(sentences)": COUNTS,
 }
 """Of :func:`wordweights.statistics.arrange_before_after`."""
@@ -79,8 +79,8 @@ MEASURED = {
     "encoder": "{encoder}\n{origin}",
     "P(w) from": "{frequencies}",
     **_SUBSETS,
-    "all words that\nall sources know": interval("r_common"),
-    "r with P(w)": interval("r_probability"),
+    "all words that\nall sources know": with_interval("r_common"),
+    "r with P(w)": with_interval("r_probability"),
     "words\n(sentences)": COUNTS,
 }
 """Of :func:`wordweights.statistics.measured_correlations`."""
@@ -91,8 +91,8 @@ RANKS = {"word": "{word}", "rank": "{rank:count}", "probability": "{probability:
 SOURCES = {
     "encoder": "{encoder}",
     "P(w) from": "{frequencies}",
-    _R: interval("r_information"),
-    "content words": interval("r_content"),
+    _R: with_interval("r_information"),
+    "content words": with_interval("r_content"),
     "words that all\nsources know": "{n_words}",
     "r, all words\nit knows": "{r_own}",
     "words\nit knows": "{n_own}",
@@ -103,7 +103,7 @@ COMPARISON = {
     "encoder": "{encoder}",
     "quantity": "{quantity}",
     "published": "{published}",
-    "this run": interval("measured", "low", "high"),
+    "this run": with_interval("measured", "low", "high"),
     "this run\nless published": "{difference}",
 }
 """Of :func:`wordweights.statistics.compare_published`."""
@@ -113,10 +113,10 @@ RISES = {
     "after": "{encoder}",
     "r before": "{r_before}",
     "r after": "{r_after}",
-    "rise\n[95 % interval]": interval("rise", "low", "high"),
+    "rise\n[95 % interval]": with_interval("rise", "low", "high"),
     "a rise": "{verdict:whole}",
     "content words:\nbefore, after": f"{{r_before_content}}{_ARROW}{{r_after_content}}",
-    "rise": interval("rise_content", "low_content", "high_content"),
+    "rise": with_interval("rise_content", "low_content", "high_content"),
     "a rise of\ncontent words": "{verdict_content:whole}",
 }
 """Of :func:`wordweights.statistics.rises_of_correlation`."""
@@ -151,7 +151,7 @@ VERDICTS = {
     "case": "{scope}",
     "by": "{variant}",
     "quantity": "{quantity}",
-    "estimate\n[95 % interval]": interval("estimate", "low", "high"),
+    "estimate\n[95 % interval]": with_interval("estimate", "low", "high"),
     "verdict": "{verdict:whole}",
 }
 """Of :func:`arrange_verdicts`."""
@@ -159,9 +159,9 @@ VERDICTS = {
 CURVES = {
     "encoder": "{encoder}",
     "steps": "{steps}",
-    f"{_R}\nat step 0": interval("r_first", "low_first", "high_first"),
-    f"{_R}\nat the end": interval("r_last", "low_last", "high_last"),
-    "r, content words,\nat the end": interval(
+    f"{_R}\nat step 0": with_interval("r_first", "low_first", "high_first"),
+    f"{_R}\nat the end": with_interval("r_last", "low_last", "high_last"),
+    "r, content words,\nat the end": with_interval(
         "r_content_last", "r_content_low_last", "r_content_high_last"
     ),
     "largest r\n(at step)": "{top}\n({top_step})",
@@ -176,9 +176,9 @@ SEEDS = {
     "seed of\npre-training": "{pretraining_seed}",
     "seed of\nfine-tuning": "{finetuning_seed}",
     _R: f"{{r_before}}{_ARROW}{{r_after}}",
-    "rise": interval("rise"),
+    "rise": with_interval("rise"),
     "r, content\nwords": f"{{r_content_before}}{_ARROW}{{r_content_after}}",
-    "rise, content\nwords": interval("rise_content"),
+    "rise, content\nwords": with_interval("rise_content"),
     "STS-B\nSpearman": f"{{sts_before}}{_ARROW}{{sts_after}}",
 }
 """Of :func:`wordweights.training.shipped_seeds`."""
@@ -195,10 +195,10 @@ SWAPS = {
     "pair": "{pair}",
     "embeddings": "{embeddings}",
     "layers": "{layers}",
-    _R: interval("r", "low", "high"),
-    "rise against\nthe first row": interval("rise"),
-    "r, content\nwords": interval("r_content"),
-    "rise, content\nwords": interval("rise_content"),
+    _R: with_interval("r", "low", "high"),
+    "rise against\nthe first row": with_interval("rise"),
+    "r, content\nwords": with_interval("r_content"),
+    "rise, content\nwords": with_interval("rise_content"),
     "r of embedding\nlength": "{norm_r}",
 }
 """Of :func:`arrange_swaps`."""
@@ -206,11 +206,11 @@ SWAPS = {
 AGREEMENT = {
     "encoder": "{encoder}",
     "measure": "{measure}",
-    _R: interval("r_information"),
-    "r, content\nwords": interval("r_content"),
-    _WITHIN: interval("rho_sentence"),
-    "rank correlation\nwith Shapley values": interval("rho_shapley"),
-    "faithfulness": interval("faithfulness"),
+    _R: with_interval("r_information"),
+    "r, content\nwords": with_interval("r_content"),
+    _WITHIN: with_interval("rho_sentence"),
+    "rank correlation\nwith Shapley values": with_interval("rho_shapley"),
+    "faithfulness": with_interval("faithfulness"),
 }
 """Of :func:`wordweights.statistics.agreement_table`."""
 
@@ -222,9 +222,9 @@ LENGTHS = {
     "words of the\nsentence": "{low:count} to {high:count}",
     "sentences": "{n_sentences}",
     "words": "{n_words}",
-    _R: interval("r_information"),
-    "r, content\nwords": interval("r_content"),
-    _WITHIN: interval("rho_sentence"),
+    _R: with_interval("r_information"),
+    "r, content\nwords": with_interval("r_content"),
+    _WITHIN: with_interval("rho_sentence"),
 }
 """Of :func:`wordweights.statistics.correlations_by_length`."""
 
@@ -234,7 +234,7 @@ PIECES = {
     "words": "{n_words}",
     "information,\nmean [nats]": "{information}",
     "relative weight,\nmean": "{relative}",
-    "beyond\ninformation": interval("beyond"),
+    "beyond\ninformation": with_interval("beyond"),
 }
 """Of :func:`wordweights.statistics.beyond_information`, by wordpieces."""
 

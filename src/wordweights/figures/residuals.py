@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from wordweights.figures.layouts import interval as with_interval
+from wordweights.figures.layouts import with_interval
 from wordweights.figures.style import (
     MARKERS,
     finite,

@@ -49,7 +49,7 @@ def correlations_by_layer(
     frequencies : Frequencies
         The source of P(w).
     method : Method
-        How words are weighed: any that gives vectors, such as ``Shapley(vectors=True)``.
+        By vectors and without derivatives, such as ``Shapley(vectors=True)``.
     unseen : str
         What to do with a word that the source has not: see :func:`wordweights.add_information`.
     rule : str
@@ -70,7 +70,7 @@ def correlations_by_layer(
     Raises
     ------
     WordweightsError
-        For a method that gives no vectors.
+        For a method that gives no vectors, or needs derivatives.
     """
     if not getattr(method, "vectors", False):
         raise WordweightsError(
