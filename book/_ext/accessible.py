@@ -24,6 +24,8 @@ _MENDED = {
     r'>([^<]+)</a><details( open="open")?><summary>': (
         r'>\1</a><details\2><summary aria-label="Pages of \1">'
     ),
+    # no line ends between a number and its sign
+    r"(?<=\d) %": "&nbsp;%",
     # deprecated, and not allowed in a list
     r'role="doc-biblioentry"': 'role="listitem"',
     r'<th class="head([^"]*)"': r'<th scope="col" class="head\1"',

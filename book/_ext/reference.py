@@ -116,6 +116,14 @@ def escape(_app: Sphinx, *about: Any) -> None:
     lines[:] = [line if ">>>" in line else wrong.sub(r"\\\g<0>", line) for line in lines]
 
 
+def show_as_typed(_app: Sphinx, *about: Any) -> None:
+    """Show options and what stands in quotes in the help of options as code, as it is typed."""
+    lines, typed = about[-1], re.compile(r"(?<![\w`-])(--[a-z][\w-]*)|'([^']+)'")
+    for i, line in enumerate(lines):
+        if not line.lstrip().startswith((".. ", ":")):
+            lines[i] = typed.sub(lambda found: f"``{found[1] or found[2]}``", line)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write before sphinx-external-toc excludes what its file does not name."""
     app.add_config_value("reference_packages", [], "env")
@@ -123,4 +131,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("missing-reference", find_reference)
     app.connect("autodoc-process-docstring", escape, priority=900)  # after numpydoc
     app.connect("sphinx-click-process-description", escape)
+    app.connect("sphinx-click-process-options", show_as_typed)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,21 +22,24 @@ if TYPE_CHECKING:
     from wordweights.encoders import Encoder
 
 
+# said of each option, for the page with all of them reads nothing else
+_option = partial(click.option, show_default=True)
+
 # options that commands share
-_ENCODER = click.option(
+_ENCODER = _option(
     "-e", "--encoder", "name", default="all-MiniLM-L6-v2", help="Name, folder or hub id."
 )
-_POOLING = click.option(
+_POOLING = _option(
     "--pooling",
     type=click.Choice(["cls", "mean", "pooler", "lasttoken"]),
     help="Instead of the known one.",
 )
-_OUTPUT = click.option(
+_OUTPUT = _option(
     "-o", "--output", type=click.Path(path_type=Path), help="A .csv or .parquet file."
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wordweights")
 def app() -> None:
     """How sentence encoders weigh words."""
@@ -43,9 +47,9 @@ def app() -> None:
 
 @app.command()
 @click.argument("chapters", nargs=-1)
-@click.option("-P", "--profile", default="embedded", help="A profile in notebooks/profiles.")
-@click.option("-f", "--file", type=click.Path(), help="A profile file, instead of --profile.")
-@click.option(
+@_option("-P", "--profile", default="embedded", help="A profile in notebooks/profiles.")
+@_option("-f", "--file", type=click.Path(), help="A profile file, instead of --profile.")
+@_option(
     "-p",
     "--parameter",
     "parameters",
@@ -55,7 +59,7 @@ def app() -> None:
     help="A parameter of the chapters, such as -p encoders '[all-MiniLM-L6-v2]': text as it is, "
     "other types as YAML. May be repeated.",
 )
-@click.option(
+@_option(
     "--dry-run",
     is_flag=True,
     help="Only count the stored sentences of the main table, that of 02 and 03.",
@@ -91,7 +95,7 @@ def run(
 
 
 @app.command()
-@click.option("--static", is_flag=True, help="Without what moves in its pages, and without npm.")
+@_option("--static", is_flag=True, help="Without what moves in its pages, and without npm.")
 def book(static: bool) -> None:
     """Build the book from the executed chapters."""
     from wordweights.pipeline import build_book, find_root
@@ -101,7 +105,7 @@ def book(static: bool) -> None:
 
 
 @app.command()
-@click.option(
+@_option(
     "--against",
     type=click.Path(path_type=Path),
     help="Claims of an earlier run: fail if one of them was supported and is not any more.",
@@ -132,23 +136,21 @@ def claims(against: Path | None) -> None:
 @click.argument("sentences")
 @_ENCODER
 @_POOLING
-@click.option(
+@_option(
     "--frequencies",
     default="spacy",
     help="Source of P(w): spacy, wordfreq, bert-pretraining, or a table word,count.",
 )
-@click.option("--column", default="sentence", help="Where the sentences are in a table.")
-@click.option("--n-words", type=int, help="Keep only sentences of so many one-wordpiece words.")
-@click.option(
-    "--skip-long", is_flag=True, help="Leave sentences out that are too long for the encoder."
-)
-@click.option(
+@_option("--column", default="sentence", help="Where the sentences are in a table.")
+@_option("--n-words", type=int, help="Keep only sentences of so many one-wordpiece words.")
+@_option("--skip-long", is_flag=True, help="Leave sentences out that are too long for the encoder.")
+@_option(
     "--method",
     default="integrated-gradients",
     help="Measure of weight; others are shapley, occlusion, alone, gradient-times-input, "
     "token-norm and embedding-distance.",
 )
-@click.option(
+@_option(
     "-p",
     "--parameter",
     "parameters",
@@ -159,17 +161,17 @@ def claims(against: Path | None) -> None:
     "null as YAML. May be repeated.",
 )
 @_OUTPUT
-@click.option(
+@_option(
     "--device",
     default="auto",
     help="Where to compute, such as cpu or cuda; auto, the default: on a GPU where there is one.",
 )
-@click.option(
+@_option(
     "--cluster",
     metavar="ADDRESS",
     help="Of a Dask scheduler, such as tcp://host:8786: compute there.",
 )
-@click.option("--dry-run", is_flag=True, help="Only count the sentences that are stored.")
+@_option("--dry-run", is_flag=True, help="Only count the sentences that are stored.")
 def attribute(
     *,
     sentences: str,
@@ -243,8 +245,8 @@ def attribute(
 @click.argument("b")
 @_ENCODER
 @_POOLING
-@click.option("--method", default="shapley", help="Or integrated-gradients.")
-@click.option(
+@_option("--method", default="shapley", help="Or integrated-gradients.")
+@_option(
     "-p",
     "--parameter",
     "parameters",
@@ -305,20 +307,18 @@ def pair(
 
 @app.command()
 @click.argument("corpora", nargs=-1, required=True, metavar="CORPUS...")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="A .parquet file."
-)
-@click.option(
+@_option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .parquet file.")
+@_option(
     "--tokens",
     type=click.Choice(["words", "bert", "spacy"]),
     default="words",
     help="What is counted: the words that attribute weighs; BERT's tokens before they become "
     "wordpieces; or spaCy's.",
 )
-@click.option("--column", default="text", help="Where the text is in a table, JSON or a data set.")
-@click.option("--min-count", default=1, help="Leave words out that occur less often in all.")
-@click.option("--memory", default="1GiB", help="What a worker may take, such as 500MB or 1GiB.")
-@click.option("--cluster", help="Scheduler of Dask, such as tcp://host:8786; none: this machine.")
+@_option("--column", default="text", help="Where the text is in a table, JSON or a data set.")
+@_option("--min-count", default=1, help="Leave words out that occur less often in all.")
+@_option("--memory", default="1GiB", help="What a worker may take, such as 500MB or 1GiB.")
+@_option("--cluster", help="Scheduler of Dask, such as tcp://host:8786; none: this machine.")
 def count(
     *,
     corpora: tuple[str, ...],
@@ -456,10 +456,10 @@ def _write(table: pd.DataFrame, output: Path | None) -> None:
 
 
 @app.command()
-@click.option(
+@_option(
     "--prune", "ids", multiple=True, metavar="ID", help="Remove this collection; may be repeated."
 )
-@click.option("--prune-all", is_flag=True, help="Remove all of them.")
+@_option("--prune-all", is_flag=True, help="Remove all of them.")
 def cache(ids: tuple[str, ...], prune_all: bool) -> None:
     """List the attributions kept in the results folder, or remove some."""
     from wordweights.attribution.store import list_collections, remove_collections

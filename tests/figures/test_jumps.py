@@ -38,7 +38,15 @@ def test_the_words_say_the_same(table: pd.DataFrame) -> None:
     text = describe_jump(table)
     # no node of the rule need be near the jump: the table does not say so
     assert "rule of 50 nodes gives `$x$` a weight of 20.0" in text
-    for part in ("= 0.2500", "by 10%", "layer 2", "goes to `$x$`, 4 times", "20.0", "1.00", "650%"):
+    for part in (
+        "= 0.2500",
+        "by 10 %",
+        "layer 2",
+        "goes to `$x$`, 4 times",
+        "20.0",
+        "1.00",
+        "650 %",
+    ):
         assert part in text
 
 

@@ -104,8 +104,8 @@ def test_powers_spreads_and_the_heaviest_words_are_told():
     )
     said = prose.spread_compared(verdicts, "a").replace(MINUS, "-")
     assert said == (
-        "For `a`, the spread changes by 12 % of its mean per nat (10 to 14) for c, and by -3 % of "
-        "its mean per nat (-10 to 4) for ln c."
+        "For `a`, the spread changes by 12.0 % of its mean per nat (10.0 to 14.0) for c, and by "
+        "-3.0 % of its mean per nat (-10.0 to 4.0) for ln c."
     )
     assert "did not test" in prose.spread_compared(verdicts, "c")
     counts = pd.DataFrame(
@@ -210,7 +210,7 @@ def test_changes_of_the_family_are_told_stage_by_stage():
     assert (
         said["learned"]
         .replace(MINUS, "-")
-        .endswith("r goes: a from -0.10 over 0.60 at step 70 to 0.30.")
+        .endswith("r goes: a from -0.10 by way of 0.60 at step 70 to 0.30.")
     )
     assert said["changed"] == "Fine-tuning takes it: b from 0.30 to 0.50."
     assert said["sts"].endswith("coefficient changes: b from 0.40 to 0.60.")

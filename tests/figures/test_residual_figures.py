@@ -194,7 +194,7 @@ def test_sentences_of_chapter_09_follow_the_intervals() -> None:
     assert "improve its averaged input embeddings, from 0.50 to 0.60 (rise 0.100" in said
     assert "do not surely change its averaged last hidden states, from 0.50 to 0.50" in said
     assert "harm its averaged input embeddings" in similarity.similarity_takeaways(averages(-0.1))
-    assert "0.001 (6 times)" in similarity.settings_of_weights(averages())
+    assert "0.001 (6 of 6)" in similarity.settings_of_weights(averages())
     kept = averages().assign(date="2026-01-01", versions="v", settings="s")
     assert similarity.where_from(kept, "").startswith("Computed by this run, on 1,379 pairs")
     assert "not at hand (no folder)" in similarity.where_from(kept, "no folder")

@@ -96,7 +96,7 @@ def describe_jump(table: pd.DataFrame) -> str:
     nodes = {rule: int(_of_rule(rows["nodes"], rule)) for rule in ("divided", "fixed")}
     return (
         f"At \N{GREEK SMALL LETTER ALPHA} = {place:.4f} the sentence vector of "
-        f"{table['encoder'].iloc[0]} moves by {size:.0%} of its whole way, within two millionths "
+        f"{table['encoder'].iloc[0]} moves by {100 * size:.0f} % of its whole way, within two millionths "
         f"of the path. The state of `{rows['before']['label'].iloc[0]}` goes over into another "
         f"one: from layer {layer} on its length differs by more than a tenth. What the vector "
         f"gains there goes to `{name}`, "
@@ -104,8 +104,8 @@ def describe_jump(table: pd.DataFrame) -> str:
         f"A Gauss-Legendre rule of {nodes['fixed']} nodes gives `{name}` a weight of "
         f"{format_weight(weight['fixed'])} where the divided path gives "
         f"{format_weight(weight['divided'])} with {nodes['divided']}, and its completeness "
-        f"residual says that it is wrong: {residual['fixed']:.0%} against "
-        f"{residual['divided']:.1%}."
+        f"residual says that it is wrong: {100 * residual['fixed']:.0f} % against "
+        f"{100 * residual['divided']:.1f} %."
     )
 
 

@@ -264,8 +264,9 @@ def _heat(
     blue, orange = palette()[:2]
     colours = LinearSegmentedColormap.from_list("signed", [orange, "white", blue])
     ax.imshow(values, cmap=colours, vmin=-largest, vmax=largest, aspect="auto")
+    ax.tick_params(length=0)
     for (i, j), value in np.ndenumerate(values):
-        dark = abs(value) > 0.75 * largest
+        dark = abs(value) > 0.92 * largest
         colour = "white" if dark else "black"
         text = format_number(value, digits)
         ax.text(j, i, text, ha="center", va="center", fontsize=size, color=colour)

@@ -128,7 +128,7 @@ def plot_residuals(tables: Mapping[str, pd.DataFrame]) -> Figure:
             for word in chosen.to_dict("records"):
                 point = word["left"], kinds.index(word["pos"])
                 label_point(ax, word["word_type"], point, offset, ha=side, va="center")
-        ax.margins(x=0.25)
+        ax.margins(x=0.4)
     name_rows(axes[0], kinds)
     hide_unused(axes, len(tables))
     return figure
@@ -155,7 +155,7 @@ def plot_gain(table: pd.DataFrame) -> Figure:
         ax.set_xscale("log")
         ax.axhline(0, color="0.4", linewidth=1)
         name_axes(ax, _OCCURRENCES, title=title)
-    for word, row in table.nlargest(4, "gain").iterrows():
+    for word, row in table.nlargest(2, "gain").iterrows():
         label_point(axes[1], str(word), (float(row["occurrences"]), float(row["gain"])), (4, 2))
     name_axes(axes[0], _OCCURRENCES, "information gain KL(w) [nats]", "raw")
     return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from wordweights.figures.style import (
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _KINDS = (INPUT, ALONE, LAST)
-_RHO = "Spearman's \N{GREEK SMALL LETTER RHO} with the score"
+_RHO = "Spearman's \N{GREEK SMALL LETTER RHO} with the scores"
 _INFORMATION = "\N{MINUS SIGN}ln P"
 
 
@@ -63,12 +64,12 @@ def plot_similarity(table: pd.DataFrame) -> Figure:
                 color=palette()[i],
                 markersize=4,
                 capsize=2,
-                label="component removed" if removed else "as they are",
+                label="first component removed" if removed else "kept",
             )
         own = mine.loc[mine["vectors"] == OWN, "spearman"]
         ax.axvline(own.iloc[0], color="0.3", linestyle="--", linewidth=1, label=OWN)
         below = _RHO if encoder == encoders[-1] else ""
-        name_axes(ax, below, title=f"{shorten(encoder, 26)}\n{kind}")
+        name_axes(ax, below, title=f"{shorten(encoder, 28)}\n{kind}")
     name_rows(axes[0], list(WEIGHTS))
     legend_of_all(figure, axes[0], 3)
     return figure
@@ -132,11 +133,15 @@ def where_from(table: pd.DataFrame, why: str) -> str:
 
 def settings_of_weights(table: pd.DataFrame) -> str:
     """Say which `a` the validation set chose, and how many words have a distilled weight."""
-    chosen = ", ".join(f"{a:g} ({n} times)" for a, n in table["a"].value_counts().items())
-    met = ", ".join(
-        f"{format_number(100 * share, 0)} % (`{encoder}`)"
-        for encoder, share in table.groupby("encoder", sort=False)["met"].first().items()
+    chosen = ", ".join(
+        f"{np.format_float_positional(a, trim='-')} ({(table['a'] == a).sum()} of "
+        f"{table['a'].count()})"
+        for a in np.unique(table["a"].dropna())
     )
+    shares: dict[str, list[str]] = {}
+    for encoder, share in table.groupby("encoder", sort=False)["met"].first().items():
+        shares.setdefault(f"{format_number(100 * share, 0)} %", []).append(f"`{encoder}`")
+    met = ", ".join(f"{share} ({', '.join(names)})" for share, names in shares.items())
     return (
         f"The validation set chose as *a* of SIF: {chosen or 'none'}. Of the words of the test "
         f"set, {met or 'none'} have been weighed by the encoder; the others take what the ridge "

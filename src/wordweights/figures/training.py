@@ -154,7 +154,7 @@ def plot_losses(log: pd.DataFrame) -> Figure:
     for ax, run in zip(axes, runs, strict=False):
         rows = log[log["run"] == run].sort_values("step")
         around = rows["loss"].rolling(max(1, len(rows) // 20), center=True, min_periods=1).mean()
-        ax.plot(rows["step"], rows["loss"], color=blue, alpha=0.4, linewidth=0.8, label="logged")
+        ax.plot(rows["step"], rows["loss"], color=blue, alpha=0.6, linewidth=0.9, label="logged")
         ax.plot(rows["step"], around, color=orange, linewidth=1.8, label="mean of those around")
         ax.ticklabel_format(style="plain")
         ax.xaxis.set_major_formatter("{x:,.0f}")

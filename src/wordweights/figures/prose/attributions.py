@@ -76,7 +76,9 @@ def examples_shown(
 ) -> str:
     """Say how many words are shown and how many are unknown, and which encoders are left out."""
     unseen = sum(int(table[INFORMATION].isna().sum()) for table in sentences)
-    knows = f"does not know {unseen} of the words, which have no number" if unseen else "knows all"
+    knows = (
+        f"does not know {unseen} of the words, which have no number" if unseen else "knows them all"
+    )
     return (
         f"These are {len(sentences)} sentences with {sum(map(len, sentences))} words. The source "
         f"`{frequencies}` {knows}."

@@ -184,8 +184,8 @@ def spread_compared(verdicts: pd.DataFrame, main: str) -> str:
     """Say how the spread of contributions grows, and the spread relative to their level."""
     rows = verdicts[(verdicts["claim"] == 4) & (verdicts["scope"] == main)]
     growth = [
-        f"{format_number(100 * row['estimate'], 0)} % of its mean per nat "
-        f"({from_to(100 * row['low'], 100 * row['high'], 0)}) for {what}"
+        f"{format_number(100 * row['estimate'], 1)} % of its mean per nat "
+        f"({from_to(100 * row['low'], 100 * row['high'], 1)}) for {what}"
         for (what, row) in zip(("c", "ln c"), rows.to_dict("records"), strict=False)
         if pd.notna(row["estimate"])
     ]

@@ -140,7 +140,7 @@ def lengths_takeaways(
         f"- For `{encoder}`, the rank correlation of contributions with information within "
         f"sentences {by_length}.\n"
         f"- At equal information, its words are seen to weigh more in {_fifths(above)} of the "
-        f"sentence, and less in {_fifths(below)}."
+        f"sentence{f', and less in {_fifths(below)}' if below else ''}."
     )
 
 
@@ -173,8 +173,8 @@ def pair_found(pair: pd.DataFrame, encoder: str) -> str:
     return (
         f"For `{encoder}`, the changes that the words of the two sentences make to their vectors "
         f"have a cosine of {format_number(pair.attrs['cosine'], 3)}. The cells sum to it up to "
-        f"{abs(pair.attrs['gap']):.1e}. The largest of them is {format_number(top['cosine'], 3)}, "
-        f"of `{top['word_a']}` and `{top['word_b']}`.{missing}"
+        f"{_in_tens(abs(pair.attrs['gap']))}. The largest of them is "
+        f"{format_number(top['cosine'], 3)}, of `{top['word_a']}` and `{top['word_b']}`.{missing}"
         f"{drawn if long else ''}"
     )
 
@@ -211,6 +211,12 @@ def _ends(rows: pd.DataFrame, column: str) -> str:
 def _with_interval(row: Mapping[Any, Any]) -> str:
     value, low, high = (row[f"faithfulness{end}"] for end in ("", "_low", "_high"))
     return f"{name_measure(row['measure'])} ({format_number(value)}, {interval(low, high)})"
+
+
+def _in_tens(value: float) -> str:
+    """Write a small number with a power of ten."""
+    digits, power = f"{value:.1e}".split("e")
+    return f"${digits} \\times 10^{{{int(power)}}}$" if value else "0"
 
 
 def _fifths(numbers: list[int]) -> str:

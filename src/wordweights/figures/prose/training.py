@@ -158,7 +158,7 @@ def _changes(ends: pd.DataFrame, measure: str, *, peak: bool = False) -> str:
     """Write where a measure begins and ends, and r where it is largest, encoder by encoder."""
     return "; ".join(
         f"{row['encoder']} from {format_number(row[f'{measure}_first'])}"
-        + (f" over {format_number(row['top'])} at step {row['top_step']:,}" if peak else "")
+        + (f" by way of {format_number(row['top'])} at step {row['top_step']:,}" if peak else "")
         + f" to {format_number(row[f'{measure}_last'])}"
         for row in ends.to_dict("records")
     )
