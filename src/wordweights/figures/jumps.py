@@ -96,9 +96,9 @@ def describe_jump(table: pd.DataFrame) -> str:
     nodes = {rule: int(_of_rule(rows["nodes"], rule)) for rule in ("divided", "fixed")}
     return (
         f"At \N{GREEK SMALL LETTER ALPHA} = {place:.4f} the sentence vector of "
-        f"{table['encoder'].iloc[0]} moves by {100 * size:.0f} % of its whole way, within two millionths "
-        f"of the path. The state of `{rows['before']['label'].iloc[0]}` goes over into another "
-        f"one: from layer {layer} on its length differs by more than a tenth. What the vector "
+        f"{table['encoder'].iloc[0]} moves by {100 * size:.0f} % of its whole way, within two "
+        f"millionths of the path. The state of `{rows['before']['label'].iloc[0]}` goes over into "
+        f"another one: from layer {layer} on its length differs by more than a tenth. What the vector "
         f"gains there goes to `{name}`, "
         f"{format_number(gained[word] / gained[order[-2]], 0)} times as much as to any other word. "
         f"A Gauss-Legendre rule of {nodes['fixed']} nodes gives `{name}` a weight of "
