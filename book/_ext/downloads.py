@@ -28,6 +28,7 @@ from sphinx.util.osutil import relative_uri
 
 _LOGGER = logging.getLogger(__name__)
 _LINK = re.compile(r'download="[^"]*" href="data:text/csv;base64,([^"]*)"')
+_MINUS = re.compile(r"\N{MINUS SIGN}(?=\d)")
 _NUMBER = re.compile(r"_w?\d+$")  # of several side by side: mean_0, mean_1
 
 
@@ -61,7 +62,11 @@ class DescribeTables(SphinxPostTransform):
         for page, kinds in self.env.toc_fignumbers.items():
             if "table" in kinds and page != self.env.docname:
                 self.env.get_and_resolve_doctree(page, self.app.builder)  # which writes its files
-        tables = {name: self._describe(name, about) for name in sorted(_files(self.app))}
+        kinds = self.env.toc_fignumbers.values()
+        numbers = {name: n for some in kinds for name, n in some.get("table", {}).items()}
+        at = {name: numbers.get(name, ()) for name in sorted(_files(self.app))}
+        names = sorted(at, key=lambda name: (-len(at[name]), at[name]))  # chapters first
+        tables = {name: self._describe(name, about) for name in names}
         computed = tables.keys() - _of_text(self.app)
         used = {column for name in computed for column in _plain(_files(self.app)[name])}
         columns = {c: about["columns"][c] for c in sorted(used & set(about["columns"]))}
@@ -76,7 +81,7 @@ class DescribeTables(SphinxPostTransform):
         here = dict(about["tables"].get(name, {}))
         made, columns = here.pop("made", ""), _plain(_files(self.app)[name])
         if name in _of_text(self.app):
-            made = "In the text of its page, which says where it is from."
+            made = "As its page shows it, and says where it is from."
         else:
             for column in columns:
                 if column not in about["columns"] | here:
@@ -128,7 +133,9 @@ def write_files(app: Sphinx, document: nodes.document, page: str) -> None:
     for table in document.findall(nodes.table):
         # those without a name are parts of the numbered ones, or of the reference
         if name := next((n for n in table["ids"] if n.startswith("tab-")), None):
-            rows = [[cell.astext() for cell in row] for row in table.findall(nodes.row)]
+            rows = [
+                [_MINUS.sub("-", cell.astext()) for cell in row] for row in table.findall(nodes.row)
+            ]
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(rows)
             _of_text(app).add(name)

@@ -38,7 +38,7 @@ Title
    ======  =========
    What    How large
    ======  =========
-   *one*   1, or so
+   *one*   \N{MINUS SIGN}1, or so
    ======  =========
 
 .. toctree::
@@ -85,17 +85,17 @@ def test_the_file_holds_the_table_and_the_page_explains_it(tmp_path: Path) -> No
     link = soup.find("a", download="tab-words.csv")
     assert link["href"] == "data/tab-words.csv"
     written = (html / "data" / "tab-sizes.csv").read_text()
-    assert written == 'What,How large\none,"1, or so"\n'
+    assert written == 'What,How large\none,"-1, or so"\n'
     assert soup.find("a", download="tab-sizes.csv")["href"] == "data/tab-sizes.csv"
     about = BeautifulSoup((html / "about.html").read_text(), "html.parser")
     tables, columns = about("dl", class_="about-tables")
     assert [term.get_text() for term in tables("dt")] == [
-        "Table 2, tab-sizes.csv",
         "Table 1, tab-words.csv",
+        "Table 2, tab-sizes.csv",
     ]
     assert [said.get_text().strip() for said in tables("dd")] == [
-        "In the text of its page, which says where it is from. Columns: What, How large.",
         "By hand. Columns: word, r, mean.",
+        "As its page shows it, and says where it is from. Columns: What, How large.",
     ]
     assert [term.get_text() for term in columns("dt")] == ["mean", "r", "word"]
 
