@@ -6,9 +6,8 @@ import gc
 import json
 import sys
 import warnings
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,8 +21,10 @@ if TYPE_CHECKING:
     from wordweights.encoders import Encoder
 
 
-# said of each option, for the page with all of them reads nothing else
-_option = partial(click.option, show_default=True)
+def _option(*names: str, **about: Any) -> Any:
+    """Make an option that shows its default, where it has one."""
+    return click.option(*names, show_default="default" in about, **about)
+
 
 # options that commands share
 _ENCODER = _option(
