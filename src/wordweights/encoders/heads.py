@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from wordweights.encoders.encoder import Encoder
@@ -67,6 +67,8 @@ def load_language_model(name: str) -> Any | None:
 class _EveryLayer(Encoder):
     """An encoder whose sentence vector is what it would pool after each layer, all joined."""
 
+    plain: Encoder = field(kw_only=True, repr=False)  # the encoder itself
+
     @property
     def digest(self) -> str:
         """SHA-256 over all between a text and its vector: another one than the encoder's own."""
@@ -74,8 +76,7 @@ class _EveryLayer(Encoder):
 
     def as_stack(self) -> Stack:
         """Read the model as a stack of layers that gives the vectors after each."""
-        about = {field.name: getattr(self, field.name) for field in fields(Encoder)}
-        found = Encoder(**about).as_stack()
+        found = self.plain.as_stack()
         if found is None:
             raise WordweightsError(
                 f"Encoder {self.name!r} is not measured layer by layer: its layers are not known "
@@ -120,9 +121,9 @@ def every_layer(encoder: Encoder) -> Encoder:
             f"Encoder {encoder.name!r} has a pooler behind its layers, which was made for the last "
             f"layer alone: it is not measured layer by layer."
         )
-    about = {field.name: getattr(encoder, field.name) for field in fields(encoder)}
+    about = {part.name: getattr(encoder, part.name) for part in fields(encoder)}
     # neither its name nor a commit leads others to it
     about |= {"name": f"{encoder.name}, every layer", "base": None, "commit": None}
-    found = _EveryLayer(**about)
+    found = _EveryLayer(**about, plain=encoder)
     found.as_stack()  # refuses what has none
     return found

@@ -298,7 +298,8 @@ class Stack:
             averages = []
             for layer, sight in zip(self.layers, self.sights(tokens), strict=True):
                 asking = self.read if layer is self.layers[-1] else slice(None)
-                averages.append(x[:, self.read].mean(dim=1))
+                if self.every_layer:
+                    averages.append(x[:, self.read].mean(dim=1))
                 x, make = layer.linearise(x, sight, asking)
                 if linearise:
                     maps.append(make())
