@@ -71,15 +71,17 @@ def test_the_map_along_a_direction_is_that_of_autograd(
     torch.testing.assert_close(shares, exact.sum(dim=3).permute(1, 2, 0), rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.parametrize("points", [7, 13, 1000])
 def test_a_thinned_integral_is_that_of_the_thinned_rule(
-    tiny_encoder: Encoder, path: StraightPath
+    tiny_encoder: Encoder, path: StraightPath, points: int
 ) -> None:
+    """Whether it is of its parts, cut anywhere between its nodes, or linearised anew."""
     places, factors = thinned(N)
     rule = gauss_legendre(N)
     plain = replace(path, forward=tiny_encoder.vectors)
     coarse = jacobian(plain, rule.nodes[places], rule.weights[places] * factors)
     units = torch.eye(16, dtype=torch.float64)[:, None].expand(-1, 2, -1)
-    (ours,) = integral(path).thinned().squares(units)
+    (ours,) = integral(replace(path, points_at_once=points)).thinned().squares(units)
     np.testing.assert_allclose(ours, coarse.square().sum(dim=-1).numpy(), rtol=1e-9, atol=1e-16)
 
 
@@ -120,3 +122,22 @@ def test_selected_examples_keep_their_integral(path: StraightPath, exact: torch.
     expected = torch.einsum("pbk,kbij->pbij", probes, exact[:, 1:]).square().sum(dim=-1)
     (ours,) = integral(path).select([1]).squares(probes)
     np.testing.assert_allclose(ours, expected.numpy(), rtol=1e-9, atol=1e-16)
+
+
+def test_what_is_linearised_is_not_linearised_again(
+    tiny_encoder: Encoder, path: StraightPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the examples that are kept, and by a coarser rule on their nodes."""
+    stack = tiny_encoder.as_stack()
+    assert stack is not None
+    path = replace(path, forward=stack)
+    probes = torch.randn(3, 1, 16, generator=torch.Generator().manual_seed(2)).double()
+    anew = integral(path).select([1]).thinned().squares(probes)
+    whole = integral(path)
+    whole.along(path.step[None])
+
+    def fail(self: StraightPath, alphas: np.ndarray) -> None:
+        raise AssertionError("linearised again")
+
+    monkeypatch.setattr(StraightPath, "linearise", fail)
+    np.testing.assert_allclose(whole.select([1]).thinned().squares(probes), anew, rtol=1e-12)

@@ -45,3 +45,24 @@ def check_rounded(stack: Stack | None, x: Tensor) -> None:
     exact, close = full.pullback(gradient), half.pullback(gradient)
     assert close.dtype == torch.float32
     assert 1e-5 < (close - exact).norm() / exact.norm() < 0.03
+
+
+def check_narrowed(stack: Stack | None, x: Tensor) -> None:
+    """Compare a map taken in float64 with the same on the weights of the stack, in float32."""
+    assert stack is not None
+    wide = stack.widened()
+    exact = wide.linearise(x.double())
+    close = stack.narrowed(exact, wide)
+    change, gradient = torch.randn_like(x.double()), torch.randn_like(exact.outputs)
+    for ours, theirs in (
+        (close.outputs, exact.outputs),
+        (close.tangent(change.float()), exact.tangent(change)),
+        (close.pullback(gradient.float()), exact.pullback(gradient)),
+    ):
+        assert ours.dtype == torch.float32
+        assert (ours - theirs).norm() / theirs.norm() < 1e-5
+    # no layer holds a copy of its weights
+    assert all(
+        ours.attention.qkv is theirs.attention.qkv.weight
+        for ours, theirs in zip(close.layers, stack.layers, strict=True)
+    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from families import FAMILIES, SIZES, make
-from linearised import check, check_rounded
+from linearised import check, check_narrowed, check_rounded
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from wordweights.attribution import WordAttribution
@@ -99,3 +99,8 @@ def test_a_stack_in_float64_is_that_of_the_model_in_float64(encoder: Encoder) ->
     torch.testing.assert_close(
         ours.pullback(gradient), theirs.pullback(gradient), rtol=1e-11, atol=1e-14
     )
+
+
+def test_a_map_of_float64_does_the_same_in_float32(encoder: Encoder) -> None:
+    narrow = replace(encoder, model=encoder.model.float()).as_stack()
+    check_narrowed(narrow, points(encoder))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from linearised import check, check_rounded
+from linearised import check, check_narrowed, check_rounded
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers import (
@@ -124,6 +124,11 @@ def test_scaled_rotary_positions_are_those_of_the_model(kind: str) -> None:
     model = make(llama, rope_parameters=rope)
     with InDouble():
         check(stack_of(model, "lasttoken"), vectors(model, "lasttoken"), points(9))
+
+
+@pytest.mark.parametrize("build", [modernbert, qwen3])
+def test_a_map_of_float64_does_the_same_in_float32(build: Callable[[], nn.Module]) -> None:
+    check_narrowed(stack_of(make(build).float(), "mean"), points(6).float())
 
 
 @pytest.mark.parametrize("build", [modernbert, qwen3])

@@ -86,6 +86,38 @@ def test_a_failing_chapter_stops_the_run_and_the_book(
         build_book(checkout)
 
 
+WEIGHING = 'sentences: str = "x"\nencoders: list[str] = []\nmethod: str = "y"'
+MEETING = """\
+import time
+from pathlib import Path
+Path({mine!r}).touch()
+while not Path({other!r}).exists():
+    time.sleep(0.05)"""
+
+
+@pytest.mark.slow
+def test_chapters_behind_the_main_table_run_side_by_side(
+    checkout: Path, notebook: Callable[..., None], tmp_path: Path
+) -> None:
+    """Two of them wait for each other; neither begins before the main table is computed."""
+    mine, other, done = (str(tmp_path / name) for name in ("mine", "other", "done"))
+    touch = f"from pathlib import Path\nPath({done!r}).touch()"
+    look = f"from pathlib import Path\nassert Path({done!r}).exists()"
+    folder = checkout / "notebooks"
+    notebook(folder / "02_two.ipynb", ("code", touch), parameters=WEIGHING)
+    for name, pair in (("03_three", (mine, other)), ("04_four", (other, mine))):
+        meeting = MEETING.format(mine=pair[0], other=pair[1])
+        notebook(folder / f"{name}.ipynb", ("code", look), ("code", meeting), parameters=WEIGHING)
+    profile = Profile("mine", ("01_one", "02_two", "03_three", "04_four"))
+    runs = run_chapters(checkout, profile)
+    assert [run.chapter for run in runs] == list(profile.chapters)
+    assert set(read_manifest(checkout / "book" / "chapters")) == set(profile.chapters)
+
+    notebook(folder / "03_three.ipynb", ("code", "1 / 0"), parameters=WEIGHING)
+    with pytest.raises(WordweightsError, match="Chapter 03_three failed"):
+        run_chapters(checkout, profile)
+
+
 def test_a_typo_does_not_remove_the_last_run(checkout: Path) -> None:
     chapters = checkout / "book" / "chapters"
     chapters.mkdir(parents=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -14,12 +14,12 @@ from torch import Tensor
 from wordweights.attribution.parallel import run_all
 from wordweights.attribution.path import Linearised, StraightPath, Widened
 from wordweights.attribution.quadrature import Rule
-from wordweights.encoders.stack import StackMap
+from wordweights.encoders.stack import Stack, StackMap
 
 Array = NDArray[np.float64]
 
 _BLOCK_BYTES = 128 * 2**20  # integrated gradients kept at the same time
-_TASKS = 8  # of a part at least, where it has so much to do: cores then end at about the same time
+_TASKS = 16  # at least, where there is so much to do: cores then end at about the same time
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,14 @@ class Integral:
         One per example, each of n nodes.
     outputs : int
         Number of output dimensions.
+    parts : tuple[_Part, ...] | None
+        The model linearised at all nodes, where that was done before.
     """
 
     path: StraightPath
     rules: tuple[Rule, ...]
     outputs: int
+    parts: tuple[_Part, ...] | None = None
 
     @property
     def n_nodes(self) -> int:
@@ -71,12 +74,13 @@ class Integral:
         if len(examples) == len(self.rules):
             return self
         rules = tuple(self.rules[example] for example in examples)
-        return Integral(self.path.select(examples), rules, self.outputs)
+        parts = self._take(examples, [np.arange(self.n_nodes)] * len(examples))
+        return Integral(self.path.select(examples), rules, self.outputs, parts)
 
     def thinned(self) -> Integral:
         """Take a coarser rule, with about half of the nodes (see :meth:`Rule.thinned`)."""
-        rules = tuple(rule.thinned()[1] for rule in self.rules)
-        return Integral(self.path, rules, self.outputs)
+        places, rules = zip(*(rule.thinned() for rule in self.rules), strict=True)
+        return Integral(self.path, rules, self.outputs, self._take(range(len(rules)), places))
 
     def along(self, directions: Tensor, weights: Array | None = None) -> Tensor:
         """Apply it to changes of the inputs, by forward mode.
@@ -184,14 +188,14 @@ class Integral:
     def _pieces(self, n: int) -> Iterator[list[tuple[_Part, slice]]]:
         """Cut n directions or probes, at the nodes that fit into memory, into pieces of work."""
         for parts in self._in_memory():
-            pieces = []
+            pieces, tasks = [], -(-_TASKS // len(parts))  # of a part
             for part in parts:
                 copies = self._copies(part)
-                size = copies * max(1, n // (_TASKS * copies))
+                size = copies * -(-n // (tasks * copies))
                 pieces += [(part, slice(i, i + size)) for i in range(0, n, size)]
             yield pieces
 
-    def _in_memory(self) -> Iterator[list[_Part]]:
+    def _in_memory(self) -> Iterator[Sequence[_Part]]:
         """Give parts that fit into memory together, of different examples."""
         if self._kept is not None:
             yield self._kept
@@ -200,9 +204,33 @@ class Integral:
             for cut, narrow in self._cuts(example):
                 yield [self._part(slice(example, example + 1), cut, narrow)]
 
+    def _take(
+        self, examples: Sequence[int], places: Sequence[NDArray[np.int64]]
+    ) -> tuple[_Part, ...] | None:
+        """Take of what is linearised some examples, ascending, at some of their nodes."""
+        parts = []
+        for part in self._kept or ():
+            if not isinstance(part.linear, StackMap):
+                return None
+            begin, end = np.searchsorted(examples, [part.examples.start, part.examples.stop])
+            if begin == end:
+                continue
+            inside = np.array(examples[begin:end]) - part.examples.start
+            # the examples of a part have the same places
+            cut = slice(*np.searchsorted(places[begin], [part.cut.start, part.cut.stop]).tolist())
+            nodes, n = places[begin][cut] - part.cut.start, part.cut.stop - part.cut.start
+            points = torch.from_numpy((n * inside[:, None] + nodes).ravel())
+            if len(points):
+                some = len(points) < len(part.linear.outputs)
+                linear = part.linear.take(points) if some else part.linear
+                parts.append(_Part(slice(int(begin), int(end)), cut, linear))
+        return tuple(parts) or None
+
     @cached_property
-    def _kept(self) -> list[_Part] | None:
+    def _kept(self) -> Sequence[_Part] | None:
         """Linearise at all nodes, once, where memory allows; else it is done for every use."""
+        if self.parts is not None:
+            return self.parts
         batch, n = self.weights.shape
         if batch * n > self.path.points_kept:
             return None
@@ -232,4 +260,7 @@ class Integral:
         if wide is None:
             return _Part(examples, cut, self.path.select(chosen).linearise(nodes))
         linear = wide.select(chosen).linearise(nodes)
+        own, stack = self.path.forward, wide.forward
+        if isinstance(linear, StackMap) and isinstance(own, Stack) and isinstance(stack, Stack):
+            return _Part(examples, cut, own.narrowed(linear, stack))
         return _Part(examples, cut, Widened(linear, self.path.inputs.dtype))

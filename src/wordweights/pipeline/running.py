@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ MANIFEST = "run.json"
 _SOURCES = (".py", ".toml", ".csv", ".json", ".txt", ".safetensors")
 _TEXTS = (".csv", ".js")  # endings of glued text that becomes a file
 _WEIGHING = {"sentences", "encoders", "method"}  # parameters of a chapter with the main table
+_AT_ONCE = 2  # chapters side by side, each with a kernel that holds encoders in memory
 _MEASURING = ("baseline", "n_nodes", "probes", "seed")  # those that the methods share out
 
 
@@ -83,7 +85,10 @@ def run_chapters(
     *,
     book: Path | None = None,
 ) -> list[ChapterRun]:
-    """Execute the chapters of a profile, one after the other, into the folder of the book.
+    """Execute the chapters of a profile into the folder of the book.
+
+    They are executed one after the other up to the one that computes the main table; those that
+    read it, which keep about one core busy each, side by side.
 
     All earlier executions of these chapters are removed before the first one runs, so a run that
     fails leaves a book that cannot be built rather than one with stale chapters.
@@ -124,15 +129,10 @@ def run_chapters(
             for pattern in (f"{name}.ipynb", *(f"{name}-*{kind}" for kind in (".png", *_TEXTS))):
                 for path in chapters.glob(pattern):
                     path.unlink()
-    for name, parameters in values.items():
-        path = root / "notebooks" / f"{name}.ipynb"
-        source, files = source_digest(path), file_digests(parameters)
-        start = time.perf_counter()
-        notebook = _execute(path, parameters)
-        seconds = time.perf_counter() - start
-        manifest[name] = ChapterRun(name, profile.name, parameters, source, files, seconds)
+    for name, notebook, seconds, source, files in _execute_all(root, values):
+        manifest[name] = ChapterRun(name, profile.name, values[name], source, files, seconds)
         with _writing(chapters):
-            write_atomically(chapters / path.name, nbformat.writes(notebook).encode())
+            write_atomically(chapters / f"{name}.ipynb", nbformat.writes(notebook).encode())
             for file, content in _glued_files(notebook).items():
                 write_atomically(chapters / f"{name}-{file}", content)
             _write_manifest(chapters, manifest)
@@ -272,6 +272,34 @@ def _digest_of(path: Path) -> str:
         return sha256(path)
     files = {p.relative_to(path).as_posix(): p.stat() for p in path.rglob("*") if p.is_file()}
     return digest({name: [about.st_size, about.st_mtime_ns] for name, about in files.items()})
+
+
+def _execute_all(
+    root: Path, values: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, Any, float, str, Mapping[str, str]]]:
+    """Execute chapters: name, notebook, seconds, and the digests of source and files."""
+
+    def run(name: str) -> tuple[str, Any, float, str, Mapping[str, str]]:
+        path = root / "notebooks" / f"{name}.ipynb"
+        source, files = source_digest(path), file_digests(values[name])
+        start = time.perf_counter()
+        notebook = _execute(path, values[name])
+        return name, notebook, time.perf_counter() - start, source, files
+
+    def run_in_thread(name: str) -> tuple[str, Any, float, str, Mapping[str, str]]:
+        from jupyter_core.utils import ensure_event_loop
+
+        try:
+            return run(name)
+        finally:
+            ensure_event_loop().close()  # the client of the kernel makes one for each thread
+
+    weighing = [name for name, parameters in values.items() if set(parameters) >= _WEIGHING]
+    first = list(values).index(weighing[0]) + 1 if weighing else len(values)
+    yield from map(run, list(values)[:first])
+    # threads, which end with this process: what runs a chapter is a process of its own, its kernel
+    with ThreadPool(_AT_ONCE) as pool:
+        yield from pool.imap_unordered(run_in_thread, list(values)[first:])
 
 
 def _execute(path: Path, values: Mapping[str, Any]) -> Any:
