@@ -114,6 +114,7 @@ def divide(
         (outputs,); and whether it keeps to `even`.
     """
     known = dict(zip(points.tolist(), outputs, strict=True))
+    exact = set[float]()  # places known in float64
     scale = float(np.linalg.norm(outputs[-1] - outputs[0]))
     moved = np.cumsum(np.linalg.norm(np.diff(outputs, axis=0), axis=1))
     n = min(_STRETCHES, max_nodes // _ORDER)
@@ -122,7 +123,7 @@ def divide(
     stretches: list[Stretch] = []
     while True:
         stretches = sorted(
-            [*stretches, *_measure(path, wanted, known)], key=lambda stretch: stretch.start
+            [*stretches, *_measure(path, wanted, known, exact)], key=lambda stretch: stretch.start
         )
         ends = [np.stack([known[s.start], known[s.stop]]) for s in stretches]
         gaps = np.stack([s.misses(e).sum(axis=0) for s, e in zip(stretches, ends, strict=True)])
@@ -146,12 +147,17 @@ def divide(
                 continue
             wanted += stretch.parts(pair)
             # its nodes are ends of the parts
-            known.update(zip(stretch.rule.nodes.tolist(), stretch.outputs, strict=True))
+            nodes = stretch.rule.nodes.tolist()
+            known.update(zip(nodes, stretch.outputs, strict=True))
+            exact.update(nodes if _is_narrow(stretch.width, path) else ())
         stretches = left
 
 
 def _measure(
-    path: StraightPath, wanted: Sequence[tuple[float, float, int]], known: dict[float, Array]
+    path: StraightPath,
+    wanted: Sequence[tuple[float, float, int]],
+    known: dict[float, Array],
+    exact: set[float],
 ) -> Iterator[Stretch]:
     """Compute outputs and slopes at the nodes of new stretches."""
     for narrow in (False, True):
@@ -160,8 +166,11 @@ def _measure(
             continue
         model = (path.widened if narrow else None) or path
         if narrow:  # its ends must be those of the same model, for all who meet there
-            ends = np.unique([end for start, stop, _ in some for end in (start, stop)])
-            known.update(zip(ends.tolist(), _numbers(model.outputs(ends[None])[0]), strict=True))
+            ends = sorted({end for start, stop, _ in some for end in (start, stop)} - exact)
+            if ends:
+                values = _numbers(model.outputs(np.array([ends]))[0])
+                known.update(zip(ends, values, strict=True))
+                exact.update(ends)
         nodes = [gauss_legendre(order).on(start, stop).nodes for start, stop, order in some]
         outputs, slopes = map(_numbers, model.slopes(np.concatenate(nodes)))
         begin = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wordweights.attribution.parallel import run_all
+from wordweights.attribution.parallel import run_all, run_each
 from wordweights.attribution.path import Linearised, StraightPath, Widened
 from wordweights.attribution.quadrature import Rule
 from wordweights.encoders.stack import Stack, StackMap
@@ -100,16 +100,17 @@ class Integral:
         rules = torch.as_tensor(self.weights[None] if weights is None else weights).to(directions)
         total = directions.new_zeros(len(rules), *directions.shape[:2], self.outputs)
 
-        def add(part: _Part, chosen: slice) -> None:
+        def slopes(part: _Part, chosen: slice) -> Tensor:
             some = rules[:, part.examples, part.cut]  # (rules, examples, nodes)
-            sums = total[:, chosen, part.examples]
-            for i, direction in enumerate(directions[chosen, part.examples]):
-                slopes = part.linear.tangent(direction.repeat_interleave(some.shape[2], dim=0))
-                by_node = slopes.unflatten(0, some.shape[1:])
-                sums[:, i].add_(torch.einsum("ren,enk->rek", some, by_node))
+            sums = []
+            for direction in directions[chosen, part.examples]:
+                by_node = part.linear.tangent(direction.repeat_interleave(some.shape[2], dim=0))
+                by_node = by_node.unflatten(0, some.shape[1:])
+                sums.append(torch.einsum("ren,enk->rek", some, by_node))
+            return torch.stack(sums, dim=1)
 
-        for pieces in self._pieces(len(directions)):
-            run_all([partial(add, *piece) for piece in pieces], self.path.threads)
+        for part, chosen, sums in self._run(slopes, len(directions)):
+            total[:, chosen, part.examples] += sums
         return total
 
     def rows(self) -> Tensor:
@@ -150,34 +151,34 @@ class Integral:
         squares = []
         for block in probes.to(step).split(size):
             integrals = step.new_zeros(len(rules), len(block), *step.shape)
-            for pieces in self._pieces(len(block)):
-                run_all(
-                    [partial(self._add_gradients, rules, block, integrals, *p) for p in pieces],
-                    self.path.threads,
-                )
+            task = partial(self._gradients, rules, block)
+            for part, chosen, gradients in self._run(task, len(block)):
+                integrals[:, chosen, part.examples] += gradients
             # (rules, probes, batch, rows, columns); the sum of squares in float64
             squares.append((integrals * step).double().square().sum(dim=-1).cpu())
         return torch.cat(squares, dim=1).numpy()
 
-    def _add_gradients(
-        self, rules: Tensor, probes: Tensor, integrals: Tensor, part: _Part, chosen: slice
-    ) -> None:
-        """Add the weighted gradients of some probes at the nodes of a part."""
+    def _gradients(self, rules: Tensor, probes: Tensor, part: _Part, chosen: slice) -> Tensor:
+        """Sum the gradients of some probes over the nodes of a part, weighted by each rule."""
         linear = part.rounded if self.path.bfloat16 else part.linear
         weights = rules[:, part.examples, part.cut].unsqueeze(2)  # (rules, examples, 1, nodes)
-        some, totals = probes[chosen, part.examples], integrals[:, chosen, part.examples]
+        some = probes[chosen, part.examples]
         copies = min(len(some), self._copies(part))
         if copies > 1 and isinstance(linear, StackMap):
             every = torch.arange(len(linear.outputs), device=linear.outputs.device)
             linear = linear.take(every.repeat(copies))
-        for start in range(0, len(some), copies):
-            few = some[start : start + copies]  # (copies, examples, outputs)
+        sums = []
+        for few in some.split(copies):  # (copies, examples, outputs)
             if isinstance(linear, StackMap) and len(few) < copies:  # the last ones
                 linear = linear.take(slice(0, len(few) * few.shape[1] * weights.shape[-1]))
             by_node = linear.pullback(few.repeat_interleave(weights.shape[-1], dim=1).flatten(0, 1))
+            shape = by_node.shape[1:]
             by_node = by_node.reshape(len(few), few.shape[1], weights.shape[-1], -1)
-            for rule, total in zip(weights, totals[:, start : start + copies], strict=True):
-                total.add_((rule @ by_node).view_as(total))
+            # (rules, copies, examples, rows, columns)
+            sums.append(
+                torch.stack([(rule @ by_node).squeeze(2).unflatten(2, shape) for rule in weights])
+            )
+        return torch.cat(sums, dim=1)
 
     def _copies(self, part: _Part) -> int:
         """How many probes go together where one alone would leave a pass too small."""
@@ -185,24 +186,36 @@ class Integral:
             return 1
         return max(1, self.path.points_in_pass // len(part.linear.outputs))
 
-    def _pieces(self, n: int) -> Iterator[list[tuple[_Part, slice]]]:
-        """Cut n directions or probes, at the nodes that fit into memory, into pieces of work."""
+    def _run(
+        self, task: Callable[[_Part, slice], Tensor], n: int
+    ) -> Iterator[tuple[_Part, slice, Tensor]]:
+        """Run a task for n directions or probes at all nodes, in pieces: each, and its result."""
+        # results are summed here and in this order, whatever runs beside each other
         for parts in self._in_memory():
             pieces, tasks = [], -(-_TASKS // len(parts))  # of a part
             for part in parts:
                 copies = self._copies(part)
                 size = copies * -(-n // (tasks * copies))
                 pieces += [(part, slice(i, i + size)) for i in range(0, n, size)]
-            yield pieces
+            results = run_each([partial(task, *piece) for piece in pieces], self.path.threads)
+            for (part, chosen), result in zip(pieces, results, strict=True):
+                yield part, chosen, result
 
     def _in_memory(self) -> Iterator[Sequence[_Part]]:
-        """Give parts that fit into memory together, of different examples."""
+        """Give the parts, as many together as fit into memory."""
         if self._kept is not None:
             yield self._kept
             return
+        some, points = list[Callable[[], _Part]](), 0
         for example in range(len(self.rules)):
             for cut, narrow in self._cuts(example):
-                yield [self._part(slice(example, example + 1), cut, narrow)]
+                n = cut.stop - cut.start
+                if some and points + n > self.path.points_kept:
+                    yield run_all(some, self.path.threads)
+                    some, points = [], 0
+                some.append(partial(self._part, slice(example, example + 1), cut, narrow))
+                points += n
+        yield run_all(some, self.path.threads)
 
     def _take(
         self, examples: Sequence[int], places: Sequence[NDArray[np.int64]]

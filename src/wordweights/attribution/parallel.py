@@ -9,44 +9,52 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def run_all(tasks: Sequence[Callable[[], T]], threads: int | None) -> list[T]:
+def run_each(tasks: Sequence[Callable[[], T]], threads: int | None) -> Iterator[T]:
     """Run tasks side by side, each on one core: how many there are changes no bit of a result.
 
     Parameters
     ----------
     tasks : Sequence[Callable[[], T]]
-        Safe to run at the same time.
+        Safe to run at the same time: none changes what another one reads or changes.
     threads : int | None
         How many at a time. None: tasks that are not known to be safe run one after the other, on
         as many cores as torch likes.
 
-    Returns
-    -------
-    list[T]
-        Their results, in order. The first error of a task is raised, after all have ended.
+    Yields
+    ------
+    T
+        Their results, in the order of the tasks, each as soon as those before it are there. The
+        first error of a task is raised, after all have ended.
     """
     import torch
 
     if threads is None:
-        return [task() for task in tasks]
+        yield from (task() for task in tasks)
+        return
     before = torch.get_num_threads()
     try:
         if min(threads, len(tasks)) < 2:
             torch.set_num_threads(1)
-            return [task() for task in tasks]
+            yield from (task() for task in tasks)
+            return
         with ThreadPoolExecutor(
             min(threads, len(tasks)), initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
-            return list(pool.map(lambda task: task(), tasks))
+            yield from pool.map(lambda task: task(), tasks)
     finally:
         torch.set_num_threads(before)  # what they set is also set for threads to come
+
+
+def run_all(tasks: Sequence[Callable[[], T]], threads: int | None) -> list[T]:
+    """Run tasks side by side, as :func:`run_each` does, and list their results."""
+    return list(run_each(tasks, threads))
 
 
 def release_memory() -> None:

@@ -235,7 +235,8 @@ class StraightPath:
             linear = precise.linearise(some[None])
             return linear.outputs.detach(), linear.tangent(self.step.expand(len(some), -1, -1))
 
-        size = self.points_in_pass
+        # few points are two passes, too, so that two cores have one
+        size = min(self.points_in_pass, -(-len(alphas) // 2))
         starts = range(0, len(alphas), size)
         passes = [partial(run, alphas[start : start + size]) for start in starts]
         outputs, slopes = zip(*run_all(passes, self.threads), strict=True)
@@ -322,6 +323,7 @@ def lay_path(
     special = torch.tensor([sentence.word_of for sentence in sentences]) < 0
 
     stack = encoder.as_stack()
+    bytes_per_point = encoder.activation_bytes if stack is None else stack.bytes_per_point
 
     @cache  # the paths of single sentences share it
     def wide() -> Callable[..., Tensor]:
@@ -335,7 +337,7 @@ def lay_path(
         stack or encoder,
         encoder.embed(ids),
         baseline_embeddings(encoder, ids, special, baseline),
-        points_at_once=max(1, memory // encoder.activation_bytes(ids.shape[1])),
+        points_at_once=max(1, memory // bytes_per_point(ids.shape[1])),
         bfloat16=bfloat16,
         wide=wide if encoder.dtype == torch.float32 else None,
     )

@@ -284,6 +284,18 @@ class Stack:
             )
         return self._run(embeddings, linearise=True)
 
+    def bytes_per_point(self, tokens: int) -> int:
+        """Count what the derivative at a point keeps, for a sentence of so many tokens."""
+        numbers, itemsize = 0, 0
+        for layer in self.layers:
+            attention, inner = layer.attention, layer.feed_forward.inner
+            weights = (attention.qkv.weight, *(part.weight for part in inner))
+            # queries, keys, values, slopes of the activation; points of two norms; attention
+            numbers += sum(len(weight) for weight in weights)
+            numbers += 2 * len(attention.mix.weight) + attention.heads * tokens
+            itemsize = attention.mix.weight.element_size()
+        return tokens * numbers * itemsize
+
     def widened(self) -> Stack:
         """Copy it into float64."""
         return _convert(self, Tensor.double)
