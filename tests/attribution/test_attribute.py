@@ -418,12 +418,14 @@ def test_no_pass_takes_more_than_the_bound_on_memory(
 
     monkeypatch.setattr(Stack, "linearise", counted)
     monkeypatch.setattr(StackMap, "take", taken)
-    memory = 6 * tiny_encoder.activation_bytes(7)
+    stack = tiny_encoder.as_stack()
+    assert stack is not None
+    memory = 6 * stack.bytes_per_point(7)
     attribute(tiny_encoder, SENTENCES, memory=memory, n_nodes=12, probes=4, progress=False)
     assert seen
     threads = torch.get_num_threads()
     for points, tokens in seen:
-        within = points * tiny_encoder.activation_bytes(tokens) * threads <= memory
+        within = points * stack.bytes_per_point(tokens) * threads <= memory
         assert within or points == 1
 
 

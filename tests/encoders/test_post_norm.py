@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from families import FAMILIES, SIZES, make
-from linearised import check, check_narrowed, check_rounded
+from linearised import check, check_bytes, check_narrowed, check_rounded
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from wordweights.attribution import WordAttribution
@@ -104,3 +104,7 @@ def test_a_stack_in_float64_is_that_of_the_model_in_float64(encoder: Encoder) ->
 def test_a_map_of_float64_does_the_same_in_float32(encoder: Encoder) -> None:
     narrow = replace(encoder, model=encoder.model.float()).as_stack()
     check_narrowed(narrow, points(encoder))
+
+
+def test_the_memory_of_a_map_is_counted(encoder: Encoder) -> None:
+    check_bytes(encoder.as_stack(), points(encoder))

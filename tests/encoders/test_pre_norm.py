@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from linearised import check, check_narrowed, check_rounded
+from linearised import check, check_bytes, check_narrowed, check_rounded
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers import (
@@ -206,3 +206,8 @@ def test_a_model_whose_tokens_see_what_they_should_not_has_no_stack(
     assert encoder.as_stack() is None
     handle.remove()
     assert encoder.as_stack() is not None
+
+
+@pytest.mark.parametrize("build", [modernbert, qwen3])
+def test_the_memory_of_a_map_is_counted(build: Callable[[], nn.Module]) -> None:
+    check_bytes(stack_of(make(build).float(), "mean"), points(6).float())
