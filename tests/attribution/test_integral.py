@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from wordweights.attribution import path as path_module
 from wordweights.attribution.integral import Integral
 from wordweights.attribution.path import StraightPath
 from wordweights.attribution.probes import project
@@ -104,17 +105,28 @@ def test_more_than_half_of_the_probes_are_all_carried(path: StraightPath) -> Non
     assert project(integral(path), torch.ones(3, 2, 16).double(), skip=6).carried.all()
 
 
-def test_two_threads_give_what_one_gives(path: StraightPath) -> None:
+def test_many_threads_give_what_one_gives_to_the_bit(
+    tiny_encoder: Encoder, path: StraightPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the nodes of an example are passes of their own, side by side."""
+    stack = tiny_encoder.as_stack()
+    assert stack is not None
+    path = replace(path, forward=stack)
+    monkeypatch.setattr(path_module, "ROWS", 20)
+    assert path.points_in_pass < N
     probes = torch.randn(7, 2, 16, generator=torch.Generator().manual_seed(0)).double()
     before = torch.get_num_threads()
     results = []
     try:
-        for threads in (1, 2):
+        for threads in (1, 2, *[8] * 5):
             torch.set_num_threads(threads)
-            results.append(integral(path).squares(probes))
+            squares = integral(path).squares(probes)
+            results.append((squares, integral(path).along(path.step[None]).numpy()))
     finally:
         torch.set_num_threads(before)
-    np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
+    for squares, along in results[1:]:
+        np.testing.assert_array_equal(squares, results[0][0])
+        np.testing.assert_array_equal(along, results[0][1])
 
 
 def test_selected_examples_keep_their_integral(path: StraightPath, exact: torch.Tensor) -> None:
