@@ -261,7 +261,8 @@ class IntegratedGradients(JacobianMethod):
                 if met:
                     examples = [group[i] for i in met]
                     left = [example for example in left if example not in examples]
-                    certified = integral.select(met), gap[met], [residual[i] for i in met]
+                    integral = integral.select(met)  # the memory of the others is free
+                    certified = integral, gap[met], [residual[i] for i in met]
                     yield Certified(examples, *certified, [even[i] for i in met])
                 # where forward mode sees far more missing than the pilot, or too much in one part
                 # and too little in another, the path jumps between the points of the pilot, and
