@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -97,21 +98,32 @@ while not Path({other!r}).exists():
 
 @pytest.mark.slow
 def test_chapters_behind_the_main_table_run_side_by_side(
-    checkout: Path, notebook: Callable[..., None], tmp_path: Path
+    checkout: Path,
+    notebook: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two of them wait for each other; neither begins before the main table is computed."""
+    """Two of them wait for each other; neither begins before the main table is computed.
+
+    Together they have as many threads as there are cores.
+    """
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
     mine, other, done = (str(tmp_path / name) for name in ("mine", "other", "done"))
     touch = f"from pathlib import Path\nPath({done!r}).touch()"
     look = f"from pathlib import Path\nassert Path({done!r}).exists()"
+    share = "import os\nassert os.environ['OMP_NUM_THREADS'] == '3'"
     folder = checkout / "notebooks"
     notebook(folder / "02_two.ipynb", ("code", touch), parameters=WEIGHING)
     for name, pair in (("03_three", (mine, other)), ("04_four", (other, mine))):
         meeting = MEETING.format(mine=pair[0], other=pair[1])
-        notebook(folder / f"{name}.ipynb", ("code", look), ("code", meeting), parameters=WEIGHING)
+        cells = [("code", source) for source in (look, share, meeting)]
+        notebook(folder / f"{name}.ipynb", *cells, parameters=WEIGHING)
     profile = Profile("mine", ("01_one", "02_two", "03_three", "04_four"))
     runs = run_chapters(checkout, profile)
     assert [run.chapter for run in runs] == list(profile.chapters)
     assert set(read_manifest(checkout / "book" / "chapters")) == set(profile.chapters)
+    assert "OMP_NUM_THREADS" not in os.environ
 
     notebook(folder / "03_three.ipynb", ("code", "1 / 0"), parameters=WEIGHING)
     with pytest.raises(WordweightsError, match="Chapter 03_three failed"):

@@ -298,8 +298,21 @@ def _execute_all(
     first = list(values).index(weighing[0]) + 1 if weighing else len(values)
     yield from map(run, list(values)[:first])
     # threads, which end with this process: what runs a chapter is a process of its own, its kernel
-    with ThreadPool(_AT_ONCE) as pool:
+    with _shared_cores(), ThreadPool(_AT_ONCE) as pool:
         yield from pool.imap_unordered(run_in_thread, list(values)[first:])
+
+
+@contextmanager
+def _shared_cores() -> Iterator[None]:
+    """Give each of the chapters side by side its part of the cores: threads wait for none."""
+    variable, cores = "OMP_NUM_THREADS", os.cpu_count() or 1
+    before = os.environ.get(variable)
+    os.environ[variable] = before or str(max(1, cores // _AT_ONCE))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[variable]
 
 
 def _execute(path: Path, values: Mapping[str, Any]) -> Any:
