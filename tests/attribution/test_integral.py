@@ -105,6 +105,12 @@ def test_more_than_half_of_the_probes_are_all_carried(path: StraightPath) -> Non
     assert project(integral(path), torch.ones(3, 2, 16).double(), skip=6).carried.all()
 
 
+def test_what_does_not_move_has_no_share(path: StraightPath) -> None:
+    still = integral(replace(path, inputs=path.baselines))
+    assert still.rows().shape == (2, 5, 16)
+    assert not still.rows().any()
+
+
 def test_many_threads_give_what_one_gives_to_the_bit(
     tiny_encoder: Encoder, path: StraightPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -195,7 +195,7 @@ class Integral:
             pieces, tasks = [], -(-_TASKS // len(parts))  # of a part
             for part in parts:
                 copies = self._copies(part)
-                size = copies * -(-n // (tasks * copies))
+                size = copies * max(1, -(-n // (tasks * copies)))
                 pieces += [(part, slice(i, i + size)) for i in range(0, n, size)]
             results = run_each([partial(task, *piece) for piece in pieces], self.path.threads)
             for (part, chosen), result in zip(pieces, results, strict=True):
