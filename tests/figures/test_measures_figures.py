@@ -165,7 +165,7 @@ def test_what_lengths_and_pairs_found_is_said() -> None:
     assert "more in no fifth" in said
     said = prose.pair_found(PAIR, "e")
     assert "have a cosine of 0.625" in said
-    assert r"up to $1.0 \times 10^{-9}$" in said
+    assert "up to 1.0 \N{MULTIPLICATION SIGN} 10⁻⁹" in said
     assert "0.500, of `a` and `$c$`" in said
     assert "estimated" not in said
     long = pd.DataFrame({"word_a": "a", "position_a": 0, "word_b": "b", "position_b": range(11)})

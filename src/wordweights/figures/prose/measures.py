@@ -214,9 +214,10 @@ def _with_interval(row: Mapping[Any, Any]) -> str:
 
 
 def _in_tens(value: float) -> str:
-    """Write a small number with a power of ten."""
+    """Write a small number with a power of ten, without TeX, which outputs of cells do not show."""
     digits, power = f"{value:.1e}".split("e")
-    return f"${digits} \\times 10^{{{int(power)}}}$" if value else "0"
+    raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digits} \N{MULTIPLICATION SIGN} 10{raised}" if value else "0"
 
 
 def _fifths(numbers: list[int]) -> str:
