@@ -63,7 +63,7 @@ def attribute(
         ``"embedding-distance"``.
     memory : int | None
         Bound on the memory of the passes under way, in bytes. None is 128 MiB per core, for two at
-        least, and on a GPU half of what is free.
+        least, and on a GPU a quarter of what is free.
     progress : bool
         Show a bar over sentences on standard error.
     cluster : Client | str | None
@@ -371,7 +371,8 @@ def _free_memory(device: torch.device) -> int:
 
     if device.type != "cuda":
         return _MEMORY * max(_LEAST_CORES, torch.get_num_threads())
-    return int(torch.cuda.mem_get_info(device)[0]) // 2
+    # beside a pass stand the points that are kept, and what a coarser rule takes of them
+    return int(torch.cuda.mem_get_info(device)[0]) // 4
 
 
 def _texts_and_ids(sentences: Sequence[str] | pd.DataFrame) -> tuple[list[str], list[int]]:
