@@ -18,14 +18,24 @@ from wordweights.encoders import Encoder
 N = 9
 
 
-@pytest.fixture(params=["stack", "recorded"])
-def path(request: pytest.FixtureRequest, tiny_encoder: Encoder) -> StraightPath:
-    """Two sentences on their way from padding, by the layers or by autograd."""
+@pytest.fixture
+def stacked(tiny_encoder: Encoder) -> StraightPath:
+    """Two sentences on their way from padding, by the layers."""
     ids = torch.tensor([[2, 9, 12, 7, 3], [2, 20, 6, 30, 3]])
     pads = torch.tensor([[2, 0, 0, 0, 3]] * 2)
-    forward = tiny_encoder.as_stack() if request.param == "stack" else tiny_encoder.vectors
+    forward = tiny_encoder.as_stack()
     assert forward is not None
     return StraightPath(forward, tiny_encoder.embed(ids), tiny_encoder.embed(pads))
+
+
+@pytest.fixture(params=["stack", "recorded"])
+def path(
+    request: pytest.FixtureRequest, tiny_encoder: Encoder, stacked: StraightPath
+) -> StraightPath:
+    """The same by the layers or by autograd."""
+    if request.param == "stack":
+        return stacked
+    return replace(stacked, forward=tiny_encoder.vectors)
 
 
 def jacobian(path: StraightPath, nodes: np.ndarray, weights: np.ndarray) -> torch.Tensor:
@@ -112,22 +122,19 @@ def test_what_does_not_move_has_no_share(path: StraightPath) -> None:
 
 
 def test_many_threads_give_what_one_gives_to_the_bit(
-    tiny_encoder: Encoder, path: StraightPath, monkeypatch: pytest.MonkeyPatch
+    stacked: StraightPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the nodes of an example are passes of their own, side by side."""
-    stack = tiny_encoder.as_stack()
-    assert stack is not None
-    path = replace(path, forward=stack)
     monkeypatch.setattr(path_module, "ROWS", 20)
-    assert path.points_in_pass < N
+    assert stacked.points_in_pass < N
     probes = torch.randn(7, 2, 16, generator=torch.Generator().manual_seed(0)).double()
     before = torch.get_num_threads()
     results = []
     try:
         for threads in (1, 2, *[8] * 5):
             torch.set_num_threads(threads)
-            squares = integral(path).squares(probes)
-            results.append((squares, integral(path).along(path.step[None]).numpy()))
+            squares = integral(stacked).squares(probes)
+            results.append((squares, integral(stacked).along(stacked.step[None]).numpy()))
     finally:
         torch.set_num_threads(before)
     for squares, along in results[1:]:
@@ -143,16 +150,13 @@ def test_selected_examples_keep_their_integral(path: StraightPath, exact: torch.
 
 
 def test_what_is_linearised_is_not_linearised_again(
-    tiny_encoder: Encoder, path: StraightPath, monkeypatch: pytest.MonkeyPatch
+    stacked: StraightPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the examples that are kept, and by a coarser rule on their nodes."""
-    stack = tiny_encoder.as_stack()
-    assert stack is not None
-    path = replace(path, forward=stack)
     probes = torch.randn(3, 1, 16, generator=torch.Generator().manual_seed(2)).double()
-    anew = integral(path).select([1]).thinned().squares(probes)
-    whole = integral(path)
-    whole.along(path.step[None])
+    anew = integral(stacked).select([1]).thinned().squares(probes)
+    whole = integral(stacked)
+    whole.along(stacked.step[None])
 
     def fail(self: StraightPath, alphas: np.ndarray) -> None:
         raise AssertionError("linearised again")

@@ -129,12 +129,12 @@ def run_chapters(
             for pattern in (f"{name}.ipynb", *(f"{name}-*{kind}" for kind in (".png", *_TEXTS))):
                 for path in chapters.glob(pattern):
                     path.unlink()
-    for name, notebook, seconds, source, files in _execute_all(root, values):
-        manifest[name] = ChapterRun(name, profile.name, values[name], source, files, seconds)
+    for run, notebook in _execute_all(root, profile.name, values):
+        manifest[run.chapter] = run
         with _writing(chapters):
-            write_atomically(chapters / f"{name}.ipynb", nbformat.writes(notebook).encode())
+            write_atomically(chapters / f"{run.chapter}.ipynb", nbformat.writes(notebook).encode())
             for file, content in _glued_files(notebook).items():
-                write_atomically(chapters / f"{name}-{file}", content)
+                write_atomically(chapters / f"{run.chapter}-{file}", content)
             _write_manifest(chapters, manifest)
     page = status_page([asdict(manifest[name]) for name in sorted(manifest)])
     with _writing(chapters):
@@ -275,18 +275,19 @@ def _digest_of(path: Path) -> str:
 
 
 def _execute_all(
-    root: Path, values: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[str, Any, float, str, Mapping[str, str]]]:
-    """Execute chapters: name, notebook, seconds, and the digests of source and files."""
+    root: Path, profile: str, values: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[ChapterRun, Any]]:
+    """Execute chapters, and give each as it was made with its notebook."""
 
-    def run(name: str) -> tuple[str, Any, float, str, Mapping[str, str]]:
+    def run(name: str) -> tuple[ChapterRun, Any]:
         path = root / "notebooks" / f"{name}.ipynb"
         source, files = source_digest(path), file_digests(values[name])
         start = time.perf_counter()
         notebook = _execute(path, values[name])
-        return name, notebook, time.perf_counter() - start, source, files
+        seconds = time.perf_counter() - start
+        return ChapterRun(name, profile, values[name], source, files, seconds), notebook
 
-    def run_in_thread(name: str) -> tuple[str, Any, float, str, Mapping[str, str]]:
+    def run_in_thread(name: str) -> tuple[ChapterRun, Any]:
         from jupyter_core.utils import ensure_event_loop
 
         try:
