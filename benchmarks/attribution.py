@@ -44,7 +44,7 @@ from wordweights.words.sentences import filter_sentences, load_sentences
 
 CAPTUM_NODES = 50
 PLAIN = "gauss-legendre"
-MEMORY = 256 * 2**20  # bytes of the passes under way, as `attribute` takes on two cores
+MEMORY = 128 * 2**20  # bytes of the passes under way, as `attribute` takes on two cores
 BFLOAT16 = any(torch.cpu.get_capabilities().get(f"{kind}_bf16") for kind in ("avx512", "amx"))
 
 

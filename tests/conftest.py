@@ -47,16 +47,25 @@ WORDS = [
 PIECES = ["##s", "##ing", "##er", "un", "play", "cut"]
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
+EVERY_PAGE = ("test_access.py", "test_looks.py")
+"""Tests that open every page of the book."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave for the end what waits for the book, and may be done by any process."""
+    items.sort(key=lambda item: item.path.name in EVERY_PAGE)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give a process a file at a time, or all of tests/book, which shares one run."""
+    """Give a process a file at a time, or most of tests/book, which shares a run and a browser."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "tests/book" if file.startswith("tests/book/") else file
+            shared = file.startswith("tests/book/") and not file.endswith(EVERY_PAGE)
+            return "tests/book" if shared else file
 
     return Scheduling(config, log)
 

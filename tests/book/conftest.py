@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from sphinx.util.docutils import docutils_namespace
 
 from wordweights.pipeline import build_book, load_profile, run_chapters
@@ -54,8 +56,20 @@ def own_docutils() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     """Run and build in a folder of its own: a real book beside it stays what it is."""
-    folder = tmp_path_factory.mktemp("smoke")
+    # once for all processes of the tests, whose folders lie side by side
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke"
     book = folder / "book"
+    index = book / "_build" / "html" / "index.html"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            _make_book(folder, book)
+    if not index.exists():
+        pytest.fail("The book was not built; the tests of another process say why.")
+    return Smoke(folder / "results", book / "chapters", index.parent)
+
+
+def _make_book(folder: Path, book: Path) -> None:
     generated = shutil.ignore_patterns("chapters", "reference", "_build")
     shutil.copytree(ROOT / "book", book, ignore=generated)
     with pytest.MonkeyPatch.context() as patch:
@@ -63,8 +77,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
         patch.setenv("WORDWEIGHTS_DATA", str(_made_up_pairs(folder / "data")))
         patch.chdir(ROOT)
         run_chapters(ROOT, load_profile(ROOT, "smoke"), book=book)
-        index = build_book(ROOT, book)
-    return Smoke(folder / "results", book / "chapters", index.parent)
+        build_book(ROOT, book)
 
 
 @pytest.fixture(scope="session")

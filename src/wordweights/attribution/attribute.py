@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Found = Generator[tuple[Batch, pd.DataFrame, str], None, None]
 """Batches as they are finished, each with its rows and the worker that has computed them."""
 
-_MEMORY = 128 * 2**20  # bytes per core of the passes of a batch, and
+_MEMORY = 64 * 2**20  # bytes per core of the passes of a batch, and
 _LEAST_CORES = 2  # as much as for so many
 
 
@@ -62,7 +62,7 @@ def attribute(
         ``"gradient-times-input"``, ``"shapley"``, ``"occlusion"``, ``"alone"``, ``"token-norm"`` or
         ``"embedding-distance"``.
     memory : int | None
-        Bound on the memory of the passes under way, in bytes. None is 128 MiB per core, for two at
+        Bound on the memory of the passes under way, in bytes. None is 64 MiB per core, for two at
         least, and on a GPU a quarter of what is free.
     progress : bool
         Show a bar over sentences on standard error.

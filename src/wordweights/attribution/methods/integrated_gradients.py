@@ -38,7 +38,7 @@ Array = NDArray[np.float64]
 
 QUADRATURES = ("adaptive", "gauss-legendre")
 
-_LADDER = (6, 8, 10, 12, 14, 16, 20, 24, 32, 40, 50, 64, 80, 100)
+_LADDER = (4, 6, 8, 10, 12, 14, 16, 20, 24, 32, 40, 50, 64, 80, 100)
 _SMOOTH = 32  # nodes of one rule: where they do not suffice, the path is divided
 _FAR = 3.0  # times the tolerance
 # times the tolerance: how far a part of the path may be from complete where the whole of it is. On
@@ -108,7 +108,7 @@ class IntegratedGradients(JacobianMethod):
     """
 
     name: ClassVar[str] = "integrated-gradients"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     certificate: ClassVar[Mapping[str, type]] = {
         "residual": float,
         "n_nodes": int,
