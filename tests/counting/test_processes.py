@@ -44,7 +44,9 @@ from pathlib import Path
 from wordweights.counting import count_corpus
 tokens, memory = sys.argv[3], int(sys.argv[4])
 report = count_corpus(sys.argv[1:2], sys.argv[2], tokens=tokens, memory=memory)
-print(report.tally.total, report.words, Path("/proc/self/status").read_text())
+print(report.tally.total, report.words, "torch" in sys.modules)
+print(Path("/proc/self/status").read_text())
+import torch  # as well as ever
 """
 
 
@@ -87,8 +89,8 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "n", "bound"), [("bert", 2_500_000, 384 << 20), ("words", 100_000, 640 << 20)]
-)  # of the second, spaCy takes the most
+    ("tokens", "n", "bound"), [("bert", 2_500_000, 384 << 20), ("words", 200_000, 480 << 20)]
+)  # of the second, spaCy takes the most; with PyTorch, which it imports where it can, twice that
 def test_memory_stays_under_the_bound(tokens: str, n: int, bound: int, tmp_path: Path) -> None:
     """Every word is another one: counts larger than the memory go through the disk."""
     path = tmp_path / "text.txt"
@@ -97,7 +99,7 @@ def test_memory_stays_under_the_bound(tokens: str, n: int, bound: int, tmp_path:
     command = [sys.executable, "-c", MEASURE, str(path), str(tmp_path / "c.parquet")]
     command += [tokens, str(bound)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert [int(number) for number in run.stdout.split()[:2]] == [n, n]
+    assert run.stdout.split()[:3] == [str(n), str(n), "False"]
     peak = re.search(r"VmHWM:\s+(\d+) kB", run.stdout)
     assert peak is not None
     assert int(peak[1]) * 1024 < bound

@@ -9,7 +9,9 @@ engines' own expressions for this find 99.9 % of BERT's tokens, DuckDB's at less
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -26,7 +28,23 @@ _SMALL = bytes(range(256)).upper().lower()  # only letters of ASCII have another
 
 def forgetting(tokens: str) -> AbstractContextManager[Any]:
     """Free what a tokenizer has learned inside: spaCy keeps half a kilobyte for each new word."""
-    return spacy_tokenizer().vocab.memory_zone() if tokens != "bert" else nullcontext()
+    if tokens == "bert":
+        return nullcontext()
+    with _without_torch():
+        return spacy_tokenizer().vocab.memory_zone()
+
+
+@contextmanager
+def _without_torch() -> Iterator[None]:
+    """Keep spaCy from importing torch, of which its tokenizer has no use: up to 600 MB."""
+    loaded = "torch" in sys.modules
+    if not loaded:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # as if it were not installed
+    try:
+        yield
+    finally:
+        if not loaded:
+            del sys.modules["torch"]
 
 
 def cut(text: bytes, tokens: str) -> pa.Array:

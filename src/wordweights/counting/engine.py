@@ -35,8 +35,8 @@ _TALLY = b"tally"  # in the metadata of partial counts
 _PARTS = 256  # into which words are divided, by a hash of each
 _WORDS = 20_000  # that are Python objects at one time
 _ROWS = 1 << 16
-# bytes that Python, its packages and the blocks in work take; spaCy imports PyTorch, where it is
-_FIXED = {"words": 512 << 20, "bert": 224 << 20, "spacy": 512 << 20}
+# bytes that Python, its packages and the blocks in work take
+_FIXED = {"words": 352 << 20, "bert": 256 << 20, "spacy": 352 << 20}
 _SHARE = 0.8  # of the rest that DuckDB is given: it takes up to a fifth more for a while
 _WORD = 100  # bytes of DuckDB for each word of which counts are added up
 _SCHEMA = pa.schema([("word", pa.string()), ("count", pa.int64())])

@@ -136,7 +136,7 @@ def count_corpus(
     min_count : int
         Leave words out that occur less often in the whole corpus; the total still counts them.
     memory : int
-        Bytes that a worker may take, 640 MiB or more (352 MiB for ``"bert"``).
+        Bytes that a worker may take, 480 MiB or more (384 MiB for ``"bert"``).
     cluster : str | None
         Address of a scheduler of Dask, such as ``tcp://host:8786``, whose workers read the corpus
         and return what they have counted; None counts on this machine, with as many processes as
