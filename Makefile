@@ -46,7 +46,7 @@ paper: $(READY) ## the same with the encoders, sentences and counts of the paper
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 \
   --dist loadfile --no-loadscope-reorder
 
-check: lint ## lint, types, docstrings, notebooks without outputs, quick tests: three minutes
+check: lint ## lint, types, docstrings, notebooks without outputs, quick tests: a minute and a half
 	$(PYTEST) --quiet -m "not slow" --durations=5 --durations-min=2
 
 test: lint ## check everything: what lint does, all tests, the notebooks, a strict book build
