@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -68,8 +69,8 @@ def main() -> None:
 
 def reference(encoder: Encoder, sentence: TokenisedSentence) -> tuple[np.ndarray, int, float]:
     """Contributions of the words; nodes that they took; and their completeness residual."""
-    model = copy.deepcopy(encoder.model).double()
-    double = Encoder(encoder.name, encoder.pooling, encoder.tokenizer, model, behind=encoder.behind)
+    model, *behind = (copy.deepcopy(part).double() for part in (encoder.model, *encoder.behind))
+    double = replace(encoder, model=model, behind=tuple(behind))
     ids = torch.tensor([sentence.ids], device=double.device)
     word_of = torch.tensor(sentence.word_of, device=double.device)
     baseline = double.embed(torch.where(word_of < 0, ids, encoder.tokenizer.pad_token_id))

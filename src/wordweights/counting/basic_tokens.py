@@ -9,9 +9,9 @@ engines' own expressions for this find 99.9 % of BERT's tokens, DuckDB's at less
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -30,21 +30,19 @@ def forgetting(tokens: str) -> AbstractContextManager[Any]:
     """Free what a tokenizer has learned inside: spaCy keeps half a kilobyte for each new word."""
     if tokens == "bert":
         return nullcontext()
-    with _without_torch():
-        return spacy_tokenizer().vocab.memory_zone()
+    _import_spacy()
+    return spacy_tokenizer().vocab.memory_zone()
 
 
-@contextmanager
-def _without_torch() -> Iterator[None]:
-    """Keep spaCy from importing torch, of which its tokenizer has no use: up to 600 MB."""
-    loaded = "torch" in sys.modules
-    if not loaded:
-        sys.modules["torch"] = None  # type: ignore[assignment]  # as if it were not installed
+def _import_spacy() -> None:
+    """Import spaCy without torch, which it takes where it is: up to 600 MB of no use here."""
+    if "torch" in sys.modules or "spacy" in sys.modules:
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]  # as if it were not installed
     try:
-        yield
+        importlib.import_module("spacy")
     finally:
-        if not loaded:
-            del sys.modules["torch"]
+        del sys.modules["torch"]
 
 
 def cut(text: bytes, tokens: str) -> pa.Array:

@@ -37,7 +37,7 @@ from wordweights.words.sentences import filter_sentences, load_sentences
 ENCODERS = ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2" + UNTRAINED)
 
 LARGE = "all-mpnet-base-v2"
-"""Its path jumps, and a sentence takes minutes on a processor: measured where its weights are."""
+"""Its path jumps, and a sentence takes most of a minute: measured where its weights are."""
 
 PAIRED = (*ENCODERS, "mini-BERT (MEAN)", "mini SBERT (MEAN)")
 """The encoders of the table of chapter 09: what it shows in the default run, and a control."""
